@@ -1,0 +1,33 @@
+// What is wrong with a profile, where, and what to write instead. A bad document is not an exceptional event:
+// `jail check` wants all its faults, not the first.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace jail::profile {
+
+// Lines and columns count from 1; line 0 means the file as a whole.
+struct Place {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  bool operator==(const Place&) const = default;
+};
+
+// "crm.yaml:12:5", without the numbers that are 0.
+std::string to_string(const Place& place);
+
+struct Diagnostic {
+  enum class Severity { Error, Warning };
+  Severity severity = Severity::Error;
+  Place place;
+  std::string message;  // lower case, no full stop: printed after "file:line:column: error: "
+  std::string hint;     // empty, or one thing the author can do
+};
+
+using Diagnostics = std::vector<Diagnostic>;
+
+bool has_errors(const Diagnostics& diagnostics);
+
+}  // namespace jail::profile

@@ -1,0 +1,185 @@
+// What someone wrote: one profile after its templates are merged and its variables expanded. Plain data with the place
+// of every line kept, because each denial must name the line that decides it. Nothing here was looked at on a machine
+// yet: paths are absolute and lexically normal, but may be missing or lead through links (facts.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "profile/diagnostic.h"
+
+namespace jail::profile {
+
+// A value with the place that states it. No place: nobody wrote it, the value is the default.
+template <typename Value>
+struct Setting {
+  Value value{};
+  std::optional<Place> stated;
+};
+
+enum class Access {
+  Read,     // open, read, list
+  Library,  // read, and may be mapped as code; not started as a program
+  Exec,     // read, and may be started
+  Write,    // read, create, change, delete
+};
+
+struct Grant {
+  Access access = Access::Read;
+  std::string path;       // absolute, lexically normal
+  bool optional = false;  // a missing path is skipped instead of refused
+  Place place;
+  bool dangerous = false;  // {path: ..., dangerous: true}: the named override of the dangerous-grant rules
+};
+
+struct Hidden {
+  std::string path;
+  bool optional = false;  // presets name places that may not exist
+  Place place;
+};
+
+struct Filesystem {
+  std::vector<Grant> grants;
+  std::vector<Hidden> hidden;
+  Setting<std::uint64_t> temporary{64ULL << 20, {}};  // bytes; backs /tmp and /dev/shm together
+};
+
+enum class Protocol { Tcp, Udp };
+enum class HostKind { Name, Wildcard, Address, Prefix };
+
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+};
+
+struct Endpoint {
+  Protocol protocol = Protocol::Tcp;
+  HostKind kind = HostKind::Name;
+  std::string host;               // lower case name, "*.name" without its "*.", or the address in canonical text
+  int prefix_length = 0;          // bits, for Prefix
+  std::vector<PortRange> ports;   // empty: every port (":*", a named weakening)
+  Place place;
+};
+
+struct UnixSocket {
+  std::string path;
+  Place place;
+};
+
+enum class NetworkMode { Isolated, Host };
+
+struct Network {
+  std::vector<Endpoint> allow;
+  std::vector<Endpoint> listen;
+  std::vector<UnixSocket> unix_sockets;
+  Setting<NetworkMode> mode;
+};
+
+struct EnvName {
+  std::string pattern;  // a name, or a glob with '*'
+  Place place;
+};
+
+struct EnvValue {
+  std::string name;
+  std::string value;
+  Place place;
+};
+
+struct Environment {
+  std::vector<EnvName> allow;
+  std::vector<EnvName> secret;  // passed on; the value never reaches a log, an error or an event
+  std::vector<EnvValue> set;    // wins over allow
+};
+
+enum class SyscallSet { Standard, Strict };
+
+struct SyscallName {
+  std::string name;  // a system call, or a group with its "@"
+  Place place;
+};
+
+struct Syscalls {
+  Setting<SyscallSet> set;
+  std::vector<SyscallName> allow;
+  std::vector<SyscallName> deny;
+};
+
+struct User {
+  enum class Kind { Keep, Named, Root };
+  Kind kind = Kind::Keep;
+  std::string name;  // for Named: a user name, "uid" or "uid:gid"
+};
+
+// Sizes in bytes, times in milliseconds. A limit without a value is absent.
+struct Limits {
+  Setting<std::optional<std::uint64_t>> memory;
+  Setting<std::uint64_t> pids{256, {}};
+  Setting<std::optional<double>> cpu;  // cores
+  Setting<std::uint64_t> files{1024, {}};
+  Setting<std::optional<std::uint64_t>> file_size;
+  Setting<std::optional<std::uint64_t>> time_ms;      // wall clock
+  Setting<std::uint64_t> grace_ms{2000, {}};          // between SIGTERM and SIGKILL when time is up
+  Setting<std::optional<std::uint64_t>> cpu_time_ms;  // whole seconds for the kernel (setrlimit(2)), rounded up
+};
+
+enum class MonitorSource { Auto, Ebpf, Notify, None };
+enum class MonitorFiles { None, Denied, Changes, All };
+enum class OnLoss { Count, Freeze, Kill };
+
+struct HashPattern {
+  std::string glob;
+  Place place;
+};
+
+struct Monitor {
+  Setting<MonitorSource> source;
+  Setting<MonitorFiles> files{MonitorFiles::Denied, {}};
+  std::vector<HashPattern> hash;
+  Setting<OnLoss> on_loss;
+};
+
+enum class Durable { Batch, Each, None };
+
+struct Audit {
+  Setting<Durable> durable;
+};
+
+struct Integrity {
+  std::string path;
+  std::string sha256;  // 64 lower case hexadecimal digits
+  Place place;
+};
+
+struct BestEffort {
+  std::string layer;  // one of the layer names of layers.h
+  Place place;
+};
+
+// A file that had a part in the profile. Together their digests identify what was decided.
+struct SourceFile {
+  std::string path;  // absolute, or "<template>/NAME.yaml" for those built into jail
+  std::string sha256;
+};
+
+struct Profile {
+  std::string name;
+  std::string description;
+  Place place;  // of the profile's own `name:` line
+  Filesystem filesystem;
+  Network network;
+  Environment env;
+  Syscalls syscalls;
+  Setting<User> user;
+  Setting<std::string> cwd;  // empty: the first write grant, else "/"
+  Limits limits;
+  Monitor monitor;
+  Audit audit;
+  std::optional<Integrity> integrity;
+  std::vector<BestEffort> best_effort;
+  std::vector<SourceFile> sources;  // the profile first, then what it extends in order of merging
+};
+
+}  // namespace jail::profile
