@@ -1,0 +1,46 @@
+#include "sys/capabilities.h"
+
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+#include <memory>
+
+#include "base/error.h"
+
+namespace jail::sys {
+namespace {
+
+struct FreeCapabilities {
+  void operator()(cap_t capabilities) const { ::cap_free(capabilities); }
+};
+using Capabilities = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities>;
+
+// SECBIT_NOROOT, NO_SETUID_FIXUP, KEEP_CAPS (off), NO_CAP_AMBIENT_RAISE, each with its lock.
+constexpr unsigned kSecurebits = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80;
+
+}  // namespace
+
+void drop_all_capabilities() {
+  for (cap_value_t capability = 0; ::cap_get_bound(capability) >= 0; ++capability)
+    check(::cap_drop_bound(capability), "cap_drop_bound");
+  check(::cap_set_secbits(kSecurebits), "prctl", "PR_SET_SECUREBITS");
+  check(::cap_reset_ambient(), "prctl", "PR_CAP_AMBIENT_CLEAR_ALL");
+  const Capabilities none(::cap_init());
+  check(::cap_set_proc(none.get()), "capset");
+}
+
+std::vector<std::string> remaining_capabilities() {
+  std::vector<std::string> names;
+  const Capabilities current(::cap_get_proc());
+  for (cap_value_t capability = 0; ::cap_get_bound(capability) >= 0; ++capability) {
+    cap_flag_value_t permitted = CAP_CLEAR;
+    check(::cap_get_flag(current.get(), capability, CAP_PERMITTED, &permitted), "cap_get_flag");
+    if (permitted == CAP_CLEAR && ::cap_get_bound(capability) == 0 && ::cap_get_ambient(capability) == 0) continue;
+    char* name = ::cap_to_name(capability);
+    names.emplace_back(name);
+    ::cap_free(name);
+  }
+  return names;
+}
+
+}  // namespace jail::sys

@@ -1,0 +1,88 @@
+#include "sys/file.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <climits>
+
+#include "base/error.h"
+
+namespace jail::sys {
+namespace {
+
+std::uint64_t resolve_flags(Resolve resolve) {
+  switch (resolve) {
+    case Resolve::Anything: return 0;
+    case Resolve::NoLinks: return RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    case Resolve::NoLinksBeneath: return RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH;
+  }
+  return RESOLVE_NO_SYMLINKS;
+}
+
+int openat2(int folder, const char* path, int flags, Resolve resolve, mode_t mode) noexcept {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.mode = mode;
+  how.resolve = resolve_flags(resolve);
+  return static_cast<int>(::syscall(SYS_openat2, folder, path, &how, sizeof how));
+}
+
+}  // namespace
+
+Fd open_at(const Fd& folder, const std::string& path, int flags, Resolve resolve, mode_t mode) {
+  return Fd(check(openat2(folder.get(), path.c_str(), flags, resolve, mode), "open", path));
+}
+
+Fd open_at(const std::string& path, int flags, Resolve resolve, mode_t mode) {
+  return Fd(check(openat2(AT_FDCWD, path.c_str(), flags, resolve, mode), "open", path));
+}
+
+Fd try_open_at(int folder, const char* path, int flags, Resolve resolve, int& error) noexcept {
+  Fd opened(openat2(folder, path, flags, resolve, 0));
+  error = opened ? 0 : errno;
+  return opened;
+}
+
+struct stat file_status(const Fd& file) {
+  struct stat status {};
+  check(::fstat(file.get(), &status), "fstat");
+  return status;
+}
+
+std::string read_link(const Fd& link) {
+  char text[PATH_MAX];
+  const ssize_t size = check(::readlinkat(link.get(), "", text, sizeof text), "readlink");
+  return std::string(text, static_cast<std::size_t>(size));
+}
+
+std::string read_file(const Fd& file, std::size_t most) {
+  std::string text;
+  char block[8192];
+  for (;;) {
+    const ssize_t size = check(::read(file.get(), block, sizeof block), "read");
+    if (size == 0) return text;
+    text.append(block, static_cast<std::size_t>(size));
+    if (text.size() > most) throw SysError(EFBIG, "read");
+  }
+}
+
+void write_file(const std::string& path, std::string_view text) {
+  const Fd file(check(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path));
+  check(::write(file.get(), text.data(), text.size()), "write", path);
+}
+
+void make_folder(const Fd& parent, const std::string& name, mode_t mode) {
+  check(::mkdirat(parent.get(), name.c_str(), mode), "mkdir", name);
+}
+
+void make_file(const Fd& parent, const std::string& name, mode_t mode) {
+  check(::mknodat(parent.get(), name.c_str(), S_IFREG | mode, 0), "mknod", name);
+}
+
+void make_link(const std::string& text, const Fd& parent, const std::string& name) {
+  check(::symlinkat(text.c_str(), parent.get(), name.c_str()), "symlink", name);
+}
+
+}  // namespace jail::sys

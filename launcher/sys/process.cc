@@ -1,0 +1,126 @@
+#include "sys/process.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace jail::sys {
+namespace {
+
+[[maybe_unused]] bool single_threaded() {
+  // Links of /proc/self/task: ".", ".." and one per thread.
+  struct stat status {};
+  return ::stat("/proc/self/task", &status) != 0 || status.st_nlink == 3;
+}
+
+}  // namespace
+
+Child fork_into(std::uint64_t namespaces) {
+  assert(single_threaded());
+  int pidfd = -1;
+  const long pid = check(::syscall(SYS_clone, namespaces | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, 0), "clone");
+  return {static_cast<pid_t>(pid), pid == 0 ? Fd() : Fd(pidfd)};
+}
+
+Fd pidfd_open(pid_t pid) { return Fd(static_cast<int>(check(::syscall(SYS_pidfd_open, pid, 0), "pidfd_open"))); }
+
+bool pidfd_send_signal(const Fd& process, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;
+  if (errno == ESRCH) return false;
+  throw SysError(errno, "pidfd_send_signal", ::strsignal(signal));
+}
+
+Ended reap_any() noexcept {
+  Ended ended;
+  const pid_t pid = ::wait4(-1, &ended.status, WNOHANG, &ended.usage);
+  ended.pid = pid > 0 ? pid : 0;
+  return ended;
+}
+
+Ended reap(pid_t pid) {
+  Ended ended;
+  ended.pid = check(TEMP_FAILURE_RETRY(::wait4(pid, &ended.status, 0, &ended.usage)), "wait4");
+  return ended;
+}
+
+void set_dumpable(Dumpable dumpable) {
+  check(::prctl(PR_SET_DUMPABLE, dumpable == Dumpable::Yes ? 1 : 0, 0, 0, 0), "prctl", "PR_SET_DUMPABLE");
+}
+
+Dumpable dumpable() {
+  return check(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), "prctl", "PR_GET_DUMPABLE") == 1 ? Dumpable::Yes : Dumpable::No;
+}
+
+void set_parent_death_signal(int signal) {
+  check(::prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0), "prctl", "PR_SET_PDEATHSIG");
+}
+
+int parent_death_signal() {
+  int signal = 0;
+  check(::prctl(PR_GET_PDEATHSIG, &signal, 0, 0, 0), "prctl", "PR_GET_PDEATHSIG");
+  return signal;
+}
+
+void set_no_new_privileges() { check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl", "PR_SET_NO_NEW_PRIVS"); }
+
+bool no_new_privileges() { return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1; }
+
+void close_from(int first, const std::vector<int>& keep) {
+  assert(std::is_sorted(keep.begin(), keep.end()));
+  for (const int kept : keep) {
+    if (kept < first) continue;
+    if (kept > first) check(::close_range(first, kept - 1, 0), "close_range");
+    first = kept + 1;
+  }
+  check(::close_range(first, ~0U, 0), "close_range");
+}
+
+void close_on_exec_from(int first) {
+  constexpr unsigned kCloseOnExec = 1U << 2;  // CLOSE_RANGE_CLOEXEC
+  check(::close_range(first, ~0U, kCloseOnExec), "close_range");
+}
+
+void keep_on_exec(int fd) { check(::fcntl(fd, F_SETFD, 0), "fcntl"); }
+
+void set_groups_empty() { check(::setgroups(0, nullptr), "setgroups"); }
+
+void set_ids(uid_t uid, gid_t gid) {
+  check(::setresgid(gid, gid, gid), "setresgid");
+  check(::setresuid(uid, uid, uid), "setresuid");
+}
+
+std::vector<gid_t> supplementary_groups() {
+  std::vector<gid_t> groups(static_cast<std::size_t>(check(::getgroups(0, nullptr), "getgroups")));
+  const int count = check(::getgroups(static_cast<int>(groups.size()), groups.data()), "getgroups");
+  groups.resize(static_cast<std::size_t>(count));
+  return groups;
+}
+
+void join_new_session_keyring() {
+  check(::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr), "keyctl", "join session keyring");
+}
+
+void set_hostname(const char* name) { check(::sethostname(name, std::strlen(name)), "sethostname", name); }
+
+void set_limit(const Limit& limit) {
+  rlimit current{};
+  const auto resource = static_cast<__rlimit_resource_t>(limit.resource);
+  check(::getrlimit(resource, &current), "getrlimit");
+  const rlim_t value = std::min<rlim_t>(limit.value, current.rlim_max);
+  const rlimit wanted{value, value};
+  check(::setrlimit(resource, &wanted), "setrlimit");
+}
+
+}  // namespace jail::sys

@@ -1,0 +1,72 @@
+// Processes and what they are: clone(2), pidfds (Linux 5.3), prctl(2), ids.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "base/fd.h"
+
+namespace jail::sys {
+
+struct Child {
+  pid_t pid = 0;
+  Fd pidfd;  // close-on-exec
+};
+
+// fork(2) with new namespaces (CLONE_NEW*). In the child `pid` is 0. The memory is copied, never shared: what a child
+// that outlives an exec of its parent changes must not show in the parent. Asserts that the process has one thread,
+// so the child may allocate.
+Child fork_into(std::uint64_t namespaces);
+
+Fd pidfd_open(pid_t pid);
+// False when the process is gone (ESRCH).
+bool pidfd_send_signal(const Fd& process, int signal);
+
+struct Ended {
+  pid_t pid = 0;
+  int status = 0;  // as of waitpid(2)
+  rusage usage{};
+};
+// The next child that has ended, without waiting; pid 0 when none has.
+Ended reap_any() noexcept;
+// Waits for this child.
+Ended reap(pid_t pid);
+
+enum class Dumpable { No, Yes };
+void set_dumpable(Dumpable dumpable);
+Dumpable dumpable();
+// The signal this process gets when the thread that forked it ends. Cleared by a change of ids and by the exec of a
+// set-id file (prctl(2)): set it last.
+void set_parent_death_signal(int signal);
+int parent_death_signal();
+void set_no_new_privileges();
+bool no_new_privileges();
+
+// Closes every descriptor from `first` on, except those in `keep` (sorted). close_range(2), Linux 5.9.
+void close_from(int first, const std::vector<int>& keep);
+// Marks them close-on-exec instead (Linux 5.11).
+void close_on_exec_from(int first);
+void keep_on_exec(int fd);
+
+// Only the ids: no supplementary group is left. All three of real, effective and saved.
+void set_groups_empty();
+void set_ids(uid_t uid, gid_t gid);
+std::vector<gid_t> supplementary_groups();
+
+// An anonymous session keyring of our own: keys of the login session are no longer possessed (keyctl(2)).
+void join_new_session_keyring();
+
+void set_hostname(const char* name);
+
+struct Limit {
+  int resource = 0;  // RLIMIT_*
+  std::uint64_t value = 0;
+};
+// Soft and hard limit at once; never above the hard limit that stands.
+void set_limit(const Limit& limit);
+
+}  // namespace jail::sys

@@ -1,0 +1,83 @@
+#include "sys/socket.h"
+
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cassert>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace jail::sys {
+namespace {
+
+constexpr std::size_t kMostBytes = 4096;
+constexpr std::size_t kControlSize = CMSG_SPACE(kMostDescriptors * sizeof(int));
+
+std::vector<Fd> take_descriptors(msghdr& header) {
+  std::vector<Fd> descriptors;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int raw = -1;
+      std::memcpy(&raw, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+      descriptors.emplace_back(raw);
+    }
+  }
+  return descriptors;
+}
+
+}  // namespace
+
+SocketPair socket_pair() {
+  int ends[2];
+  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+void send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors) {
+  assert(message.size() <= kMostBytes && descriptors.size() <= kMostDescriptors);
+  alignas(cmsghdr) char control[kControlSize] = {};
+  iovec data{const_cast<std::byte*>(message.data()), message.size()};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    header.msg_control = control;
+    header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* part = CMSG_FIRSTHDR(&header);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
+  }
+  check(TEMP_FAILURE_RETRY(::sendmsg(socket.get(), &header, MSG_NOSIGNAL)), "sendmsg");
+}
+
+Message receive_message(const Fd& socket) {
+  Message message;
+  message.bytes.resize(kMostBytes);
+  alignas(cmsghdr) char control[kControlSize];
+  iovec data{message.bytes.data(), message.bytes.size()};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  const ssize_t size = check(TEMP_FAILURE_RETRY(::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC)), "recvmsg");
+  message.bytes.resize(static_cast<std::size_t>(size));
+  message.descriptors = take_descriptors(header);
+  return message;
+}
+
+void bring_up_loopback() {
+  const Fd socket(check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  check(::ioctl(socket.get(), SIOCSIFFLAGS, &request), "ioctl", "bring lo up");
+}
+
+}  // namespace jail::sys
