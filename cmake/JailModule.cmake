@@ -6,7 +6,8 @@ target_compile_options(jail_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -f
   $<$<BOOL:${JAIL_WERROR}>:-Werror> $<$<CONFIG:Release>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
 target_compile_definitions(jail_flags INTERFACE _GNU_SOURCE JAIL_VERSION="${PROJECT_VERSION}"
   JAIL_DATADIR="${CMAKE_INSTALL_PREFIX}/share/jail")
-target_include_directories(jail_flags INTERFACE ${CMAKE_SOURCE_DIR}/launcher)
+# -iquote, not -I: launcher/sys/socket.h must never answer for <sys/socket.h>.
+target_compile_options(jail_flags INTERFACE "SHELL:-iquote ${CMAKE_SOURCE_DIR}/launcher")
 
 function(jail_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})

@@ -1,8 +1,9 @@
 #include "sys/socket.h"
 
+#include <sys/socket.h>
+// net/if.h needs sys/socket.h before it.
 #include <net/if.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <cassert>
 #include <cstring>
