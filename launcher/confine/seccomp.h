@@ -1,0 +1,108 @@
+// The system-call filter: an allow list by number, with argument checks, as one classic BPF program.
+//
+//   probe()    what this kernel offers                          (jail doctor)
+//   plan()     profile -> a rule for every number               (pure: jail show, check, diff)
+//   compile()  rules -> program                                 (pure)
+//   enforce()  program -> seccomp(2)                            (the plugin process, last act before execve)
+//   verify()   read back what took effect                       (tests, jail doctor)
+//
+// The default is ENOSYS for every number without a row, for i386 and for x32: what a kernel without them answers, so
+// that libc falls back. A known call that is refused gets EPERM, or the errno that makes its callers fall back.
+#pragma once
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "confine/syscall_table.h"
+#include "profile/profile.h"
+
+namespace jail::confine::seccomp {
+
+using Program = std::vector<sock_filter>;
+
+// Which AF_UNIX sockets can be made. Below Landlock ABI 9 a path socket can be connected to through any read-only
+// grant, so only pairs may be had there, and only of the types that cannot be pointed at a path afterwards: a datagram
+// pair can (connect(2), sendto(2)).
+enum class UnixSockets { Denied, SocketpairOnly, Allowed };
+
+// What no other layer holds on this machine or in this tier, so that the filter must (the closing table).
+enum class Gap {
+  PathMetadata,  // no mount view: chmod, chown, setxattr, utime, inode flags, of any file the user owns
+  Truncate,      // Landlock below ABI 3: truncate(2), and O_TRUNC through a descriptor that cannot write
+  Signals,       // no pid namespace, and Landlock below ABI 6 scopes no signals: kill(2) and its siblings
+  Ipc,           // no IPC namespace: System V IPC and POSIX message queues of the same user
+};
+
+struct Options {
+  UnixSockets unix_sockets = UnixSockets::SocketpairOnly;
+  std::vector<Gap> gaps;
+};
+
+// A line of the profile that changed the set.
+struct Change {
+  enum class Effect { Allowed, Denied };
+  std::string name;  // as written: a system call or a group
+  profile::Place place;
+  Effect effect = Effect::Allowed;
+};
+
+// What happens to one number: the first clause whose tests all hold decides, else `otherwise`.
+struct Rule {
+  Verdict otherwise = kAbsent;
+  std::vector<Clause> clauses;
+  std::optional<std::size_t> change;  // index into Plan::changes of the line that decided; none: the built-in set
+};
+
+struct Plan {
+  profile::SyscallSet set = profile::SyscallSet::Standard;
+  std::array<Rule, kTableEnd> rules;
+  Verdict unknown = kAbsent;  // a number beyond the table, or another machine's ABI
+  std::vector<Change> changes;
+  profile::Diagnostics diagnostics;  // unknown names (errors); invariants lifted, groups that lift nothing (warnings)
+};
+
+Plan plan(const profile::Syscalls& wanted, const Options& options = {});
+
+// What the plan answers to a call, by the rules alone: the reference that compile() is held against.
+Verdict evaluate(const Plan& plan, const seccomp_data& call);
+
+// The line of the profile that decided this number; none: the built-in set, "default" in events.
+std::optional<profile::Place> decided_by(const Plan& plan, std::uint32_t number);
+
+// At most BPF_MAXINSNS (4096) instructions.
+Program compile(const Plan& plan);
+
+// The filter of pid 1 of a jail: what a loop of ppoll, read, wait, write and kill needs; any other call kills it, and
+// with it the jail.
+Program init_program();
+
+// Installs the program for this thread and what it starts (seccomp(2), Linux 3.17). Allocates nothing, throws nothing.
+// `flags`: SECCOMP_FILTER_FLAG_*. The result is the listener with SECCOMP_FILTER_FLAG_NEW_LISTENER, else 0; negative:
+// -errno. EACCES: no_new_privs is not set; EBUSY: an outer jail has the one listener already.
+int enforce(std::span<const sock_filter> program, std::uint32_t flags = 0) noexcept;
+
+// What this process runs under.
+struct Installed {
+  int mode = 0;     // SECCOMP_MODE_*: 0 none, 2 filter
+  int filters = 0;  // Linux 5.9
+};
+Installed verify();
+
+struct Support {
+  bool filter = false;               // Linux 3.5, CONFIG_SECCOMP_FILTER
+  bool kill_process = false;         // Linux 4.14
+  bool notify = false;               // SECCOMP_RET_USER_NOTIF, Linux 5.0
+  bool wait_killable = false;        // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19
+  bool memfd_noexec_seal = false;    // Linux 6.3; before, every memfd_create is refused: by us without the flag, by the
+                                     // kernel with it
+};
+Support probe();
+
+}  // namespace jail::confine::seccomp
