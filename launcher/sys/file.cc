@@ -69,8 +69,13 @@ std::string read_file(const Fd& file, std::size_t most) {
 }
 
 void write_file(const std::string& path, std::string_view text) {
-  const Fd file(check(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path));
+  const Fd file = open_at(path, O_WRONLY, Resolve::Anything);
   check(::write(file.get(), text.data(), text.size()), "write", path);
+}
+
+void write_file(const Fd& folder, const std::string& name, std::string_view text) {
+  const Fd file = open_at(folder, name, O_WRONLY, Resolve::Anything);
+  check(::write(file.get(), text.data(), text.size()), "write", name);
 }
 
 void make_folder(const Fd& parent, const std::string& name, mode_t mode) {

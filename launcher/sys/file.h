@@ -36,6 +36,7 @@ std::string read_file(const Fd& file, std::size_t most);
 
 // One write(2) of the whole text: what files of /proc expect.
 void write_file(const std::string& path, std::string_view text);
+void write_file(const Fd& folder, const std::string& name, std::string_view text);
 
 void make_folder(const Fd& parent, const std::string& name, mode_t mode);
 // An empty regular file: what a bind mount of a file stands on.

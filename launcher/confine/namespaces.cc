@@ -1,0 +1,80 @@
+#include "confine/namespaces.h"
+
+#include <fcntl.h>
+#include <sched.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+#include "sys/process.h"
+#include "sys/socket.h"
+
+namespace jail::confine::namespaces {
+namespace {
+
+constexpr std::uint64_t kAlways =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+constexpr const char* kHostname = "jail";
+constexpr const char* kNamespaceLimits[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"};
+
+std::string sysctl(const std::string& path) {
+  int error = 0;
+  const Fd file = sys::try_open_at(AT_FDCWD, path.c_str(), O_RDONLY, sys::Resolve::Anything, error);
+  if (!file) return {};
+  std::string text = sys::read_file(file, 256);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+Refusal classify(int error) {
+  switch (error) {
+    case EPERM:
+    case EACCES: return Refusal::Forbidden;
+    case EINVAL:
+    case ENOSYS: return Refusal::Unsupported;
+    default: return Refusal::Exhausted;  // ENOSPC EAGAIN EMFILE ENOMEM EUSERS, and whatever is not known
+  }
+}
+
+std::string explain(int error) {
+  if (sysctl("/proc/sys/kernel/unprivileged_userns_clone") == "0")
+    return "kernel.unprivileged_userns_clone is 0: set it to 1";
+  if (sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1")
+    return "AppArmor restricts user namespaces: give jail a profile with 'userns,' or set "
+           "kernel.apparmor_restrict_unprivileged_userns to 0";
+  if (sysctl("/proc/sys/user/max_user_namespaces") == "0") return "user.max_user_namespaces is 0: raise it";
+  switch (classify(error)) {
+    case Refusal::Forbidden: return "a container's or administrator's policy forbids user namespaces";
+    case Refusal::Unsupported: return "this kernel was built without one of them";
+    case Refusal::Exhausted: return "a limit of this machine is used up (user.max_*_namespaces, memory or processes)";
+  }
+  return {};
+}
+
+Plan plan(const profile::Network& network) {
+  return {network.mode.value == profile::NetworkMode::Isolated ? kAlways | CLONE_NEWNET : kAlways};
+}
+
+Fd enforce(const Plan& plan) {
+  sys::make_private("/");
+  sys::set_hostname(kHostname);
+  if (plan.flags & CLONE_NEWNET) sys::bring_up_loopback();
+  return sys::open_at("/proc/sys/user", O_PATH | O_DIRECTORY, sys::Resolve::NoLinks);
+}
+
+void forbid_more(const Fd& limits) {
+  for (const char* kind : kNamespaceLimits)
+    sys::write_file(limits, std::string("max_") + kind + "_namespaces", "0");
+}
+
+bool verify() {
+  const std::string mounts =
+      sys::read_file(sys::open_at("/proc/self/mountinfo", O_RDONLY, sys::Resolve::Anything), 1 << 20);
+  return mounts.find(" master:") == std::string::npos && mounts.find(" shared:") == std::string::npos;
+}
+
+}  // namespace jail::confine::namespaces

@@ -1,0 +1,219 @@
+// The building half of the view. Order matters: anchors (parents first), then /dev, /proc and /tmp of our own, then
+// links, then pins and masks over what is there, then the root turns read-only and becomes the root.
+#include "confine/view.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+#include "sys/file.h"
+
+namespace jail::confine::view {
+namespace {
+
+using sys::Resolve;
+
+constexpr int kPathOnly = O_PATH | O_NOFOLLOW;
+constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
+constexpr const char* kEmptyFolder = ".empty-folder";
+constexpr const char* kEmptyFile = ".empty-file";
+constexpr const char* kStaging = ".temporary";
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// Paths below our root are looked up from its descriptor: "usr/lib", never with a link on the way.
+const char* below_root(const std::string& path) { return path.size() > 1 ? path.c_str() + 1 : "."; }
+
+bool is(const struct stat& status, const profile::Identity& identity) {
+  return status.st_dev == identity.device && status.st_ino == identity.inode;
+}
+
+// The descriptor of a granted path, if it still is what the plan saw.
+Fd open_anchor(const Anchor& anchor) {
+  Fd opened = sys::open_at(anchor.path, kPathOnly, Resolve::NoLinks);
+  if (!is(sys::file_status(opened), anchor.identity)) throw SysError(ESTALE, "open", anchor.path);
+  return opened;
+}
+
+sys::MountForbids forbids(const Anchor& anchor) {
+  sys::MountForbids forbids = sys::kForbidsSetuid;
+  if (!(anchor.access & kDevice)) forbids = forbids | sys::kForbidsDevices;
+  if (!(anchor.access & (kWrite | kDevice))) forbids = forbids | sys::kForbidsWriting;
+  if (!(anchor.access & (kExec | kLibrary))) forbids = forbids | sys::kForbidsPrograms;
+  return forbids;
+}
+
+// The tmpfs under construction.
+class Builder {
+ public:
+  Builder()
+      : root_(sys::new_filesystem("tmpfs", {{"size", "1M"}, {"nr_inodes", "2048"}, {"mode", "0755"}},
+                                  sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms)) {
+    // Attached on top of "/": no folder of the host is needed. Host paths still resolve, since our root is the mount below.
+    sys::attach(root_, sys::open_at("/", O_PATH, Resolve::NoLinks), "/");
+  }
+
+  [[nodiscard]] const Fd& root() const { return root_; }
+
+  // A descriptor of what stands at `path` in the view; never through a link.
+  [[nodiscard]] Fd at(const std::string& path) const {
+    return sys::open_at(root_, below_root(path), kPathOnly, Resolve::NoLinksBeneath);
+  }
+
+  Fd folder(const std::string& path) {
+    int error = 0;
+    Fd found = sys::try_open_at(root_.get(), below_root(path), kPathOnly, Resolve::NoLinksBeneath, error);
+    if (found || error != ENOENT) return found ? std::move(found) : throw SysError(error, "open", path);
+    sys::make_folder(folder(parent_of(path)), name_of(path), 0755);
+    return at(path);
+  }
+
+  // Something to attach a mount of this kind on; made if it is in our tmpfs, there already if in a granted tree.
+  Fd place(const std::string& path, Node node) {
+    if (node == Node::Folder) return folder(path);
+    int error = 0;
+    Fd found = sys::try_open_at(root_.get(), below_root(path), kPathOnly, Resolve::NoLinksBeneath, error);
+    if (found || error != ENOENT) return found ? std::move(found) : throw SysError(error, "open", path);
+    sys::make_file(folder(parent_of(path)), name_of(path), 0444);
+    return at(path);
+  }
+
+  void link(const std::string& text, const std::string& path) {
+    sys::make_link(text, folder(parent_of(path)), name_of(path));
+  }
+
+ private:
+  Fd root_;
+};
+
+void attach_anchor(Builder& view, const Anchor& anchor, const Fd& opened) {
+  const Fd mount = sys::clone_tree(opened);
+  sys::forbid(mount, forbids(anchor), sys::Depth::WholeTree);
+  sys::attach(mount, view.place(anchor.path, anchor.node), anchor.path);
+}
+
+void attach_filesystem(Builder& view, const Fd& mount, const std::string& path) {
+  sys::attach(mount, view.folder(path), path);
+}
+
+// One tmpfs, two folders: /tmp and /dev/shm share its size.
+void attach_temporary(Builder& view, std::uint64_t bytes) {
+  constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms;
+  const std::string inodes = std::to_string(std::max<std::uint64_t>(1024, bytes / 4096));
+  const Fd mount = sys::new_filesystem(
+      "tmpfs", {{"size", std::to_string(bytes)}, {"nr_inodes", inodes}, {"mode", "0700"}}, kForbids);
+  const std::string staging = std::string("/") + kStaging;
+  attach_filesystem(view, mount, staging);
+  for (const char* name : {"tmp", "shm"}) {
+    sys::make_folder(mount, name, 0777);
+    const Fd folder = sys::open_at(mount, name, O_PATH, Resolve::NoLinksBeneath);
+    check(::fchmodat(mount.get(), name, 01777, 0), "chmod", name);  // the umask has cut the mode of mkdir
+    attach_filesystem(view, sys::clone_tree(folder), std::string(name) == "tmp" ? "/tmp" : "/dev/shm");
+  }
+  sys::detach(mount);
+  check(::unlinkat(view.root().get(), kStaging, AT_REMOVEDIR), "rmdir", staging);
+}
+
+void attach_devices(Builder& view) {
+  constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsPrograms;
+  attach_filesystem(view, sys::new_filesystem("devpts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}}, kForbids),
+                    "/dev/pts");
+  view.link("pts/ptmx", "/dev/ptmx");
+  view.link("/proc/self/fd", "/dev/fd");
+  view.link("/proc/self/fd/0", "/dev/stdin");
+  view.link("/proc/self/fd/1", "/dev/stdout");
+  view.link("/proc/self/fd/2", "/dev/stderr");
+}
+
+void attach_proc(Builder& view, Proc proc) {
+  constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms;
+  if (proc == Proc::None) {
+    (void)view.folder("/proc");
+    return;
+  }
+  attach_filesystem(view, sys::new_filesystem("proc", {{"subset", "pid"}, {"hidepid", "2"}}, kForbids), "/proc");
+}
+
+void pin(Builder& view, const std::string& path) {
+  const Fd folder = view.at(path);
+  sys::attach(sys::clone_tree(folder), folder, path);
+}
+
+void cover(Builder& view, const Mask& mask) {
+  for (const std::string& folder : mask.pins) pin(view, folder);
+  const Fd place = view.at(mask.path);
+  if (!is(sys::file_status(place), mask.identity)) throw SysError(ESTALE, "hide", mask.path);
+  const Fd empty = sys::clone_tree(view.at(std::string("/") + (mask.node == Node::Folder ? kEmptyFolder : kEmptyFile)));
+  sys::forbid(empty, sys::kForbidsWriting | sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms,
+              sys::Depth::OneMount);
+  sys::attach(empty, place, mask.path);
+}
+
+// What is hidden shows something empty that even its owner cannot open: mode 000 on a read-only mount.
+void cover_hidden(Builder& view, const std::vector<Mask>& masks) {
+  if (masks.empty()) return;
+  sys::make_folder(view.root(), kEmptyFolder, 0);
+  sys::make_file(view.root(), kEmptyFile, 0);
+  for (const Mask& mask : masks) cover(view, mask);
+  check(::unlinkat(view.root().get(), kEmptyFile, 0), "unlink", kEmptyFile);
+  check(::unlinkat(view.root().get(), kEmptyFolder, AT_REMOVEDIR), "rmdir", kEmptyFolder);
+}
+
+}  // namespace
+
+std::vector<Anchor> find_devices() {
+  std::vector<Anchor> devices;
+  for (const char* name : kDevices) {
+    struct stat status {};
+    Anchor device;
+    device.path = std::string("/dev/") + name;
+    if (::lstat(device.path.c_str(), &status) != 0 || !S_ISCHR(status.st_mode)) continue;
+    device.node = Node::Device;
+    device.identity = {status.st_dev, status.st_ino};
+    device.access = kRead | kWrite | kDevice;
+    devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+std::vector<Fd> enforce(const Plan& plan) {
+  Builder view;
+  std::vector<Fd> anchors;
+  anchors.reserve(plan.anchors.size());
+  for (const Anchor& anchor : plan.anchors) {
+    anchors.push_back(open_anchor(anchor));
+    if (anchor.mounted) attach_anchor(view, anchor, anchors.back());
+  }
+  attach_proc(view, plan.proc);
+  attach_devices(view);
+  attach_temporary(view, plan.temporary_bytes);
+  for (const Link& link : plan.links) view.link(link.text, link.path);
+  cover_hidden(view, plan.masks);
+  sys::forbid(view.root(), sys::kForbidsWriting, sys::Depth::OneMount);
+  sys::change_root(view.root());
+  return anchors;
+}
+
+bool verify() {
+  struct statfs filesystem {};
+  struct stat root {};
+  struct stat parent {};
+  check(::statfs("/", &filesystem), "statfs", "/");
+  check(::stat("/", &root), "stat", "/");
+  check(::stat("/..", &parent), "stat", "/..");
+  return filesystem.f_type == TMPFS_MAGIC && (filesystem.f_flags & ST_RDONLY) != 0 && root.st_ino == parent.st_ino &&
+         root.st_dev == parent.st_dev;
+}
+
+}  // namespace jail::confine::view

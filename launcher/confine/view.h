@@ -1,0 +1,78 @@
+// The file system a plugin sees: built from an empty tmpfs, nothing in it but what is granted.
+//
+// Each granted path is opened once (an anchor). The same descriptor is checked against what the plan saw, is cloned and
+// attached as a mount, and later carries the Landlock rule, so that no second lookup can be led elsewhere. Links the
+// grant went through are made again as links; what is hidden is covered by something empty.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "confine/layer.h"
+#include "profile/facts.h"
+#include "profile/profile.h"
+#include "sys/mount.h"
+
+namespace jail::confine::view {
+
+enum class Node { Folder, File, Device };
+
+// What the profile lets the plugin do with a place; a place may be named by several grants.
+enum Access : unsigned { kRead = 1, kWrite = 2, kExec = 4, kLibrary = 8, kDevice = 16 };
+
+struct Anchor {
+  std::string path;  // without links
+  Node node = Node::File;
+  profile::Identity identity;
+  unsigned access = 0;  // of Access
+  bool mounted = true;  // false: the mount of an anchor above shows it with the same flags
+  std::vector<profile::Place> places;  // the profile lines; empty: jail's own
+};
+
+struct Link {
+  std::string path;
+  std::string text;
+};
+
+// A hidden place in one mount through which it can be reached, and the folders between the two that must not be renamed.
+struct Mask {
+  std::string path;
+  Node node = Node::File;
+  profile::Identity identity;
+  std::vector<std::string> pins;  // outermost first
+  profile::Place place;
+};
+
+enum class Proc { Own, None };
+
+struct Plan {
+  std::vector<Anchor> anchors;  // parents before children
+  std::vector<Link> links;
+  std::vector<Mask> masks;
+  std::uint64_t temporary_bytes = 0;
+  Proc proc = Proc::Own;
+  std::string cwd;
+};
+
+// `mounts`: the mount points below granted folders (only looked at when something is hidden).
+struct MountPoint {
+  std::string path;
+  profile::Identity identity;  // of the folder mounted there
+};
+
+Plan plan(const profile::Profile& profile, const profile::Facts& facts, const std::vector<MountPoint>& mounts,
+          const std::vector<Anchor>& devices);
+
+// /dev/null and its kin, as this machine has them.
+std::vector<Anchor> find_devices();
+
+// In the child, with the host's tree still as its root: builds the view and makes it the root. The descriptors are those
+// of plan.anchors, in that order. Throws SysError; ESTALE: a path is no longer what the plan saw.
+std::vector<Fd> enforce(const Plan& plan);
+
+// Nothing of the host's old root is left: the root is our read-only tmpfs.
+bool verify();
+
+}  // namespace jail::confine::view

@@ -1,0 +1,173 @@
+// The pure half of the view: which anchors, links and masks a profile comes to on the machine its facts describe.
+#include <algorithm>
+#include <map>
+
+#include "confine/view.h"
+
+namespace jail::confine::view {
+namespace {
+
+unsigned access_of(profile::Access access) {
+  switch (access) {
+    case profile::Access::Read: return kRead;
+    case profile::Access::Library: return kRead | kLibrary;
+    case profile::Access::Exec: return kRead | kExec;
+    case profile::Access::Write: return kRead | kWrite;
+  }
+  return 0;
+}
+
+Node node_of(profile::PathKind kind) {
+  switch (kind) {
+    case profile::PathKind::Directory: return Node::Folder;
+    case profile::PathKind::CharDevice:
+    case profile::PathKind::BlockDevice: return Node::Device;
+    default: return Node::File;
+  }
+}
+
+bool beneath(const std::string& path, const std::string& folder) {
+  if (folder == "/") return path.size() > 1;
+  return path.size() > folder.size() && path.compare(0, folder.size(), folder) == 0 && path[folder.size()] == '/';
+}
+
+// One entry per real path: read and exec of one file are one mount.
+class Anchors {
+ public:
+  void add(const profile::PathFact& fact, unsigned access, const profile::Place* place) {
+    Anchor& anchor = by_path_[fact.real];
+    if (anchor.path.empty()) {
+      anchor.path = fact.real;
+      anchor.node = node_of(fact.kind);
+      anchor.identity = fact.identity;
+    }
+    anchor.access |= anchor.node == Node::Device ? access | kDevice : access;
+    if (place != nullptr) anchor.places.push_back(*place);
+  }
+
+  // A map sorts "/usr" before "/usr/lib": parents come first.
+  std::vector<Anchor> take() {
+    std::vector<Anchor> all;
+    all.reserve(by_path_.size());
+    for (auto& [path, anchor] : by_path_) all.push_back(std::move(anchor));
+    return all;
+  }
+
+ private:
+  std::map<std::string, Anchor> by_path_;
+};
+
+bool same_mount_flags(const Anchor& a, const Anchor& b) {
+  constexpr unsigned kInMountFlags = kWrite | kDevice;
+  constexpr unsigned kRuns = kExec | kLibrary;
+  return (a.access & kInMountFlags) == (b.access & kInMountFlags) && !(a.access & kRuns) == !(b.access & kRuns);
+}
+
+const Anchor* nearest_above(const std::vector<Anchor>& anchors, const std::string& path) {
+  const Anchor* nearest = nullptr;
+  for (const Anchor& anchor : anchors)
+    if (beneath(path, anchor.path)) nearest = &anchor;  // parents first: the last one is the nearest
+  return nearest;
+}
+
+void leave_out_needless_mounts(std::vector<Anchor>& anchors) {
+  for (Anchor& anchor : anchors) {
+    const Anchor* above = nearest_above(anchors, anchor.path);
+    anchor.mounted = above == nullptr || !same_mount_flags(*above, anchor);
+  }
+}
+
+void add_grants(Anchors& anchors, std::map<std::string, std::string>& links, const profile::Profile& profile,
+                const profile::Facts& facts) {
+  for (const profile::Grant& grant : profile.filesystem.grants) {
+    const auto found = facts.paths.find(grant.path);
+    if (found == facts.paths.end() || found->second.kind == profile::PathKind::Missing) continue;  // optional
+    anchors.add(found->second, access_of(grant.access), &grant.place);
+    for (const profile::Link& link : found->second.links) links.emplace(link.path, link.text);
+    if (grant.access != profile::Access::Exec) continue;
+    for (const std::string& interpreter : found->second.interpreters) {
+      const auto fact = facts.paths.find(interpreter);
+      if (fact == facts.paths.end() || fact->second.kind != profile::PathKind::File) continue;
+      anchors.add(fact->second, access_of(profile::Access::Exec), &grant.place);
+      for (const profile::Link& link : fact->second.links) links.emplace(link.path, link.text);
+    }
+  }
+}
+
+// Where a hidden place stands seen through `top`: top's path and the names that lead down. `above` counts the steps from
+// the hidden place up to top in its chain.
+std::string seen_through(const std::string& top, const std::string& real, std::size_t above) {
+  std::size_t cut = real.size();
+  for (std::size_t step = 0; step < above; ++step) cut = real.rfind('/', cut - 1);
+  return (top == "/" ? "" : top) + real.substr(cut);
+}
+
+std::vector<std::string> folders_between(const std::string& top, const std::string& path) {
+  std::vector<std::string> between;
+  for (std::size_t slash = path.find('/', top.size() + 1); slash != std::string::npos; slash = path.find('/', slash + 1))
+    between.push_back(path.substr(0, slash));
+  return between;
+}
+
+// A mask where `fact` is reached through the folder at `top`, if it is: by identity, so that a bind mount of the same
+// tree under another name is covered too.
+void add_mask(std::map<std::string, Mask>& masks, const std::vector<Anchor>& anchors, const profile::Hidden& hidden,
+              const profile::PathFact& fact, const MountPoint& top) {
+  const auto found = std::find(fact.chain.begin(), fact.chain.end(), top.identity);
+  if (found == fact.chain.end()) return;
+  Mask mask;
+  mask.path = seen_through(top.path, fact.real, static_cast<std::size_t>(found - fact.chain.begin()));
+  mask.node = node_of(fact.kind);
+  mask.identity = fact.identity;
+  const Anchor* above = nearest_above(anchors, mask.path);
+  if (above != nullptr && (above->access & kWrite)) mask.pins = folders_between(above->path, mask.path);
+  mask.place = hidden.place;
+  masks.emplace(mask.path, std::move(mask));
+}
+
+std::vector<Mask> plan_masks(const profile::Profile& profile, const profile::Facts& facts,
+                             const std::vector<Anchor>& anchors, const std::vector<MountPoint>& mounts) {
+  std::map<std::string, Mask> masks;
+  for (const profile::Hidden& hidden : profile.filesystem.hidden) {
+    const auto found = facts.paths.find(hidden.path);
+    if (found == facts.paths.end() || found->second.kind == profile::PathKind::Missing) continue;
+    for (const Anchor& anchor : anchors)
+      add_mask(masks, anchors, hidden, found->second, {anchor.path, anchor.identity});
+    for (const MountPoint& mount : mounts)
+      if (nearest_above(anchors, mount.path) != nullptr) add_mask(masks, anchors, hidden, found->second, mount);
+  }
+  std::vector<Mask> all;
+  for (auto& [path, mask] : masks) all.push_back(std::move(mask));
+  return all;
+}
+
+std::string plan_cwd(const profile::Profile& profile, const profile::Facts& facts) {
+  if (!profile.cwd.value.empty()) return profile.cwd.value;
+  for (const profile::Grant& grant : profile.filesystem.grants) {
+    if (grant.access != profile::Access::Write) continue;
+    const auto found = facts.paths.find(grant.path);
+    if (found != facts.paths.end() && found->second.kind == profile::PathKind::Directory) return found->second.real;
+  }
+  return "/";
+}
+
+}  // namespace
+
+Plan plan(const profile::Profile& profile, const profile::Facts& facts, const std::vector<MountPoint>& mounts,
+          const std::vector<Anchor>& devices) {
+  Anchors anchors;
+  std::map<std::string, std::string> links;
+  add_grants(anchors, links, profile, facts);
+  Plan plan;
+  plan.anchors = anchors.take();
+  leave_out_needless_mounts(plan.anchors);
+  for (const auto& [path, text] : links)
+    if (nearest_above(plan.anchors, path) == nullptr) plan.links.push_back({path, text});
+  plan.masks = plan_masks(profile, facts, plan.anchors, mounts);
+  plan.anchors.insert(plan.anchors.end(), devices.begin(), devices.end());
+  plan.temporary_bytes = profile.filesystem.temporary.value;
+  plan.cwd = plan_cwd(profile, facts);
+  return plan;
+}
+
+}  // namespace jail::confine::view
