@@ -3,7 +3,7 @@
 add_library(jail_flags INTERFACE)
 target_compile_features(jail_flags INTERFACE cxx_std_20)
 target_compile_options(jail_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -fstack-protector-strong
-  $<$<BOOL:${JAIL_WERROR}>:-Werror> $<$<CONFIG:Release>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
+  $<$<BOOL:${JAIL_WERROR}>:-Werror>)
 target_compile_definitions(jail_flags INTERFACE _GNU_SOURCE JAIL_VERSION="${PROJECT_VERSION}"
   JAIL_DATADIR="${CMAKE_INSTALL_PREFIX}/share/jail")
 # -iquote, not -I: launcher/sys/socket.h must never answer for <sys/socket.h>.
