@@ -1,0 +1,120 @@
+#include "run/facts.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <sstream>
+
+#include "base/error.h"
+#include "profile/validate.h"
+#include "run/interpreters.h"
+#include "run/resolve.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+extern char** environ;
+
+namespace jail::run {
+namespace {
+
+std::optional<std::string> variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::vector<std::string> split_path(const char* text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text == nullptr ? "" : text);
+  for (std::string part; std::getline(stream, part, ':');)
+    if (part.starts_with('/')) parts.push_back(part);
+  return parts;
+}
+
+// Where a plugin may have planted a link: what this profile lets it write, its own folder, every plugin's state.
+std::vector<std::string> untrusted_trees(const profile::Profile& profile, const Places& places,
+                                         const std::map<std::string, std::string>& set) {
+  std::vector<std::string> trees{places.state};
+  for (const profile::Grant& grant : profile.filesystem.grants)
+    if (grant.access == profile::Access::Write) trees.push_back(grant.path);
+  const auto plugin = set.find("plugin");
+  if (plugin != set.end()) trees.push_back(plugin->second);
+  return trees;
+}
+
+void add_interpreters(profile::Facts& facts, const profile::Profile& profile, const Resolver& resolver) {
+  for (const profile::Grant& grant : profile.filesystem.grants) {
+    if (grant.access != profile::Access::Exec) continue;
+    profile::PathFact& fact = facts.paths[grant.path];
+    if (fact.kind == profile::PathKind::Missing || !fact.refused.empty()) continue;
+    fact.interpreters =
+        fact.kind == profile::PathKind::Directory ? standard_loaders() : interpreters_of(fact.real);
+    for (const std::string& interpreter : fact.interpreters)
+      if (!facts.paths.contains(interpreter)) facts.paths.emplace(interpreter, resolver.resolve(interpreter));
+  }
+}
+
+}  // namespace
+
+profile::Inputs inputs_of(const Places& places, std::map<std::string, std::string> set) {
+  profile::Inputs inputs;
+  const std::uint32_t uid = ::geteuid();
+  inputs.read_file = [uid](const std::string& path) { return read_trusted(path, uid); };
+  inputs.find_template = [places](const std::string& name) { return find_profile(places, name); };
+  inputs.environment = variable;
+  inputs.set = std::move(set);
+  inputs.home = places.home;
+  inputs.user = variable("USER").value_or(std::to_string(uid));
+  inputs.state_root = places.state;
+  return inputs;
+}
+
+profile::Facts collect(const profile::Profile& profile, const Places& places,
+                       const std::map<std::string, std::string>& set) {
+  profile::Facts facts;
+  const Resolver resolver(untrusted_trees(profile, places, set), ::geteuid());
+  for (const std::string& path : profile::paths_of_interest(profile))
+    if (!facts.paths.contains(path)) facts.paths.emplace(path, resolver.resolve(path));
+  add_interpreters(facts, profile, resolver);
+  std::vector<std::string> deciding;
+  for (const profile::SourceFile& source : profile.sources) deciding.push_back(source.path);
+  facts.protected_places = protected_places(places, deciding);
+  facts.home = places.home;
+  facts.search_path = split_path(std::getenv("PATH"));
+  const confine::identity::Launcher who = launcher();
+  facts.uid = who.uid;
+  facts.groups = who.groups;
+  return facts;
+}
+
+std::vector<confine::view::MountPoint> collect_mounts(const profile::Profile& profile) {
+  std::vector<confine::view::MountPoint> mounts;
+  if (profile.filesystem.hidden.empty()) return mounts;
+  std::istringstream lines(sys::read_file(sys::open_at("/proc/self/mountinfo", O_RDONLY, sys::Resolve::Anything), 4 << 20));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string skipped, path;
+    fields >> skipped >> skipped >> skipped >> skipped >> path;
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) mounts.push_back({path, {status.st_dev, status.st_ino}});
+  }
+  return mounts;
+}
+
+confine::identity::Launcher launcher() {
+  confine::identity::Launcher who{.uid = ::geteuid(), .gid = ::getegid(), .groups = {}};
+  for (const gid_t group : sys::supplementary_groups())
+    if (group != who.gid) who.groups.push_back(group);
+  return who;
+}
+
+std::vector<std::string> environment() {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) variables.emplace_back(*entry);
+  return variables;
+}
+
+}  // namespace jail::run

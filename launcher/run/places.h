@@ -1,0 +1,40 @@
+// Where jail's own files are (XDG Base Directory Specification 0.8), and which of them may be believed: a folder or file
+// that somebody else could have written decides nothing (SECURITY C11).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "profile/facts.h"
+#include "profile/load.h"
+
+namespace jail::run {
+
+struct Places {
+  std::string home;
+  std::vector<std::string> profiles;  // in order of lookup
+  std::string state;                  // ${state} is state/NAME
+  std::string problem;                // not empty: an XDG value that cannot be used
+};
+
+// For root only /etc and the installed files count, whatever HOME and XDG say.
+Places find_places(std::uint32_t uid);
+
+// The profile `name` stands for: a path if it has a slash, else NAME.yaml in the first place that has it. Never the
+// working folder. Absolute.
+std::optional<std::string> find_profile(const Places& places, const std::string& name);
+
+// A file's text if it and its folder belong to root or `uid` and nobody else can write them.
+profile::FileText read_trusted(const std::string& path, std::uint32_t uid);
+
+// Folders and files no write grant may touch, with everything that contains them.
+std::vector<profile::ProtectedPlace> protected_places(const Places& places, const std::vector<std::string>& deciding_files);
+
+// ${state} of this profile: made with mode 0700 for the plugin's ids if it is not there.
+void make_state_folder(const std::string& path, std::uint32_t uid, std::uint32_t gid);
+
+// Itself, its parent, ... up to "/"; missing parts are left out.
+std::vector<profile::Identity> chain_of(const std::string& path);
+
+}  // namespace jail::run

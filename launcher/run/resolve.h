@@ -1,0 +1,26 @@
+// From the path a profile names to the file it means, without being led astray (SECURITY C6).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "profile/facts.h"
+
+namespace jail::run {
+
+class Resolver {
+ public:
+  // `untrusted`: trees in which no link is followed. `uid`: the operator; links and folders of root and of this user count.
+  Resolver(std::vector<std::string> untrusted, std::uint32_t uid);
+
+  [[nodiscard]] profile::PathFact resolve(const std::string& path) const;
+
+ private:
+  [[nodiscard]] bool in_untrusted(const std::string& path) const;
+  [[nodiscard]] profile::PathFact walk(const std::string& path) const;
+
+  std::vector<std::string> untrusted_;
+  std::uint32_t uid_;
+};
+
+}  // namespace jail::run
