@@ -30,4 +30,11 @@ using Diagnostics = std::vector<Diagnostic>;
 
 bool has_errors(const Diagnostics& diagnostics);
 
+// "crm.yaml:12:5: error: unknown key 'reed'", and where there is a hint a second line, "  hint: did you mean 'read'?".
+// Text that came from a document has its control characters escaped already.
+std::string to_string(const Diagnostic& diagnostic);
+
+// All of them, one or two lines each: the errors first, then the warnings.
+std::string to_text(const Diagnostics& diagnostics);
+
 }  // namespace jail::profile
