@@ -37,6 +37,7 @@ enum class Gap {
   PathMetadata,  // no mount view: chmod, chown, setxattr, utime, inode flags, of any file the user owns
   Truncate,      // Landlock below ABI 3: truncate(2), and O_TRUNC through a descriptor that cannot write
   Signals,       // no pid namespace, and Landlock below ABI 6 scopes no signals: kill(2) and its siblings
+  Processes,     // no pid namespace: limits, priority and affinity of the user's other processes
   Ipc,           // no IPC namespace: System V IPC and POSIX message queues of the same user
 };
 
@@ -56,8 +57,8 @@ struct Change {
 // What happens to one number: the first clause whose tests all hold decides, else `otherwise`.
 struct Rule {
   Verdict otherwise = kAbsent;
-  std::vector<Clause> clauses;
-  std::optional<std::size_t> change;  // index into Plan::changes of the line that decided; none: the built-in set
+  std::vector<Clause> clauses{};
+  std::optional<std::size_t> change{};  // index into Plan::changes of the line that decided; none: the built-in set
 };
 
 struct Plan {
@@ -72,6 +73,8 @@ Plan plan(const profile::Syscalls& wanted, const Options& options = {});
 
 // What the plan answers to a call, by the rules alone: the reference that compile() is held against.
 Verdict evaluate(const Plan& plan, const seccomp_data& call);
+// The same as the program says it (SECCOMP_RET_*).
+std::uint32_t return_value(Verdict verdict);
 
 // The line of the profile that decided this number; none: the built-in set, "default" in events.
 std::optional<profile::Place> decided_by(const Plan& plan, std::uint32_t number);
@@ -79,8 +82,8 @@ std::optional<profile::Place> decided_by(const Plan& plan, std::uint32_t number)
 // At most BPF_MAXINSNS (4096) instructions.
 Program compile(const Plan& plan);
 
-// The filter of pid 1 of a jail: what a loop of ppoll, read, wait, write and kill needs; any other call kills it, and
-// with it the jail.
+// The filter of pid 1 of a jail: the calls of a loop that polls, reads, waits, reports and kills. Any other call kills
+// it, and with it the jail: it no longer runs our code.
 Program init_program();
 
 // Installs the program for this thread and what it starts (seccomp(2), Linux 3.17). Allocates nothing, throws nothing.

@@ -40,6 +40,7 @@ struct Test {
   std::uint32_t mask = 0xffffffff;
   std::array<std::uint32_t, kMostValues> values{};
 
+  bool operator==(const Test&) const = default;
   constexpr std::span<const std::uint32_t> wanted() const { return {values.data(), count}; }
   constexpr bool holds(std::uint64_t value) const {
     bool found = false;
@@ -57,6 +58,7 @@ enum class When : std::uint8_t {
   GapPathMetadata,    // another layer has this gap on this machine: see Gap in seccomp.h
   GapTruncate,
   GapSignals,
+  GapProcesses,
   GapIpc,
 };
 
@@ -67,6 +69,7 @@ struct Clause {
   constexpr Clause(When when_, std::initializer_list<Test> tests_, Verdict verdict_) : when(when_), verdict(verdict_) {
     for (const Test& test : tests_) tests[count++] = test;
   }
+  bool operator==(const Clause&) const = default;
   constexpr std::span<const Test> all() const { return {tests.data(), count}; }
 
   When when;
@@ -107,10 +110,10 @@ const Row* find_row(std::string_view name);
 const Group* find_group(std::string_view name);  // "@mount"
 bool is_member(const Row& row, const Group& group);
 
-// For the log: the call's name; "syscall_500" is not made up here, an unknown number has none.
+// For the log: the name of a call; an unknown number has none.
 std::optional<std::string_view> name_of(std::uint32_t number);
 
-// The call or group whose name is nearest to a mistyped one, if any is near.
-std::optional<std::string_view> nearest_name(std::string_view mistyped);
+// The call or group that a mistyped name most likely means; empty when none is near.
+std::string_view nearest_name(std::string_view mistyped);
 
 }  // namespace jail::confine::seccomp

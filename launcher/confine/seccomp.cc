@@ -1,0 +1,71 @@
+#include "confine/seccomp.h"
+
+#include <sys/mman.h>
+
+#include <charconv>
+#include <fstream>
+#include <string>
+
+#include "base/fd.h"
+#include "sys/seccomp.h"
+
+namespace jail::confine::seccomp {
+namespace {
+
+// Linux 5.19; Debian 12's headers have it, older ones do not.
+constexpr std::uint32_t kWaitKillableRecv = 1U << 5;
+constexpr unsigned kMfdNoexecSeal = 0x0008U;
+
+// Of pid 1: poll and ppoll for its descriptors, send and write for its report, read for the signals of children.
+constexpr std::string_view kCallsOfInit[] = {"close", "exit",        "exit_group",      "kill",         "poll",
+                                             "ppoll", "read",        "restart_syscall", "rt_sigreturn", "sendto",
+                                             "wait4", "waitid",      "write"};
+
+Plan plan_of_init() {
+  Plan plan;
+  plan.unknown = kKill;
+  for (Rule& rule : plan.rules) rule.otherwise = kKill;
+  for (const std::string_view name : kCallsOfInit) plan.rules[find_row(name)->number].otherwise = kAllow;
+  return plan;
+}
+
+bool knows(sys::Known known) { return known == sys::Known::Yes; }
+
+// The number after "Seccomp_filters:" in /proc/self/status.
+int filters_in(std::istream& status) {
+  constexpr std::string_view kKey = "Seccomp_filters:";
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(kKey)) continue;
+    const std::size_t start = line.find_first_not_of(" \t", kKey.size());
+    int filters = 0;
+    if (start != std::string::npos) std::from_chars(line.data() + start, line.data() + line.size(), filters);
+    return filters;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Program init_program() { return compile(plan_of_init()); }
+
+int enforce(std::span<const sock_filter> program, std::uint32_t flags) noexcept {
+  return sys::seccomp_set_mode_filter(program, flags);
+}
+
+Installed verify() {
+  std::ifstream status("/proc/self/status");
+  return {.mode = sys::seccomp_mode(), .filters = filters_in(status)};
+}
+
+Support probe() {
+  const Fd sealed(::memfd_create("probe", MFD_CLOEXEC | kMfdNoexecSeal));
+  return {
+      .filter = knows(sys::seccomp_knows_flags(0)),
+      .kill_process = knows(sys::seccomp_get_action_avail(SECCOMP_RET_KILL_PROCESS)),
+      .notify = knows(sys::seccomp_get_action_avail(SECCOMP_RET_USER_NOTIF)),
+      .wait_killable = knows(sys::seccomp_knows_flags(SECCOMP_FILTER_FLAG_NEW_LISTENER | kWaitKillableRecv)),
+      .memfd_noexec_seal = static_cast<bool>(sealed),
+  };
+}
+
+}  // namespace jail::confine::seccomp
