@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+"""test_summary.py RESULTS LEG...: what scripts/test says at its end, and its status.
+
+Each leg has a folder RESULTS/LEG with the files junit.xml (of ctest), status, seconds and output; or with a file
+`skipped` that says why the leg did not run. One test of ctest may be a whole GoogleTest or unittest program: then its
+output is counted test by test, so that no skip hides in a program that passed.
+"""
+import pathlib
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+
+UNAVAILABLE = 75  # status of vm/fetch: this kernel cannot be had now
+
+
+@dataclass
+class Result:
+    name: str
+    outcome: str  # passed, failed, skipped
+    reason: str = ""
+
+
+def googletest_results(output):
+    """One result for every test a GoogleTest program started."""
+    results, running, said = [], None, []
+    outcomes = {"OK": "passed", "SKIPPED": "skipped", "FAILED": "failed"}
+    for line in output.splitlines():
+        match = re.match(r"\[ +(RUN|OK|SKIPPED|FAILED) +\] ([^ ,]+)(.*)", line)
+        if match and match.group(1) == "RUN":
+            if running:
+                results.append(Result(running, "failed", "did not end"))
+            running, said = match.group(2), []
+        elif match and match.group(2) == running:
+            reason = " ".join(text for text in said if not re.search(r": (Skipped|Failure)$", text))
+            results.append(Result(running, outcomes[match.group(1)], reason if match.group(1) == "SKIPPED" else ""))
+            running = None
+        elif running and line.strip():
+            said.append(line.strip())
+    if running:
+        results.append(Result(running, "failed", "did not end"))
+    return results
+
+
+def unittest_results(output):
+    """One result for every test that `python3 -m unittest -v` names; its docstring may stand before the dots."""
+    results = []
+    for match in re.finditer(r"^(test\w*) \(([\w.]+)\)(?:\n.*?)?? \.\.\. (?:.*\n)*?(.*?)(ok|FAIL|ERROR|skipped (.*))$",
+                             output, re.M):
+        name = match.group(2) if match.group(2).endswith(match.group(1)) else f"{match.group(2)}.{match.group(1)}"
+        outcome = {"ok": "passed", "FAIL": "failed", "ERROR": "failed"}.get(match.group(4), "skipped")
+        results.append(Result(name.removeprefix("__main__."), outcome, (match.group(5) or "").strip("'\"")))
+    unnamed = re.search(r"^OK \(.*skipped=(\d+)", output, re.M)
+    if unnamed and not results:
+        results = [Result(f"skipped in silence, {number + 1}", "skipped", "unittest runs without -v, so no reason")
+                   for number in range(int(unnamed.group(1)))]
+    return results
+
+
+def last_line(output):
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"
+
+
+def case_results(case):
+    name, status = case.get("name"), case.get("status")
+    output = case.findtext("system-out") or ""
+    skipped = case.find("skipped")
+    inner = googletest_results(output) or unittest_results(output)
+    if status == "disabled":
+        return [Result(name, "skipped", "disabled")]
+    if status == "notrun" and not skipped.get("message", "").startswith("SKIP_"):
+        return [Result(name, "failed", skipped.get("message") or "did not run")]
+    if status == "notrun":
+        return [Result(name, "skipped", inner[0].reason if inner else last_line(output))]
+    outcome = "passed" if status == "run" else "failed"
+    if len(inner) == 1 and (outcome == "failed" or inner[0].outcome == "skipped"):
+        return [Result(name, outcome if outcome == "failed" else "skipped", inner[0].reason)]
+    if len(inner) <= 1:
+        return [Result(name, outcome)]
+    results = [Result(f"{name}: {result.name}", result.outcome, result.reason) for result in inner]
+    if outcome == "failed" and all(result.outcome != "failed" for result in results):
+        results.append(Result(name, "failed", "ended badly after its tests"))
+    return results
+
+
+def read(folder, name, default=""):
+    file = folder / name
+    return file.read_text(errors="replace").strip() if file.exists() else default
+
+
+def leg_results(folder):
+    if (folder / "skipped").exists():
+        return [Result("all of it", "skipped", read(folder, "skipped"))]
+    status = int(read(folder, "status", "255"))
+    if status == UNAVAILABLE:
+        return [Result("all of it", "skipped", last_line(read(folder, "output")))]
+    try:
+        document = ElementTree.parse(folder / "junit.xml")
+    except (OSError, ElementTree.ParseError):
+        return [Result("all of it", "failed", f"status {status} without results; {last_line(read(folder, 'output'))}")]
+    results = [result for case in document.iter("testcase") for result in case_results(case)]
+    if status != 0 and all(result.outcome != "failed" for result in results):
+        results.append(Result("all of it", "failed", f"status {status} although no test failed"))
+    if not results:
+        results.append(Result("all of it", "failed", "no test ran"))
+    return results
+
+
+def count(results, outcome):
+    return sum(result.outcome == outcome for result in results)
+
+
+def main(folder, names):
+    legs = {name: leg_results(folder / name) for name in names}
+    for outcome in ("skipped", "failed"):
+        if any(count(results, outcome) for results in legs.values()):
+            print(f"\n{outcome}:")
+        for name, results in legs.items():
+            for result in results:
+                if result.outcome == outcome:
+                    print(f"  {name}: {result.name}" + (f": {result.reason}" if result.reason else ""))
+    print(f"\n{'leg':<12}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>8}")
+    for name, results in legs.items():
+        counts = [count(results, outcome) for outcome in ("passed", "failed", "skipped")]
+        print(f"{name:<12}{counts[0]:>8}{counts[1]:>8}{counts[2]:>8}{read(folder / name, 'seconds', '-'):>8}")
+    everything = [result for results in legs.values() for result in results]
+    passed, failed, skipped = (count(everything, outcome) for outcome in ("passed", "failed", "skipped"))
+    print(f"\n{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2:]))
