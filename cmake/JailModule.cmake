@@ -1,5 +1,6 @@
 # jail_module(NAME [DEPENDS module...] [LIBRARIES library...])
-# One folder of launcher/ is one module: a static library jail_NAME of every .cc in it, seeing only the modules it names.
+# One folder of launcher/ is one module: a static library jail_NAME of every .cc in it, which sees only the modules that
+# it names.
 add_library(jail_flags INTERFACE)
 target_compile_features(jail_flags INTERFACE cxx_std_20)
 target_compile_options(jail_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -fstack-protector-strong
