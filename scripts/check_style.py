@@ -156,7 +156,7 @@ def comments(path, text):
 
 
 def stale_names(path, text, files):
-    """Names of files in comments and documents. Python and YAML only with their folder: plugins have such files, too."""
+    """Files named in comments and documents. Python and YAML only with their folder: plugins have such files, too."""
     names = {str(file) for file in files}
     folders = {str(parent) for file in files for parent in file.parents}
     in_folder, by_kind = rf"(?:{FOLDERS}/)[\w./-]*\w", r"[\w-]+(?:/[\w-]+)*\.(?:cc|cmake|bpf\.c|h)"
