@@ -37,5 +37,5 @@ install_packages() {
   say "installing from $VERSION_CODENAME: ${missing[*]}"
   as_root apt-get update -qq -o DPkg::Lock::Timeout=300 </dev/null || return
   as_root apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
-    -t "/^$VERSION_CODENAME(|-updates|-security)\$/" "${missing[@]}" </dev/null >&2
+    -t "/^$VERSION_CODENAME(|-updates|-security)\$/" "${missing[@]}" </dev/null >/dev/null
 }
