@@ -1,5 +1,5 @@
-// The building half of the view. Order matters: anchors (parents first), then /dev, /proc and /tmp of our own, then
-// links, then pins and masks over what is there, then the root turns read-only and becomes the root.
+// The building half of the view. Order matters: anchors (parents first), then /dev and /tmp of our own, then links, then
+// pins and masks over what is there; at last the root turns read-only and becomes the root.
 #include "confine/view.h"
 
 #include <fcntl.h>
@@ -54,15 +54,18 @@ sys::MountForbids forbids(const Anchor& anchor) {
   return forbids;
 }
 
-// The tmpfs under construction.
+Fd new_root() {
+  Fd root = sys::new_filesystem("tmpfs", {{"size", "1M"}, {"nr_inodes", "2048"}, {"mode", "0755"}},
+                                sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms);
+  // Attached on top of "/": no folder of the host is needed. Host paths still resolve, since our root is the mount below.
+  sys::attach(root, sys::open_at("/", O_PATH, Resolve::NoLinks), "/");
+  return root;
+}
+
+// Puts things at their paths in the new root.
 class Builder {
  public:
-  Builder()
-      : root_(sys::new_filesystem("tmpfs", {{"size", "1M"}, {"nr_inodes", "2048"}, {"mode", "0755"}},
-                                  sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms)) {
-    // Attached on top of "/": no folder of the host is needed. Host paths still resolve, since our root is the mount below.
-    sys::attach(root_, sys::open_at("/", O_PATH, Resolve::NoLinks), "/");
-  }
+  explicit Builder(const Fd& root) : root_(root) {}
 
   [[nodiscard]] const Fd& root() const { return root_; }
 
@@ -94,7 +97,7 @@ class Builder {
   }
 
  private:
-  Fd root_;
+  const Fd& root_;
 };
 
 void attach_anchor(Builder& view, const Anchor& anchor, const Fd& opened) {
@@ -134,15 +137,6 @@ void attach_devices(Builder& view) {
   view.link("/proc/self/fd/0", "/dev/stdin");
   view.link("/proc/self/fd/1", "/dev/stdout");
   view.link("/proc/self/fd/2", "/dev/stderr");
-}
-
-void attach_proc(Builder& view, Proc proc) {
-  constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms;
-  if (proc == Proc::None) {
-    (void)view.folder("/proc");
-    return;
-  }
-  attach_filesystem(view, sys::new_filesystem("proc", {{"subset", "pid"}, {"hidepid", "2"}}, kForbids), "/proc");
 }
 
 void pin(Builder& view, const std::string& path) {
@@ -187,22 +181,32 @@ std::vector<Anchor> find_devices() {
   return devices;
 }
 
-std::vector<Fd> enforce(const Plan& plan) {
-  Builder view;
-  std::vector<Fd> anchors;
-  anchors.reserve(plan.anchors.size());
+Site build(const Plan& plan) {
+  Site site{.root = new_root(), .anchors = {}};
+  Builder view(site.root);
+  site.anchors.reserve(plan.anchors.size());
   for (const Anchor& anchor : plan.anchors) {
-    anchors.push_back(open_anchor(anchor));
-    if (anchor.mounted) attach_anchor(view, anchor, anchors.back());
+    site.anchors.push_back(open_anchor(anchor));
+    if (anchor.mounted) attach_anchor(view, anchor, site.anchors.back());
   }
-  attach_proc(view, plan.proc);
   attach_devices(view);
   attach_temporary(view, plan.temporary_bytes);
   for (const Link& link : plan.links) view.link(link.text, link.path);
   cover_hidden(view, plan.masks);
-  sys::forbid(view.root(), sys::kForbidsWriting, sys::Depth::OneMount);
-  sys::change_root(view.root());
-  return anchors;
+  return site;
+}
+
+void attach_proc(const Site& site, const Plan& plan) {
+  constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms;
+  Builder view(site.root);
+  const Fd folder = view.folder("/proc");
+  if (plan.proc == Proc::None) return;
+  sys::attach(sys::new_filesystem("proc", {{"subset", "pid"}, {"hidepid", "2"}}, kForbids), folder, "/proc");
+}
+
+void enter(const Site& site) {
+  sys::forbid(site.root, sys::kForbidsWriting, sys::Depth::OneMount);
+  sys::change_root(site.root);
 }
 
 bool verify() {

@@ -68,9 +68,17 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const st
 // /dev/null and its kin, as this machine has them.
 std::vector<Anchor> find_devices();
 
-// In the child, with the host's tree still as its root: builds the view and makes it the root. The descriptors are those
-// of plan.anchors, in that order. Throws SysError; ESTALE: a path is no longer what the plan saw.
-std::vector<Fd> enforce(const Plan& plan);
+// A view under construction, in the child, with the host's tree still as its root. The stages call these in this order.
+struct Site {
+  Fd root;                  // our tmpfs
+  std::vector<Fd> anchors;  // the descriptors of plan.anchors, in that order
+};
+// Throws SysError; ESTALE: a path is no longer what the plan saw.
+Site build(const Plan& plan);
+// A /proc of the jail's own pid namespace. EPERM where a container has masked parts of its own.
+void attach_proc(const Site& site, const Plan& plan);
+// The view becomes the root, read-only but for what is granted.
+void enter(const Site& site);
 
 // Nothing of the host's old root is left: the root is our read-only tmpfs.
 bool verify();

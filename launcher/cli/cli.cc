@@ -1,0 +1,42 @@
+#include "cli/cli.h"
+
+#include <cstdio>
+#include <exception>
+
+#include "cli/verbs.h"
+#include "run/exit_status.h"
+#include "run/stdio.h"
+
+namespace jail::cli {
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  jail run ./crm.yaml -- python3 plugin.py     run a plugin in the jail its profile describes
+  jail check ./crm.yaml                        every fault of a profile, with line and hint
+  jail show --plan ./crm.yaml                  what will hold on this kernel, layer by layer
+  jail doctor                                  what this machine offers
+  jail audit tail crm                          what happened
+)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  run::fill_closed_stdio();
+  CLI::App app("Run plugins in a jail the kernel enforces.", "jail");
+  app.set_version_flag("--version", "jail " JAIL_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  int status = 0;
+  for (const AddVerb add_verb : kVerbs) add_verb(app, status);
+  try {
+    app.parse(argc, argv);
+    return status;
+  } catch (const CLI::ParseError& error) {  // also how --help and --version arrive
+    return app.exit(error) == 0 ? 0 : run::kExitUsage;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "jail: %s\n", error.what());
+    return run::kExitJailFailed;
+  }
+}
+
+}  // namespace jail::cli

@@ -1,0 +1,122 @@
+// What this machine offers, layer by layer, found by building a jail and not by reading versions.
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/print.h"
+#include "cli/verbs.h"
+#include "cli/wanted.h"
+#include "run/rehearse.h"
+
+namespace jail::cli {
+namespace {
+
+constexpr const char* kFooter = R"(0 when a jail can be built here, else 1.
+
+Examples:
+  jail doctor                 what this machine offers
+  jail doctor ./crm.yaml      whether it can run this profile
+)";
+
+struct Options {
+  WantedOptions wanted;
+  bool json = false;
+};
+
+struct Findings {
+  std::string kernel;
+  std::vector<confine::Layer> layers;
+  std::vector<run::Refusal> refusals;
+  std::optional<run::BuildFailure> failure;
+  [[nodiscard]] bool good() const { return refusals.empty() && !failure; }
+};
+
+Findings examine(const run::Plan& plan) {
+  utsname names{};
+  Findings findings;
+  findings.kernel = ::uname(&names) == 0 ? names.release : "unknown";
+  findings.layers = plan.layers;
+  findings.refusals = plan.refusals;
+  if (plan.refusals.empty()) findings.failure = run::rehearse(plan);
+  return findings;
+}
+
+const char* name_of(confine::LayerState state) {
+  switch (state) {
+    case confine::LayerState::Enforced: return "enforced";
+    case confine::LayerState::Partial: return "partial";
+    case confine::LayerState::Absent: return "absent";
+  }
+  return "absent";
+}
+
+void print_findings(const Findings& findings) {
+  std::printf("kernel %s, as uid %u\n", findings.kernel.c_str(), ::geteuid());
+  for (const confine::Layer& layer : findings.layers)
+    std::printf("  %-9s %-16s %s\n", name_of(layer.state), std::string(layer.name).c_str(), layer.reason.c_str());
+  for (const run::Refusal& refusal : findings.refusals) print(stdout, refusal);
+  if (findings.failure)
+    std::printf("a jail cannot be built here: %s: %s\n", findings.failure->layer.c_str(),
+                text::for_people(findings.failure->reason).c_str());
+  else if (findings.good()) std::puts("a jail was built and taken down again: this machine can run it");
+}
+
+void print_json(const Findings& findings) {
+  json::Writer writer;
+  writer.begin_object();
+  writer.member("kernel", findings.kernel);
+  writer.member("can_run", findings.good());
+  writer.key("layers");
+  writer.begin_array();
+  for (const confine::Layer& layer : findings.layers) {
+    writer.begin_object();
+    writer.member("layer", layer.name);
+    writer.member("state", name_of(layer.state));
+    if (!layer.reason.empty()) writer.member("reason", layer.reason);
+    writer.end_object();
+  }
+  writer.end_array();
+  if (findings.failure) {
+    writer.member("failed_layer", findings.failure->layer);
+    writer.member("reason", findings.failure->reason);
+  } else if (!findings.refusals.empty()) {
+    writer.member("failed_layer", findings.refusals.front().layer);
+    writer.member("reason", findings.refusals.front().reason);
+  }
+  writer.end_object();
+  std::puts(writer.text().c_str());
+}
+
+int doctor_verb(const Options& options) {
+  run::Plan plan;
+  if (options.wanted.profile.empty()) {
+    plan = run::bare_plan();
+  } else {
+    run::Wanted wanted = wanted_of(options.wanted);
+    wanted.command = {"true"};
+    const run::Prepared prepared = run::prepare(wanted, run::State::Leave);
+    print(stderr, prepared.diagnostics);
+    if (profile::has_errors(prepared.diagnostics)) return 1;
+    plan = run::plan_for(prepared, wanted);
+  }
+  const Findings findings = examine(plan);
+  options.json ? print_json(findings) : print_findings(findings);
+  return findings.good() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("doctor", "Say what this machine offers, or whether it can run a profile");
+  verb->footer(kFooter);
+  add_wanted(*verb, options->wanted, ProfileIs::Optional);
+  verb->add_flag("--json", options->json, "One JSON object instead of lines");
+  verb->callback([options, &status] { status = doctor_verb(*options); });
+}
+
+}  // namespace jail::cli

@@ -1,0 +1,62 @@
+#include <memory>
+
+#include "cli/print.h"
+#include "cli/verbs.h"
+#include "cli/wanted.h"
+#include "run/session.h"
+
+namespace jail::cli {
+namespace {
+
+constexpr const char* kFooter = R"(Exit status: the plugin's own; 128+n when signal n ended it; 124 wall time was up;
+125 the jail could not be built; 126 cannot execute; 127 not found; 2 usage.
+No number is unambiguous: --status-fd says for sure.
+
+Examples:
+  jail run crm -- python3 /opt/crm/plugin.py
+  jail run --set plugin=/opt/crm ./crm.yaml -- python3 -m crm
+  jail run --audit-fd 2 ./crm.yaml -- true      (the log on standard error)
+)";
+
+struct Options {
+  WantedOptions wanted;
+  std::vector<std::string> audit_files;
+  std::vector<int> audit_fds;
+  int status_fd = -1;
+  std::vector<int> pass_fds;
+};
+
+run::Options session_options(const Options& options) {
+  run::Options session;
+  session.wanted = wanted_of(options.wanted);
+  for (const std::string& file : options.audit_files) session.audit.emplace_back(audit::File{file});
+  for (const int number : options.audit_fds) session.audit.emplace_back(audit::Descriptor{number});
+  session.status_fd = options.status_fd;
+  session.pass_fds = options.pass_fds;
+  return session;
+}
+
+int run_verb(const Options& options) {
+  const run::Result result = run::run(session_options(options));
+  print(stderr, result.diagnostics);
+  for (const run::Refusal& refusal : result.refusals) print(stderr, refusal);
+  if (!result.problem.empty()) std::fprintf(stderr, "jail: %s\n", result.problem.c_str());
+  return result.exit_status;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("run", "Run a plugin inside its jail: jail run [options] PROFILE -- CMD [ARG...]");
+  verb->footer(kFooter);
+  add_wanted(*verb, options->wanted, ProfileIs::Required);
+  verb->add_option("--audit", options->audit_files, "Log to this file instead of the profile's own")->allow_extra_args(false);
+  verb->add_option("--audit-fd", options->audit_fds, "Log to this open descriptor; 2 is standard error")->allow_extra_args(false);
+  verb->add_option("--status-fd", options->status_fd, "How the run ended, as JSON Lines, on this open descriptor");
+  verb->add_option("--pass-fd", options->pass_fds, "Let the plugin have this open descriptor, too")->allow_extra_args(false);
+  verb->add_option("command", options->wanted.command, "The plugin's program and its arguments, after --")->required();
+  verb->callback([options, &status] { status = run_verb(*options); });
+}
+
+}  // namespace jail::cli

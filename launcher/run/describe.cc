@@ -1,0 +1,110 @@
+// The plan for a person: `jail show --plan`. One line a decision, grouped by layer, in an order that never varies.
+#include "base/text.h"
+#include "confine/landlock_rights.h"
+#include "run/plan.h"
+
+namespace jail::run {
+namespace {
+
+std::string line(std::string_view layer, std::string_view text) {
+  std::string all(layer);
+  all.resize(std::max<std::size_t>(all.size() + 1, 16), ' ');
+  return all.append(text) + "\n";
+}
+
+std::string places(const std::vector<profile::Place>& places) {
+  if (places.empty()) return "  (jail's own)";
+  std::string all = "  #";
+  for (const profile::Place& place : places) all += " " + profile::to_string(place);
+  return all;
+}
+
+std::string access(unsigned access) {
+  if (access & confine::view::kDevice) return "device";
+  std::string all = access & confine::view::kWrite ? "write" : "read";
+  if (access & confine::view::kLibrary) all += " library";
+  if (access & confine::view::kExec) all += " exec";
+  return all;
+}
+
+std::string describe_identity(const confine::identity::Plan& plan) {
+  std::string text = "uid " + std::to_string(plan.uid) + ", gid " + std::to_string(plan.gid);
+  if (plan.kept_groups.empty()) return line("userns", text + ", no other group");
+  text += ", and groups that an ordinary user cannot drop:";
+  for (const std::uint32_t group : plan.kept_groups) text += " " + std::to_string(group);
+  return line("userns", text);
+}
+
+std::string describe_view(const confine::view::Plan& plan) {
+  std::string all;
+  for (const confine::view::Anchor& anchor : plan.anchors)
+    all += line("mount", access(anchor.access) + " " + text::for_people(anchor.path) +
+                             (anchor.mounted ? "" : " (shown by the mount above)") + places(anchor.places));
+  for (const confine::view::Link& link : plan.links)
+    all += line("mount", "link " + text::for_people(link.path) + " -> " + text::for_people(link.text));
+  for (const confine::view::Mask& mask : plan.masks) {
+    all += line("mount", "hide " + text::for_people(mask.path) + places({mask.place}));
+    for (const std::string& pin : mask.pins) all += line("mount", "pin " + text::for_people(pin) + " (or a rename would undo the mask)");
+  }
+  all += line("mount", "tmpfs of " + text::human_size(plan.temporary_bytes) + " for /tmp and /dev/shm");
+  all += line("proc", plan.proc == confine::view::Proc::Own ? "own, processes of the jail only" : "none");
+  return all + line("mount", "start in " + text::for_people(plan.cwd));
+}
+
+std::string describe_landlock(const confine::landlock::Plan& plan) {
+  std::string all;
+  for (const confine::landlock::Rule& rule : plan.rules) {
+    std::string rights;
+    for (const confine::landlock::Right& right : confine::landlock::kRights)
+      if (rule.access & right.bit) rights.append(rights.empty() ? "" : " ").append(right.name);
+    all += line("landlock", text::for_people(rule.path) + ": " + rights);
+  }
+  for (const confine::landlock::Scope& scope : confine::landlock::kScopes)
+    if (plan.scopes & scope.bit) all += line("landlock", "scope " + std::string(scope.name));
+  return all;
+}
+
+std::string describe_environment(const confine::environment::Plan& plan) {
+  std::string names;
+  for (const std::string& variable : plan.variables) names += " " + text::for_people(variable.substr(0, variable.find('=')));
+  return line("env", names.empty() ? "empty" : "only" + names);
+}
+
+std::string describe_seccomp(const confine::seccomp::Plan& plan) {
+  std::size_t allowed = 0, checked = 0;
+  for (const confine::seccomp::Rule& rule : plan.rules) {
+    if (!rule.clauses.empty()) ++checked;
+    else if (rule.otherwise == confine::seccomp::kAllow) ++allowed;
+  }
+  std::string all = line("seccomp", std::string(plan.set == profile::SyscallSet::Strict ? "strict" : "standard") + ": " +
+                                        std::to_string(allowed) + " calls allowed, " + std::to_string(checked) +
+                                        " by their arguments, the rest refused");
+  for (const confine::seccomp::Change& change : plan.changes)
+    all += line("seccomp", (change.effect == confine::seccomp::Change::Effect::Allowed ? "allow " : "deny ") +
+                               change.name + places({change.place}));
+  return all;
+}
+
+std::string describe_layer(const confine::Layer& layer) {
+  const char* state = layer.state == confine::LayerState::Enforced  ? "enforced"
+                      : layer.state == confine::LayerState::Partial ? "partial"
+                                                                    : "absent";
+  std::string text = state;
+  if (!layer.reason.empty()) text += ": " + layer.reason;
+  if (layer.asked_by) text += places({*layer.asked_by});
+  return line(layer.name, text);
+}
+
+}  // namespace
+
+std::string describe(const Plan& plan) {
+  std::string all;
+  for (const confine::Layer& layer : plan.layers) all += describe_layer(layer);
+  all += describe_identity(plan.identity);
+  all += describe_view(plan.view);
+  all += describe_landlock(plan.landlock);
+  all += describe_seccomp(plan.seccomp);
+  return all + describe_environment(plan.environment);
+}
+
+}  // namespace jail::run

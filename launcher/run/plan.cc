@@ -1,0 +1,132 @@
+#include "run/plan.h"
+
+#include <algorithm>
+
+#include "confine/landlock_rights.h"
+
+namespace jail::run {
+namespace {
+
+using confine::Layer;
+using confine::LayerState;
+
+Layer enforced(std::string_view name) { return {.name = name, .state = LayerState::Enforced, .reason = {}, .asked_by = {}}; }
+
+Layer absent(std::string_view name, std::string reason, std::optional<profile::Place> asked_by = {}) {
+  return {.name = name, .state = LayerState::Absent, .reason = std::move(reason), .asked_by = std::move(asked_by)};
+}
+
+// Keys whose mechanism is not part of this version: parsed and checked, but a run that states one is refused.
+void add_network(const profile::Network& network, std::vector<Layer>& layers) {
+  std::optional<profile::Place> asked = network.mode.stated;
+  if (network.mode.value == profile::NetworkMode::Isolated) asked.reset();
+  if (!network.allow.empty()) asked = network.allow.front().place;
+  else if (!network.listen.empty()) asked = network.listen.front().place;
+  else if (!network.unix_sockets.empty()) asked = network.unix_sockets.front().place;
+  if (asked) layers.push_back(absent("net", "a way out of the jail's own network is not part of this version", asked));
+  else layers.push_back(enforced("net"));
+}
+
+void add_monitor(const profile::Monitor& monitor, std::vector<Layer>& layers) {
+  if (monitor.source.stated && monitor.source.value == profile::MonitorSource::None) return;
+  std::optional<profile::Place> asked;
+  if (monitor.source.stated && monitor.source.value != profile::MonitorSource::Auto) asked = monitor.source.stated;
+  else if (monitor.files.stated && monitor.files.value != profile::MonitorFiles::None) asked = monitor.files.stated;
+  else if (!monitor.hash.empty()) asked = monitor.hash.front().place;
+  else if (monitor.on_loss.stated && monitor.on_loss.value != profile::OnLoss::Count) asked = monitor.on_loss.stated;
+  layers.push_back(absent("monitor", "no source of events is part of this version", asked));
+}
+
+void add_audit(const profile::Audit& audit, std::vector<Layer>& layers) {
+  if (audit.durable.stated && audit.durable.value == profile::Durable::Each)
+    layers.push_back(absent("audit", "records on disk one by one are not part of this version", audit.durable.stated));
+  else layers.push_back(enforced("audit"));
+}
+
+std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& plan) {
+  std::vector<Layer> layers;
+  for (const std::string_view name : {"userns", "mount", "pid", "ipc", "uts", "cgroupns"}) layers.push_back(enforced(name));
+  add_network(profile.network, layers);
+  layers.push_back(enforced("proc"));
+  layers.push_back(plan.landlock.layer);
+  for (const std::string_view name : {"seccomp", "capabilities", "env", "fds", "keyring"}) layers.push_back(enforced(name));
+  layers.insert(layers.end(), plan.limits.layers.begin(), plan.limits.layers.end());
+  add_monitor(profile.monitor, layers);
+  add_audit(profile.audit, layers);
+  if (profile.integrity)
+    layers.push_back(absent("integrity", "tree digests are not part of this version", profile.integrity->place));
+  return layers;
+}
+
+// What a profile states must hold; what it states nothing about is as good as this machine can.
+void refuse_what_is_missing(const profile::Profile& profile, const Request& request, Plan& plan) {
+  for (const Layer& layer : plan.layers) {
+    const bool floor = layer.name == "landlock" && layer.state == LayerState::Absent;
+    if (floor) plan.refusals.push_back({"landlock", layer.reason, "jail runs nothing without Landlock: add it to lsm= or use a kernel from 5.13 on", {}});
+    if (floor || layer.state != LayerState::Absent || !layer.asked_by) continue;
+    if (may_be_absent(profile, request.strictness, layer.name)) continue;
+    plan.refusals.push_back({std::string(layer.name), layer.reason,
+                             "take the line out, or let it be absent: best_effort: [" + std::string(layer.name) + "]",
+                             layer.asked_by});
+  }
+}
+
+Command plan_command(const std::vector<std::string>& argv, const confine::environment::Plan& environment) {
+  Command command{argv, {}};
+  if (argv.front().find('/') != std::string::npos) {
+    command.candidates.push_back(argv.front());
+    return command;
+  }
+  std::string path = "/usr/local/bin:/usr/bin:/bin";
+  for (const std::string& variable : environment.variables)
+    if (variable.starts_with("PATH=")) path = variable.substr(5);
+  for (std::size_t start = 0; start <= path.size();) {
+    const std::size_t end = std::min(path.find(':', start), path.size());
+    if (end > start) command.candidates.push_back(path.substr(start, end - start) + "/" + argv.front());
+    start = end + 1;
+  }
+  return command;
+}
+
+void refuse_bad_identity(const profile::Profile& profile, Plan& plan) {
+  if (plan.identity.problem.empty()) return;
+  plan.refusals.push_back({"userns", plan.identity.problem, "name another account: user: NAME", profile.user.stated});
+}
+
+confine::seccomp::Options filter_options(const Support& support, const profile::Network& network) {
+  using confine::seccomp::UnixSockets;
+  const bool safe = support.landlock.abi >= confine::landlock::kResolveUnixAbi;
+  return {.unix_sockets = safe || !network.unix_sockets.empty() ? UnixSockets::Allowed : UnixSockets::SocketpairOnly,
+          .gaps = {}};
+}
+
+}  // namespace
+
+Support probe() { return {.landlock = confine::landlock::probe(), .devices = confine::view::find_devices()}; }
+
+bool may_be_absent(const profile::Profile& profile, Strictness strictness, std::string_view layer) {
+  if (strictness == Strictness::BestEffort) return true;
+  return std::any_of(profile.best_effort.begin(), profile.best_effort.end(),
+                     [&](const profile::BestEffort& entry) { return entry.layer == layer; });
+}
+
+Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Support& support, const Request& request) {
+  Plan plan;
+  plan.profile = profile.name;
+  plan.identity = confine::identity::plan(profile.user, request.launcher, request.account);
+  plan.namespaces = confine::namespaces::plan(profile.network);
+  plan.view = confine::view::plan(profile, facts, request.mounts, support.devices);
+  plan.landlock = confine::landlock::plan(plan.view, support.landlock);
+  plan.limits = confine::limits::plan(profile.limits);
+  plan.environment = confine::environment::plan(profile.env, request.caller_environment);
+  plan.seccomp = confine::seccomp::plan(profile.syscalls, filter_options(support, profile.network));
+  if (!request.argv.empty()) plan.command = plan_command(request.argv, plan.environment);
+  plan.time_ms = profile.limits.time_ms.value;
+  plan.grace_ms = profile.limits.grace_ms.value;
+  plan.layers = gather_layers(profile, plan);
+  refuse_bad_identity(profile, plan);
+  refuse_what_is_missing(profile, request, plan);
+  return plan;
+}
+
+}  // namespace jail::run

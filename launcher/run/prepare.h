@@ -1,0 +1,43 @@
+// From a profile's name to a plan: what `run`, `check`, `show` and `doctor` have in common.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "profile/diagnostic.h"
+#include "profile/facts.h"
+#include "profile/profile.h"
+#include "run/places.h"
+#include "run/plan.h"
+
+namespace jail::run {
+
+struct Wanted {
+  std::string profile;                     // a name or a path
+  std::map<std::string, std::string> set;  // --set
+  std::vector<std::string> command;        // may be empty where nothing is run
+  Strictness strictness = Strictness::Required;
+};
+
+struct Prepared {
+  Places places;
+  std::string path;  // of the profile; empty: none was found
+  profile::Profile profile;
+  profile::Diagnostics diagnostics;
+  profile::Facts facts;
+};
+
+// Reads, merges, resolves and validates. Looks at the profile's own files and at no kernel feature. `make_state`: make
+// ${state} if the profile grants it.
+enum class State { Leave, Make };
+Prepared prepare(const Wanted& wanted, State state);
+
+// Only for a profile without errors.
+Plan plan_for(const Prepared& prepared, const Wanted& wanted);
+
+// SHA-256 over the digests of every file that had a part in the profile.
+std::string digest_of(const profile::Profile& profile);
+
+}  // namespace jail::run

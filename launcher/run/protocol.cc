@@ -1,0 +1,54 @@
+#include "run/protocol.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "sys/socket.h"
+
+namespace jail::run {
+namespace {
+
+constexpr std::byte kGo{'g'};
+
+template <std::size_t Size>
+void fill(char (&field)[Size], std::string_view text) {
+  std::memcpy(field, text.data(), std::min(text.size(), Size - 1));
+}
+
+}  // namespace
+
+Report report_failure(std::string_view stage, int error, std::string_view text) {
+  Report report;
+  report.error = error;
+  fill(report.stage, stage);
+  fill(report.text, text);
+  return report;
+}
+
+void send_report(const Fd& socket, const Report& report, const std::vector<int>& descriptors) {
+  sys::send_message(socket, std::as_bytes(std::span(&report, 1)), descriptors);
+}
+
+void send_report_raw(int socket, const Report& report) noexcept {
+  (void)::send(socket, &report, sizeof report, MSG_NOSIGNAL);
+}
+
+std::optional<Received> receive_report(const Fd& socket) {
+  sys::Message message = sys::receive_message(socket);
+  if (message.bytes.size() != sizeof(Report)) return std::nullopt;
+  Received received;
+  std::memcpy(&received.report, message.bytes.data(), sizeof(Report));
+  received.report.stage[sizeof received.report.stage - 1] = '\0';
+  received.report.text[sizeof received.report.text - 1] = '\0';
+  received.descriptors = std::move(message.descriptors);
+  return received;
+}
+
+void send_go(const Fd& socket) { sys::send_message(socket, std::span(&kGo, 1)); }
+
+bool receive_go(const Fd& socket) { return !sys::receive_message(socket).bytes.empty(); }
+
+}  // namespace jail::run

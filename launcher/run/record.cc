@@ -1,0 +1,92 @@
+#include "run/record.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/random.h"
+#include "base/sha256.h"
+
+namespace jail::run {
+namespace {
+
+std::string kernel_release() {
+  utsname names{};
+  return ::uname(&names) == 0 ? names.release : "";
+}
+
+event::LayerState state_of(confine::LayerState state) {
+  switch (state) {
+    case confine::LayerState::Enforced: return event::LayerState::Enforced;
+    case confine::LayerState::Partial: return event::LayerState::Partial;
+    case confine::LayerState::Absent: return event::LayerState::Absent;
+  }
+  return event::LayerState::Absent;
+}
+
+std::string text_of(const std::optional<profile::Place>& place) { return place ? profile::to_string(*place) : ""; }
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+event::Event started_record(const Prepared& prepared, const Plan& plan, const Wanted& wanted) {
+  event::RunStarted record;
+  record.command = wanted.command;
+  record.profile_path = prepared.path;
+  record.profile_digest = digest_of(prepared.profile);
+  record.plan_digest = sha256_hex(describe(plan));
+  record.user = {.uid = plan.identity.uid, .gid = plan.identity.gid, .groups = plan.identity.kept_groups,
+                 .inside_uid = plan.identity.uid, .inside_gid = plan.identity.gid};
+  record.kernel = kernel_release();
+  for (const confine::Layer& layer : plan.layers)
+    record.policy.push_back({std::string(layer.name), state_of(layer.state), layer.reason, text_of(layer.asked_by)});
+  record.event_source = "none";
+  return {.body = std::move(record), .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}};
+}
+
+event::RunRefused refused_record(const std::vector<Refusal>& refusals) {
+  event::RunRefused record{.reason = refusals.front().reason, .layer = refusals.front().layer,
+                           .hint = refusals.front().hint, .faults = {}};
+  if (refusals.size() == 1 && !refusals.front().place) return record;
+  for (const Refusal& refusal : refusals)
+    record.faults.push_back({text_of(refusal.place), refusal.layer + ": " + refusal.reason, refusal.hint});
+  return record;
+}
+
+std::vector<event::Fault> faults_of(const profile::Diagnostics& diagnostics) {
+  std::vector<event::Fault> faults;
+  for (const profile::Diagnostic& diagnostic : diagnostics)
+    if (diagnostic.severity == profile::Diagnostic::Severity::Error)
+      faults.push_back({profile::to_string(diagnostic.place), diagnostic.message, diagnostic.hint});
+  return faults;
+}
+
+std::string hint_for(const BuildFailure& failure) {
+  if (failure.layer == "userns") return "'jail doctor' says what this machine offers";
+  if (failure.layer == "proc") return "inside a container: best_effort: [proc] runs the plugin without /proc";
+  return {};
+}
+
+std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets, const Prepared& prepared,
+                                                    const std::vector<std::string>& secrets) {
+  const audit::Identity identity{.run = random::run_id(),
+                                 .profile = prepared.profile.name.empty() ? "unknown" : prepared.profile.name,
+                                 .profile_path = prepared.path};
+  const audit::Home home{.euid = ::geteuid(), .xdg_state_home = variable("XDG_STATE_HOME"), .home = prepared.places.home};
+  const std::vector<audit::Target> fallback{audit::DefaultFile{}};
+  return audit::open(identity, targets.empty() ? fallback : targets, home, event::Redactor(secrets));
+}
+
+void leave_out_proc(Plan& plan, const std::string& reason) {
+  plan.view.proc = confine::view::Proc::None;
+  std::erase_if(plan.landlock.rules, [](const confine::landlock::Rule& rule) { return rule.path == "/proc"; });
+  for (confine::Layer& layer : plan.layers)
+    if (layer.name == "proc") layer.state = confine::LayerState::Absent, layer.reason = reason;
+}
+
+}  // namespace jail::run

@@ -1,0 +1,28 @@
+// From plan, profile and refusals to the records of the log.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "audit/log.h"
+#include "event/event.h"
+#include "run/build.h"
+#include "run/prepare.h"
+
+namespace jail::run {
+
+event::Event started_record(const Prepared& prepared, const Plan& plan, const Wanted& wanted);
+event::RunRefused refused_record(const std::vector<Refusal>& refusals);
+std::vector<event::Fault> faults_of(const profile::Diagnostics& diagnostics);
+
+// One thing the operator can do about a layer that could not be built; empty where there is none to name.
+std::string hint_for(const BuildFailure& failure);
+
+std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets, const Prepared& prepared,
+                                                    const std::vector<std::string>& secrets);
+
+// The tier "no-own-proc": a container's masks over /proc forbid a new one (DECISIONS 3).
+void leave_out_proc(Plan& plan, const std::string& reason);
+
+}  // namespace jail::run

@@ -1,0 +1,35 @@
+// Watches one jail until nothing of it is left: forwards signals, keeps the wall clock, passes stdio on, notices the end
+// of the plugin and of the process that started us. Nothing in the loop blocks (SECURITY B5).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "event/event.h"
+#include "run/build.h"
+#include "run/stdio.h"
+
+namespace jail::run {
+
+// The signals of a supervisor, blocked and readable from here on.
+Fd open_signals();
+
+struct Ending {
+  event::RunEnded record;
+  int exit_status = 0;
+};
+
+struct Watch {
+  std::optional<std::uint64_t> time_ms;
+  std::uint64_t grace_ms = 0;
+  const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
+};
+
+// After "go". Returns when every process of the jail is gone.
+Ending supervise(Jail& jail, Gate gate, StdioProxy& stdio, const Fd& signals, const Watch& watch);
+
+// Reads what is pending and returns the first signal that asks to end, if any: for the time before the plugin exists.
+std::optional<int> pending_signal(const Fd& signals);
+
+}  // namespace jail::run
