@@ -66,6 +66,7 @@ struct Endpoint {
 struct UnixSocket {
   std::string path;
   Place place;
+  bool dangerous = false;  // as in Grant
 };
 
 enum class NetworkMode { Isolated, Host };
@@ -180,6 +181,8 @@ struct Profile {
   std::optional<Integrity> integrity;
   std::vector<BestEffort> best_effort;
   std::vector<SourceFile> sources;  // the profile first, then what it extends in order of merging
+  std::string plugin;               // ${plugin} if it was given: the tree that holds the plugin's code
+  std::string state;                // ${state}: made by `run` before its facts are collected
 };
 
 }  // namespace jail::profile
