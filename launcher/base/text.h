@@ -28,15 +28,15 @@ bool is_deceptive(char32_t point) noexcept;
 // Any bytes as valid UTF-8: a backslash becomes `\\`, each byte that is not UTF-8 becomes `\xNN`, the rest stays.
 std::string escape(std::string_view bytes);
 
-// The bytes that `escape` was given; nothing for text that `escape` cannot have written.
+// The bytes that `escape` was given; nothing where a backslash begins neither `\\` nor `\xNN` (lower-case digits).
 std::optional<std::string> unescape(std::string_view text);
 
-// For a terminal or a report, on one line: a deceptive character becomes `\u{202e}`, `\n` or `\x1b`, a byte that is not UTF-8
-// `\xff`, a backslash `\\`.
+// For a terminal or a report, on one line: a deceptive character becomes `\n`, `\x1b` or `\u{202e}`, a byte that is
+// not UTF-8 `\xff`, a backslash `\\`.
 std::string for_people(std::string_view bytes);
 
-std::string human_size(std::uint64_t bytes);                       // "512 B", "64 MiB", "1.5 GiB"
-std::string human_duration(std::chrono::nanoseconds duration);     // "850 ns", "1.9 ms", "3.2 s", "2m 05s", "1h 02m"
+std::string human_size(std::uint64_t bytes);                    // "512 B", "64 MiB", "1.5 GiB"
+std::string human_duration(std::chrono::nanoseconds duration);  // "850 ns", "1.9 ms", "3.2 s", "2m 05s", "1h 02m"
 
 // Two lower-case hexadecimal digits a byte.
 std::string hexadecimal(std::string_view bytes);
