@@ -33,14 +33,14 @@ class Writer {
   void end_object();
   void begin_array();
   void end_array();
-  void key(std::string_view name);
 
   // At most `limit` bytes of JSON between the quotes; a character or escape is never cut in two.
+  Fit key(std::string_view name, std::size_t limit = kNoLimit);
   Fit value(std::string_view bytes, std::size_t limit = kNoLimit);
   Fit value(const char* words) { return value(std::string_view(words)); }
   void value(std::same_as<bool> auto truth) { boolean(truth); }
   void value(std::signed_integral auto number) { integer(number); }
-  void value(std::unsigned_integral auto number) { natural(number); }
+  void value(std::unsigned_integral auto number) requires(!std::same_as<decltype(number), bool>) { natural(number); }
 
   template <typename Any>
   void member(std::string_view name, const Any& any) {
@@ -75,8 +75,8 @@ class Value {
   [[nodiscard]] std::optional<std::int64_t> integer() const;
   [[nodiscard]] std::optional<bool> boolean() const;
   [[nodiscard]] bool is_object() const;
-  [[nodiscard]] std::vector<Value> items() const;                               // of an array
-  [[nodiscard]] std::vector<std::pair<std::string, Value>> members() const;     // of an object, in file order
+  [[nodiscard]] std::vector<Value> items() const;                            // of an array
+  [[nodiscard]] std::vector<std::pair<std::string, Value>> members() const;  // of an object, in file order
 
  private:
   friend class Document;
@@ -105,7 +105,8 @@ class Document {
   std::unique_ptr<State> state_;
 };
 
-// Valid JSON from elsewhere as equivalent JSON that a terminal may be given: what text::is_deceptive names is written \uXXXX.
+// Valid JSON from elsewhere as equivalent JSON on one line that a terminal may be given: what text::is_deceptive names
+// becomes \uXXXX.
 std::string harmless(std::string_view valid_json);
 
 }  // namespace jail::json
