@@ -18,7 +18,8 @@ inline constexpr std::size_t kMaxLine = 16 * 1024;  // bytes, the line feed incl
 // Leaves one object without line feed in `writer`, whose former content is dropped.
 void encode(const Stamp& stamp, const Event& event, const Redactor& redactor, json::Writer& writer);
 
-// Nothing for a line that is no record of this schema or of a kind this build does not know. Unknown members are ignored.
+// Nothing for a line that is no record of this schema or of a kind this build does not know. Unknown members are
+// ignored.
 std::optional<Record> decode(std::string_view line);
 
 }  // namespace jail::event

@@ -1,0 +1,146 @@
+// The mirror of encode.cc. Lenient about what is absent, strict about what makes a record: schema, number, time, run and
+// a kind and spellings that this build knows.
+#include <cstdint>
+#include <limits>
+
+#include "event/encode.h"
+#include "event/names.h"
+
+namespace jail::event {
+namespace {
+
+using json::Value;
+
+std::string text(Value value) { return value.bytes().value_or(""); }
+
+std::vector<std::string> texts(Value value) {
+  std::vector<std::string> list;
+  for (const Value item : value.items()) list.push_back(text(item));
+  return list;
+}
+
+std::uint64_t count(Value value) { return value.natural().value_or(0); }
+
+template <typename Number>
+std::optional<Number> number(Value value) {
+  const std::optional<std::int64_t> wide = value.integer();
+  if (!wide || *wide < std::numeric_limits<Number>::min() || *wide > std::numeric_limits<Number>::max())
+    return std::nullopt;
+  return static_cast<Number>(*wide);
+}
+
+std::uint32_t id(Value value) { return number<std::uint32_t>(value).value_or(0); }
+
+Counts counts(Value value) {
+  Counts counts;
+  for (const auto& [name, member] : value.members()) counts.emplace_back(name, count(member));
+  return counts;
+}
+
+User user(Value value) {
+  User user{.uid = id(value["uid"]), .gid = id(value["gid"]), .groups = {}};
+  for (const Value group : value["groups"].items()) user.groups.push_back(id(group));
+  user.inside_uid = id(value["inside"]["uid"]);
+  user.inside_gid = id(value["inside"]["gid"]);
+  return user;
+}
+
+Accounts accounts(Value value) {
+  return {.wall_ms = count(value["wall_ms"]),
+          .user_ms = count(value["user_ms"]),
+          .sys_ms = count(value["sys_ms"]),
+          .memory_peak = value["memory_peak"].natural(),
+          .processes = value["processes"].natural(),
+          .blocks_read = value["blocks_read"].natural(),
+          .blocks_written = value["blocks_written"].natural()};
+}
+
+std::optional<std::vector<Layer>> policy(Value value) {
+  std::vector<Layer> layers;
+  for (const Value item : value.items()) {
+    const std::optional<LayerState> state = named<LayerState>(text(item["state"]));
+    if (!state) return std::nullopt;
+    layers.push_back({text(item["layer"]), *state, text(item["reason"]), text(item["asked_by"])});
+  }
+  return layers;
+}
+
+bool read(Value value, RunStarted& started) {
+  std::optional<std::vector<Layer>> layers = policy(value["policy"]);
+  if (!layers) return false;
+  started = {.command = texts(value["command"]),
+             .profile_path = text(value["profile_path"]),
+             .profile_digest = text(value["profile_digest"]),
+             .plan_digest = text(value["plan_digest"]),
+             .user = user(value["user"]),
+             .cgroup = text(value["cgroup"]),
+             .kernel = text(value["kernel"]),
+             .policy = std::move(*layers),
+             .event_source = text(value["event_source"]),
+             .blind_spots = texts(value["blind_spots"])};
+  return true;
+}
+
+bool read(Value value, RunEnded& ended) {
+  const std::optional<Outcome> outcome = named<Outcome>(text(value["outcome"]));
+  if (!outcome) return false;
+  ended = {.outcome = *outcome,
+           .exit = number<int>(value["exit"]),
+           .signal = number<int>(value["signal"]),
+           .reason = text(value["reason"]),
+           .accounts = accounts(value),
+           .events = counts(value["events"]),
+           .lost = counts(value["lost"])};
+  return true;
+}
+
+bool read(Value value, RunRefused& refused) {
+  refused = {text(value["reason"]), text(value["layer"]), text(value["hint"]), {}};
+  for (const Value item : value["faults"].items())
+    refused.faults.push_back({text(item["place"]), text(item["message"]), text(item["hint"])});
+  return true;
+}
+
+bool read(Value value, LogOpened& opened) {
+  opened = {text(value["profile_path"]), text(value["previous"]), count(value["previous_offset"])};
+  return true;
+}
+
+template <std::size_t kIndex = 0>
+std::optional<Body> body(std::string_view kind, Value value) {
+  if constexpr (kIndex == std::variant_size_v<Body>) {
+    return std::nullopt;
+  } else {
+    std::variant_alternative_t<kIndex, Body> what;
+    if (kind != what.kKind) return body<kIndex + 1>(kind, value);
+    if (!read(value, what)) return std::nullopt;
+    return what;
+  }
+}
+
+std::optional<Stamp> stamp(Value value) {
+  const std::optional<clock::WallTime> time = clock::parse_rfc3339(text(value["time"]));
+  const std::optional<std::uint64_t> seq = value["seq"].natural();
+  if (value["schema"].bytes() != kSchema || !time || !seq || !value["run"]) return std::nullopt;
+  return Stamp{*seq, *time, count(value["mono_ns"]), text(value["run"]), text(value["profile"])};
+}
+
+}  // namespace
+
+std::optional<Record> decode(std::string_view line) {
+  const std::optional<json::Document> document = json::Document::parse(line, {.bytes = kMaxLine});
+  if (!document) return std::nullopt;
+  const Value root = document->root();
+  const std::optional<Stamp> stamped = stamp(root);
+  const std::optional<Source> source = named<Source>(text(root["source"]));
+  std::optional<Body> what = body(text(root["kind"]), root);
+  if (!stamped || !source || !what) return std::nullopt;
+  Event event{.body = std::move(*what),
+              .source = *source,
+              .process = root["process"].natural(),
+              .pid = number<std::int32_t>(root["pid"]),
+              .jail_pid = number<std::int32_t>(root["jail_pid"])};
+  return Record{*stamped, std::move(event), texts(root["truncated"])};
+}
+
+}  // namespace jail::event

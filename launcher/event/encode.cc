@@ -1,0 +1,132 @@
+// One function a kind. A record that comes out too long is written again with half the limits, and again: rare enough
+// that the ordinary record pays nothing for it, and no kind has to reckon with the size of another member.
+#include "event/encode.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "event/fields.h"
+#include "event/names.h"
+
+namespace jail::event {
+namespace {
+
+// Below these no halving goes. 32 items keep the whole vocabulary of layers; a record of nothing but members at these
+// bounds stays below kMaxLine, which a test tries for every kind.
+constexpr Limits kFloor{.text = 48, .items = 32};
+
+void write(Fields& out, const User& user) {
+  out.number("uid", user.uid);
+  out.number("gid", user.gid);
+  out.numbers("groups", user.groups);
+  out.object("inside", [&] {
+    out.number("uid", user.inside_uid);
+    out.number("gid", user.inside_gid);
+  });
+}
+
+void write(Fields& out, const Layer& layer) {
+  out.word("layer", layer.name);
+  out.word("state", spelled(layer.state));
+  out.text("reason", layer.reason);
+  out.text("asked_by", layer.asked_by);
+}
+
+void write(Fields& out, const Accounts& accounts) {
+  out.number("wall_ms", accounts.wall_ms);
+  out.number("user_ms", accounts.user_ms);
+  out.number("sys_ms", accounts.sys_ms);
+  out.number("memory_peak", accounts.memory_peak);
+  out.number("processes", accounts.processes);
+  out.number("blocks_read", accounts.blocks_read);
+  out.number("blocks_written", accounts.blocks_written);
+}
+
+void write(Fields& out, const Fault& fault) {
+  out.text("place", fault.place);
+  out.text("message", fault.message);
+  out.text("hint", fault.hint);
+}
+
+void write(Fields& out, const RunStarted& started) {
+  out.texts("command", started.command);
+  out.text("profile_path", started.profile_path);
+  out.word("profile_digest", started.profile_digest);
+  out.word("plan_digest", started.plan_digest);
+  out.object("user", [&] { write(out, started.user); });
+  out.text("cgroup", started.cgroup);
+  out.text("kernel", started.kernel);
+  out.objects("policy", started.policy, [&](const Layer& layer) { write(out, layer); });
+  out.word("event_source", started.event_source);
+  out.texts("blind_spots", started.blind_spots);
+}
+
+void write(Fields& out, const RunEnded& ended) {
+  out.word("outcome", spelled(ended.outcome));
+  out.number("exit", ended.exit);
+  out.number("signal", ended.signal);
+  out.text("reason", ended.reason);
+  write(out, ended.accounts);
+  out.counts("events", ended.events);
+  out.counts("lost", ended.lost);
+}
+
+void write(Fields& out, const RunRefused& refused) {
+  out.text("reason", refused.reason);
+  out.text("layer", refused.layer);
+  out.text("hint", refused.hint);
+  if (!refused.faults.empty()) out.objects("faults", refused.faults, [&](const Fault& fault) { write(out, fault); });
+}
+
+void write(Fields& out, const LogOpened& opened) {
+  out.text("profile_path", opened.profile_path);
+  out.text("previous", opened.previous);
+  if (!opened.previous.empty()) out.number("previous_offset", opened.previous_offset);
+}
+
+void write_common(Fields& out, const Stamp& stamp, const Event& event) {
+  out.word("schema", kSchema);
+  out.number("seq", stamp.seq);
+  out.word("time", clock::rfc3339(stamp.time));
+  out.number("mono_ns", stamp.mono_ns);
+  out.word("run", stamp.run);
+  out.word("profile", stamp.profile);
+  out.word("kind", kind_of(event.body));
+  out.word("source", spelled(event.source));
+  out.number("process", event.process);
+  out.number("pid", event.pid);
+  out.number("jail_pid", event.jail_pid);
+}
+
+void write_truncated(json::Writer& writer, const std::vector<std::string_view>& names) {
+  if (names.empty()) return;
+  writer.key("truncated");
+  writer.begin_array();
+  for (const std::string_view name : names) writer.value(name);
+  writer.end_array();
+}
+
+void encode_within(const Stamp& stamp, const Event& event, const Redactor& redactor, Limits limits,
+                   json::Writer& writer) {
+  writer.clear();
+  Fields out(writer, redactor, limits);
+  writer.begin_object();
+  write_common(out, stamp, event);
+  std::visit([&out](const auto& what) { write(out, what); }, event.body);
+  write_truncated(writer, out.truncated());
+  writer.end_object();
+}
+
+}  // namespace
+
+void encode(const Stamp& stamp, const Event& event, const Redactor& redactor, json::Writer& writer) {
+  Limits limits;
+  encode_within(stamp, event, redactor, limits, writer);
+  while (writer.text().size() >= kMaxLine && limits.text > kFloor.text) {
+    limits = {std::max(limits.text / 2, kFloor.text), std::max(limits.items / 2, kFloor.items)};
+    encode_within(stamp, event, redactor, limits, writer);
+  }
+  assert(writer.text().size() < kMaxLine);
+}
+
+}  // namespace jail::event

@@ -1,0 +1,15 @@
+#include "event/event.h"
+
+#include "event/names.h"
+
+namespace jail::event {
+
+std::string_view kind_of(const Body& body) noexcept {
+  return std::visit([](const auto& what) { return what.kKind; }, body);
+}
+
+std::string_view name_of(Source source) noexcept { return spelled(source); }
+std::string_view name_of(LayerState state) noexcept { return spelled(state); }
+std::string_view name_of(Outcome outcome) noexcept { return spelled(outcome); }
+
+}  // namespace jail::event
