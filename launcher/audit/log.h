@@ -3,15 +3,16 @@
 // local file system, so runs that share a file do not interleave.
 #pragma once
 
+#include <sys/types.h>
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <sys/types.h>
 #include <variant>
 #include <vector>
 
+#include "audit/problem.h"
 #include "base/json.h"
 #include "event/encode.h"
 #include "event/event.h"
@@ -21,9 +22,13 @@ namespace jail::audit {
 class Sink;
 
 // Where records go.
-struct DefaultFile {};                     // a file of the profile's own in default_folder()
-struct File { std::string path; };         // --audit FILE; a FIFO or a device only because it is named here
-struct Descriptor { int number = -1; };    // --audit-fd N; 2 is standard error
+struct DefaultFile {};  // a file of the profile's own in default_folder()
+struct File {
+  std::string path;
+};  // --audit FILE; a FIFO or a device only because it is named here
+struct Descriptor {
+  int number = -1;
+};  // --audit-fd N, which stays the caller's; 2 is standard error
 using Target = std::variant<DefaultFile, File, Descriptor>;
 
 // What the choice of the default folder depends on. Empty: not set.
@@ -33,24 +38,21 @@ struct Home {
   std::string home;
 };
 
-// Why there is no log: a sentence without full stop, and what the user can do about it (or empty).
-struct Problem {
-  std::string message;
-  std::string hint;
-};
+Home home_of_this_process();  // geteuid(2) and the environment
 
-// "/var/log/jail" for root, else "$XDG_STATE_HOME/jail/log" ("$HOME/.local/state/jail/log" without it). Pure. Relative values are a Problem.
+// "/var/log/jail" for root, else "$XDG_STATE_HOME/jail/log" ("$HOME/.local/state/jail/log" without it). Pure. A
+// relative value is a Problem.
 std::variant<std::string, Problem> default_folder(const Home& home);
 
-// "<profile>-<16 hexadecimal digits of the SHA-256 of profile_path>.jsonl": two profiles of one name at two places never
-// share a log, without anybody having to read the file or settle who came first. The digest of the *content* is not
-// part of the name, because an edit would then hide the history of the profile; each run.started records it.
+// "<profile>-<16 hexadecimal digits of the SHA-256 of profile_path>.jsonl": two profiles of one name at two places
+// never share a log, without anybody having to read the file or settle who came first. The digest of the *content* is
+// not part of the name, because an edit would then hide the history of the profile; each run.started records it.
 std::string default_file_name(const std::string& profile, const std::string& profile_path);
 
 struct Identity {
   std::string run;           // random::run_id()
   std::string profile;       // name
-  std::string profile_path;  // absolute
+  std::string profile_path;  // absolute and without links, so that one profile has one log
 };
 
 // A record that a sink did not take: which sink, and errno.
@@ -66,8 +68,8 @@ class Log {
   Log(Log&&) noexcept;
   Log& operator=(Log&&) noexcept;
 
-  // Writes one record to every sink. Before exec an error means that the run is refused (exit status 125); afterwards it
-  // is counted in lost(). A number of the sequence is used up either way, so that a gap in a file shows a loss.
+  // Writes one record to every sink. Before exec an error means that the run is refused (exit status 125); afterwards
+  // it is counted in lost(). A number of the sequence is used up either way, so that a gap in a file shows a loss.
   // Waits for a pipe, socket or terminal that takes nothing for at most 200 ms, and not again until it takes something.
   [[nodiscard]] std::optional<WriteError> append(const event::Event& event);
 
@@ -80,7 +82,7 @@ class Log {
  private:
   void stamp(const event::Event& event);
 
-  event::Stamp stamp_;
+  event::Stamp stamp_;  // of the last record
   std::vector<Sink> sinks_;
   event::Redactor redactor_;
   json::Writer writer_;
@@ -88,7 +90,8 @@ class Log {
   std::array<std::uint64_t, std::variant_size_v<event::Body>> appended_{};
 };
 
-// Opens every target and writes log.opened where a file is new. Never throws for what the machine refuses.
+// Opens every target. Where a file is new, log.opened becomes the first record of the run, so that a log whose
+// beginning somebody took away is told from one that begins there. Never throws for what the machine refuses.
 std::variant<Log, Problem> open(const Identity& identity, const std::vector<Target>& targets, const Home& home,
                                 event::Redactor redactor = {});
 
