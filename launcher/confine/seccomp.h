@@ -43,7 +43,7 @@ enum class Gap {
 
 struct Options {
   UnixSockets unix_sockets = UnixSockets::SocketpairOnly;
-  std::vector<Gap> gaps;
+  std::vector<Gap> gaps{};
 };
 
 // A line of the profile that changed the set.
