@@ -5,21 +5,22 @@ namespace jail::profile {
 std::vector<KeyAndValue> pairs_of(const Node& mapping) {
   std::vector<KeyAndValue> pairs;
   if (mapping.kind != NodeKind::Mapping) return pairs;
-  const Node* key = nullptr;
-  for (const Node& child : Children(mapping)) {
-    if (key == nullptr) {
-      key = &child;
-    } else {
-      pairs.push_back({*key, child});
-      key = nullptr;
-    }
+  const Children children(mapping);
+  for (auto child = children.begin(); child != children.end(); ++child) {
+    const Node& key = *child;
+    pairs.push_back({key, *++child});
   }
   return pairs;
 }
 
 const Node* find(const Node& mapping, std::string_view key) {
-  for (const KeyAndValue& pair : pairs_of(mapping))
-    if (pair.key.text == key) return &pair.value;
+  if (mapping.kind != NodeKind::Mapping) return nullptr;
+  const Children children(mapping);
+  for (auto child = children.begin(); child != children.end(); ++child) {
+    const bool is_wanted = (*child).text == key;
+    ++child;
+    if (is_wanted) return &*child;
+  }
   return nullptr;
 }
 

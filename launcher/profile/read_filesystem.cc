@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "profile/keys.h"
+#include "profile/paths.h"
 #include "profile/presets.h"
 #include "profile/suggest.h"
 #include "profile/utf8.h"
@@ -36,9 +37,9 @@ void read_preset(Reader& reader, const Node& node) {
   for (const Preset& preset : presets()) {
     known.push_back(preset.name);
     if (preset.name != name) continue;
-    for (const std::string_view below : preset.below)
-      if (const auto path = reader.below_home(node, below))
-        add_hidden(reader.profile().filesystem, {*path, true, reader.place(node)});
+    if (const std::optional<std::string> home = reader.home(node))
+      for (const std::string_view below : preset.below)
+        add_hidden(reader.profile().filesystem, {joined(*home, below), true, reader.place(node)});
     return;
   }
   reader.error(node, "unknown preset " + quoted(name), hint_for(name, known));

@@ -125,11 +125,11 @@ std::optional<Expanded> Reader::expanded(const Node& node, Flavour flavour) {
 // Values of the environment may be secrets: what is wrong with them is said without them.
 std::optional<std::string> Reader::absolute(const Node& node, const Expanded& expanded) {
   const std::string& text = expanded.text;
-  const std::string shown = expanded.from_environment ? quoted(node.text) : quoted(text);
+  const auto shown = [&] { return quoted(expanded.from_environment ? node.text : text); };
   if (text.empty()) return error(node, "the path is empty"), std::nullopt;
   if (text.size() > kLongestPath) return error(node, "a path longer than 4095 bytes"), std::nullopt;
   if (has_parent_component(text))
-    return error(node, "'..' in " + shown, "write the path out: '..' means another folder once a link is on the way"),
+    return error(node, "'..' in " + shown(), "write the path out: '..' means another folder once a link is on the way"),
            std::nullopt;
   if (text[0] == '/') return normal_path(text);
   if (expanded.begins_with_variable)
@@ -137,7 +137,8 @@ std::optional<std::string> Reader::absolute(const Node& node, const Expanded& ex
                  "give variables that begin a path as absolute paths"),
            std::nullopt;
   if (folder_.empty())
-    return error(node, shown + " is no absolute path", "only a profile in a file may use relative paths"), std::nullopt;
+    return error(node, shown() + " is no absolute path", "only a profile in a file may use relative paths"),
+           std::nullopt;
   return normal_path(joined(folder_, text));
 }
 
@@ -146,10 +147,10 @@ std::optional<std::string> Reader::path(const Node& node) {
   return result ? absolute(node, *result) : std::nullopt;
 }
 
-std::optional<std::string> Reader::below_home(const Node& node, std::string_view below) {
-  const Expanded home = variables_.expand("${home}", Flavour::Text, folder_);
+std::optional<std::string> Reader::home(const Node& node) {
+  const Expanded home = variables_.expand("~", Flavour::Path, folder_);
   if (!home.problem.empty()) return error(node, home.problem, home.hint), std::nullopt;
-  return normal_path(joined(home.text, below));
+  return absolute(node, home);
 }
 
 std::optional<bool> Reader::flag(const Node& node) {

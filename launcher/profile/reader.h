@@ -42,7 +42,7 @@ class Reader {
   std::optional<Expanded> expanded(const Node& node, Flavour flavour);
   std::optional<std::string> path(const Node& node);
   std::optional<std::string> absolute(const Node& node, const Expanded& expanded);  // what path() does behind expanded()
-  std::optional<std::string> below_home(const Node& node, std::string_view below);
+  std::optional<std::string> home(const Node& node);  // for what is below it, asked for at this node
   std::optional<bool> flag(const Node& node);
   std::optional<PathEntry> entry(const Node& node, std::span<const std::string_view> keys);
 
