@@ -1,0 +1,118 @@
+// Records to try things on: one of each kind with every member set, and ones of arbitrary bytes and sizes.
+#pragma once
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "arbitrary.h"
+#include "event/event.h"
+
+namespace jail::test {
+
+inline event::Stamp stamp() {
+  return {.seq = 7,
+          .time = clock::parse_rfc3339("2026-11-21T00:54:45.123456Z").value(),
+          .mono_ns = 1'234'567'890'123,
+          .run = "00c0ffee00c0ffee",
+          .profile = "acme-crm"};
+}
+
+inline event::RunStarted started() {
+  return {.command = {"/usr/bin/python3", "main.py"},
+          .profile_path = "/etc/jail/profiles/acme-crm.yaml",
+          .profile_digest = std::string(64, 'a'),
+          .plan_digest = std::string(64, 'b'),
+          .user = {.uid = 1001, .gid = 1001, .groups = {27, 100}, .inside_uid = 1001, .inside_gid = 1001},
+          .cgroup = "/user.slice/jail-1",
+          .kernel = "6.18.0",
+          .policy = {{"userns", event::LayerState::Enforced, "", "acme-crm.yaml:3"},
+                     {"landlock", event::LayerState::Partial, "ABI 2 knows no truncate", "acme-crm.yaml:5"},
+                     {"limits.memory", event::LayerState::Absent, "no cgroup", ""}},
+          .event_source = "notify",
+          .blind_spots = {"reads are not seen"}};
+}
+
+inline event::RunEnded ended() {
+  return {.outcome = event::Outcome::Signaled,
+          .exit = {},
+          .signal = 11,
+          .reason = "segmentation fault",
+          .accounts = {.wall_ms = 1'250,
+                       .user_ms = 900,
+                       .sys_ms = 40,
+                       .memory_peak = 35'651'584,
+                       .processes = 3,
+                       .blocks_read = 16,
+                       .blocks_written = 8},
+          .events = {{"run.started", 1}},
+          .lost = {{"notify", 2}}};
+}
+
+inline event::RunRefused refused() {
+  return {.reason = "landlock is not there",
+          .layer = "landlock",
+          .hint = "boot with lsm=landlock",
+          .faults = {{"acme-crm.yaml:12:5", "unknown key 'raed'", "did you mean 'read'?"}}};
+}
+
+inline event::LogOpened opened() {
+  return {
+      .profile_path = "/etc/jail/profiles/acme-crm.yaml", .previous = "acme-crm.1.jsonl", .previous_offset = 1'048'500};
+}
+
+inline std::vector<event::Body> one_of_each() { return {started(), ended(), refused(), opened()}; }
+
+// Records whose every text is arbitrary bytes of at most `longest`, and whose lists have at most `items`.
+class Arbitrary {
+ public:
+  Arbitrary(std::mt19937_64& random, std::size_t longest, std::size_t items)
+      : random_(random), longest_(longest), items_(items) {}
+
+  event::Body body() {
+    switch (random_() % 4) {
+      case 0: return started();
+      case 1: return ended();
+      case 2: return refused();
+      default: return event::LogOpened{text(), "x" + text(), random_()};
+    }
+  }
+
+ private:
+  std::string text() { return arbitrary_bytes(random_, longest_); }
+  std::size_t size() { return random_() % (items_ + 1); }
+  std::vector<std::string> texts() {
+    std::vector<std::string> list(size());
+    for (std::string& item : list) item = text();
+    return list;
+  }
+  event::RunStarted started() {
+    event::RunStarted record = test::started();
+    record.command = texts();
+    record.profile_path = text();
+    record.cgroup = text();
+    record.kernel = text();
+    record.blind_spots = texts();
+    for (event::Layer& layer : record.policy) layer.reason = text(), layer.asked_by = text();
+    return record;
+  }
+  event::RunEnded ended() {
+    event::RunEnded record = test::ended();
+    record.outcome = static_cast<event::Outcome>(random_() % 8);
+    record.reason = text();
+    record.accounts.wall_ms = random_();
+    return record;
+  }
+  event::RunRefused refused() {
+    event::RunRefused record{text(), text(), text(), {}};
+    record.faults.resize(size());
+    for (event::Fault& fault : record.faults) fault = {text(), text(), text()};
+    return record;
+  }
+
+  std::mt19937_64& random_;
+  std::size_t longest_;
+  std::size_t items_;
+};
+
+}  // namespace jail::test
