@@ -1,6 +1,6 @@
 #include "profile/bytes.h"
 
-#include "profile/utf8.h"
+#include "base/text.h"
 
 namespace jail::profile {
 namespace {
@@ -11,14 +11,14 @@ struct Fault {
 };
 
 // Why this character may not stand in the text.
-Fault fault_at(std::string_view rest, Utf8Char next) {
-  if (next.length == 0) return {"not UTF-8 text", {}};
-  if (next.code == 0) return {"a zero byte: this is no text file", {}};
-  if (next.code == '\n' || next.code == '\t') return {};
-  if (next.code == '\r' && rest.substr(1, 1) == "\n") return {};
-  if (next.code == '\r') return {"a carriage return without a line feed", "end lines with a line feed"};
-  if (next.code == 0xfeff) return {"a byte order mark", "save the file as UTF-8 without it"};
-  if (is_control(next.code))
+Fault fault_at(std::string_view rest, text::Character next) {
+  if (!next.valid) return {"not UTF-8 text", {}};
+  if (next.point == 0) return {"a zero byte: this is no text file", {}};
+  if (next.point == '\n' || next.point == '\t') return {};
+  if (next.point == '\r' && rest.substr(1, 1) == "\n") return {};
+  if (next.point == '\r') return {"a carriage return without a line feed", "end lines with a line feed"};
+  if (next.point == 0xfeff) return {"a byte order mark", "save the file as UTF-8 without it"};
+  if (text::is_deceptive(next.point))
     return {"an invisible character", "in double quotes it can be written as an escape, such as \"\\u200e\""};
   return {};
 }
@@ -39,11 +39,11 @@ void check_bytes(std::string_view text, const std::string& file, Diagnostics& di
       ++at;
       continue;
     }
-    const Utf8Char next = decode_utf8(text.substr(at));
+    const text::Character next = text::first_character(text.substr(at));
     if (const Fault fault = fault_at(text.substr(at), next); !fault.message.empty())
       return report(line, static_cast<int>(at - line_start) + 1, std::string(fault.message), std::string(fault.hint));
-    at += next.length;
-    if (next.code != '\n') continue;
+    at += next.size;
+    if (next.point != '\n') continue;
     ++line;
     line_start = at;
   }

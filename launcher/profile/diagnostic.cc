@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "profile/utf8.h"
+#include "base/text.h"
 
 namespace jail::profile {
 namespace {
@@ -11,16 +11,10 @@ std::string_view name_of(Diagnostic::Severity severity) {
   return severity == Diagnostic::Severity::Error ? "error" : "warning";
 }
 
-// A file's name comes from whoever wrote `extends`, so it is escaped like any other text.
-std::string shown(const std::string& file) {
-  const std::string text = quoted(file);
-  return text.substr(1, text.size() - 2);
-}
-
 }  // namespace
 
 std::string to_string(const Place& place) {
-  std::string text = shown(place.file);
+  std::string text = text::for_people(place.file);  // whoever wrote `extends` chose the name
   if (place.line == 0) return text;
   text += ':' + std::to_string(place.line);
   if (place.column != 0) text += ':' + std::to_string(place.column);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "profile/utf8.h"
+#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {

@@ -14,7 +14,7 @@
 #include "profile/reader.h"
 #include "profile/suggest.h"
 #include "profile/templates.h"
-#include "profile/utf8.h"
+#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <span>
 
-#include "profile/utf8.h"
+#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {

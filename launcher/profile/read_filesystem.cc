@@ -6,7 +6,7 @@
 #include "profile/paths.h"
 #include "profile/presets.h"
 #include "profile/suggest.h"
-#include "profile/utf8.h"
+#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {

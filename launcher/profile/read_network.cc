@@ -2,7 +2,7 @@
 
 #include "profile/endpoint.h"
 #include "profile/keys.h"
-#include "profile/utf8.h"
+#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {

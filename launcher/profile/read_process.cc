@@ -7,7 +7,7 @@
 #include "profile/keys.h"
 #include "profile/layers.h"
 #include "profile/suggest.h"
-#include "profile/utf8.h"
+#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {

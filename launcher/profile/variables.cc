@@ -4,7 +4,7 @@
 
 #include "profile/paths.h"
 #include "profile/suggest.h"
-#include "profile/utf8.h"
+#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {
