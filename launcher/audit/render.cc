@@ -1,0 +1,173 @@
+// One `tell` a kind, as in event/encode.cc.
+#include "audit/render.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace jail::audit {
+namespace {
+
+constexpr std::size_t kShortRun = 8;       // characters of a run's id that people see
+constexpr std::size_t kLongestText = 160;  // bytes of one text on a line; --json has all of it
+
+class Sentence {
+ public:
+  explicit Sentence(Colour colour) : colour_(colour) {}
+
+  enum class Tone { Plain, Faint, Good, Warn, Bad };
+  Sentence& add(std::string_view words, Tone tone = Tone::Plain) {
+    const std::string_view code = colour_ == Colour::Ansi ? code_of(tone) : "";
+    out_.append(code).append(words);
+    if (!code.empty()) out_ += "\x1b[0m";
+    return *this;
+  }
+  // Somebody's bytes, shortened between characters.
+  Sentence& quote(std::string_view bytes, Tone tone = Tone::Plain) {
+    const std::size_t end = end_of_whole_characters(bytes);
+    const std::string shown = text::for_people(bytes.substr(0, end));
+    return add(end < bytes.size() ? shown + "..." : shown, tone);
+  }
+  [[nodiscard]] std::string take() && { return std::move(out_); }
+
+ private:
+  static std::string_view code_of(Tone tone) {
+    switch (tone) {
+      case Tone::Plain: return "";
+      case Tone::Faint: return "\x1b[2m";
+      case Tone::Good: return "\x1b[32m";
+      case Tone::Warn: return "\x1b[33m";
+      case Tone::Bad: return "\x1b[31m";
+    }
+    return "";
+  }
+  static std::size_t end_of_whole_characters(std::string_view bytes) {
+    std::size_t end = 0;
+    while (end < bytes.size()) {
+      const std::size_t next = end + text::first_character(bytes.substr(end)).size;
+      if (next > kLongestText) break;
+      end = next;
+    }
+    return end;
+  }
+
+  Colour colour_;
+  std::string out_;
+};
+
+using Tone = Sentence::Tone;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string all;
+  for (const std::string& word : words) all.append(all.empty() ? "" : " ").append(word);
+  return all;
+}
+
+// "landlock partial (ABI 2 knows no truncate)"
+void tell(Sentence& out, const event::Layer& layer) {
+  const Tone tone = layer.state == event::LayerState::Absent ? Tone::Bad : Tone::Warn;
+  out.quote(layer.name, tone).add(" ", tone).add(event::name_of(layer.state), tone);
+  if (!layer.reason.empty()) out.add(" (").quote(layer.reason).add(")");
+}
+
+void tell(Sentence& out, const event::RunStarted& started) {
+  const auto enforced = std::ranges::count(started.policy, event::LayerState::Enforced, &event::Layer::state);
+  out.quote(joined(started.command)).add(" | ").add(std::to_string(enforced) + " layers enforced", Tone::Good);
+  for (const event::Layer& layer : started.policy)
+    if (layer.state != event::LayerState::Enforced) tell(out.add(", "), layer);
+  if (!started.event_source.empty()) out.add(" | events: ").quote(started.event_source);
+}
+
+std::string name_of_signal(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+Tone tone_of(const event::RunEnded& ended) {
+  const bool well = ended.outcome == event::Outcome::Exited && ended.exit.value_or(1) == 0;
+  return well ? Tone::Good : Tone::Bad;
+}
+
+void tell(Sentence& out, const event::Counts& counts) {
+  for (std::size_t index = 0; index < counts.size(); ++index)
+    out.add(index == 0 ? "" : ", ").quote(counts[index].first).add(" " + std::to_string(counts[index].second));
+}
+
+void tell(Sentence& out, const event::RunEnded& ended) {
+  out.add(event::name_of(ended.outcome), tone_of(ended));
+  if (ended.exit) out.add(" " + std::to_string(*ended.exit), tone_of(ended));
+  if (ended.signal) out.add(" " + name_of_signal(*ended.signal), tone_of(ended));
+  const event::Accounts& cost = ended.accounts;
+  out.add(" after " + text::human_duration(std::chrono::milliseconds(cost.wall_ms)));
+  out.add(", cpu " + text::human_duration(std::chrono::milliseconds(cost.user_ms + cost.sys_ms)));
+  if (cost.memory_peak) out.add(", memory " + text::human_size(*cost.memory_peak));
+  if (!ended.reason.empty()) out.add(": ").quote(ended.reason);
+  if (!ended.lost.empty()) tell(out.add(" | lost: ", Tone::Bad), ended.lost);
+}
+
+void tell(Sentence& out, const event::Fault& fault) {
+  if (!fault.place.empty()) out.quote(fault.place).add(": ");
+  out.quote(fault.message);
+}
+
+void tell(Sentence& out, const event::RunRefused& refused) {
+  out.add("refused", Tone::Bad).add(": ");
+  if (!refused.layer.empty()) out.quote(refused.layer).add(": ");
+  out.quote(refused.reason);
+  if (!refused.faults.empty()) tell(out.add(": "), refused.faults.front());
+  if (refused.faults.size() > 1) out.add(" and " + std::to_string(refused.faults.size() - 1) + " more");
+  if (!refused.hint.empty()) out.add(" | hint: ").quote(refused.hint);
+}
+
+void tell(Sentence& out, const event::LogOpened& opened) {
+  if (!opened.profile_path.empty()) out.add("log of ").quote(opened.profile_path);
+  if (!opened.previous.empty())
+    out.add(" continues ").quote(opened.previous).add(" from byte " + std::to_string(opened.previous_offset));
+}
+
+// "2026-11-21 00:54:45.123Z"
+std::string time_for_people(clock::WallTime time) {
+  std::string shown = clock::rfc3339(time).substr(0, std::string_view("2026-11-21T00:54:45.123").size());
+  shown[shown.find('T')] = ' ';
+  return shown + "Z";
+}
+
+std::string padded(std::string_view word, std::size_t width) {
+  std::string out(word);
+  out.append(width - std::min(width, out.size()), ' ');
+  return out;
+}
+
+}  // namespace
+
+std::string render(const event::Record& record, Colour colour) {
+  const event::Stamp& stamp = record.stamp;
+  Sentence out(colour);
+  out.add(time_for_people(stamp.time), Tone::Faint).add("  ").quote(stamp.profile).add("  ");
+  out.quote(stamp.run.substr(0, kShortRun), Tone::Faint).add("  ");
+  out.add(padded(event::kind_of(record.event.body), 12)).add("  ");
+  std::visit([&out](const auto& what) { tell(out, what); }, record.event.body);
+  return std::move(out).take();
+}
+
+std::string render(const Line& line, Colour colour) {
+  Sentence out(colour);
+  switch (line.sort) {
+    case Line::Sort::Record: return render(*line.record, colour);
+    case Line::Sort::Foreign: return std::move(out.add(json::harmless(line.text))).take();
+    case Line::Sort::Torn: return std::move(out.add("torn", Tone::Bad).add(": ").quote(line.text)).take();
+  }
+  return {};
+}
+
+std::string render_unfinished(const std::string& run) {
+  return "run " + text::for_people(run.substr(0, kShortRun)) +
+         ": no run.ended: interrupted, unless it is still going on, which the log alone cannot tell";
+}
+
+}  // namespace jail::audit
