@@ -1,0 +1,156 @@
+// `jail audit tail`: what the log says, for people or for programs. Remarks about the log itself go to standard error,
+// so that --json stays JSON.
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audit/log.h"
+#include "audit/logs.h"
+#include "audit/reader.h"
+#include "audit/render.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/verbs.h"
+
+namespace jail::cli {
+namespace {
+
+using audit::Line;
+
+struct Options {
+  std::string profile;
+  std::string file;
+  audit::Selection selection;
+  bool json = false;
+};
+
+// A line and when it was written; what has no time of its own has that of the record before it.
+struct Timed {
+  clock::WallTime time;
+  Line line;
+};
+
+// What one or several files say, and what is to be said about these.
+struct Found {
+  std::vector<Timed> lines;
+  std::vector<std::string> unfinished;
+  std::vector<std::string> remarks;
+};
+
+void remark(const std::string& words) { std::fprintf(stderr, "jail: %s\n", words.c_str()); }
+
+int give_up(const audit::Problem& problem) {
+  remark(text::for_people(problem.message));
+  if (!problem.hint.empty()) std::fprintf(stderr, "  hint: %s\n", text::for_people(problem.hint).c_str());
+  return EXIT_FAILURE;
+}
+
+audit::Or<std::vector<std::string>> files_for(const Options& options) {
+  if (!options.file.empty()) return std::vector{options.file};
+  const audit::Or<std::string> folder = audit::default_folder(audit::home_of_this_process());
+  if (const auto* problem = std::get_if<audit::Problem>(&folder)) return *problem;
+  const auto& path = std::get<std::string>(folder);
+  audit::Or<std::vector<std::string>> logs = audit::logs_of(path, options.profile);
+  const auto* found = std::get_if<std::vector<std::string>>(&logs);
+  if (found == nullptr || !found->empty()) return logs;
+  const std::string of = options.profile.empty() ? "" : " of profile '" + options.profile + "'";
+  return audit::Problem{"no log" + of + " in '" + path + "'", "--file FILE reads a log from anywhere"};
+}
+
+void take(audit::TailEnd end, const std::string& file, Found& found) {
+  if (!end.lines.empty() && end.lines.back().sort == Line::Sort::Torn)
+    found.remarks.push_back("the end of '" + text::for_people(file) +
+                            "' is torn: its last record was not written whole");
+  std::ranges::move(end.unfinished, std::back_inserter(found.unfinished));
+  clock::WallTime last{};
+  for (Line& line : end.lines) {
+    if (line.record) last = line.record->stamp.time;
+    found.lines.push_back({last, std::move(line)});
+  }
+}
+
+audit::Or<Found> read_all(const std::vector<std::string>& files, const audit::Selection& selection) {
+  Found found;
+  for (const std::string& file : files) {
+    const audit::Or<Fd> log = audit::open_for_reading(file);
+    if (const auto* problem = std::get_if<audit::Problem>(&log)) return *problem;
+    audit::Or<audit::TailEnd> end = audit::tail(std::get<Fd>(log), file, selection);
+    if (auto* problem = std::get_if<audit::Problem>(&end)) return std::move(*problem);
+    take(std::move(std::get<audit::TailEnd>(end)), file, found);
+  }
+  return found;
+}
+
+bool shows(const std::vector<Timed>& lines, const std::string& run) {
+  return std::ranges::any_of(
+      lines, [&run](const Timed& timed) { return timed.line.record && timed.line.record->stamp.run == run; });
+}
+
+// Several files become one story; each of them has given as many lines as are wanted in all.
+void merge(Found& found, std::size_t wanted) {
+  std::ranges::stable_sort(found.lines, {}, &Timed::time);
+  const std::size_t surplus = found.lines.size() - std::min(wanted, found.lines.size());
+  found.lines.erase(found.lines.begin(), found.lines.begin() + static_cast<std::ptrdiff_t>(surplus));
+  std::erase_if(found.unfinished, [&found](const std::string& run) { return !shows(found.lines, run); });
+}
+
+void print_as_json(const std::vector<Timed>& lines) {
+  for (const Timed& timed : lines)
+    if (timed.line.sort != Line::Sort::Torn) std::printf("%s\n", json::harmless(timed.line.text).c_str());
+}
+
+audit::Colour colour_of_output() {
+  const char* no_colour = std::getenv("NO_COLOR");  // https://no-color.org: present and not empty
+  const bool plain = ::isatty(STDOUT_FILENO) == 0 || (no_colour != nullptr && *no_colour != '\0');
+  return plain ? audit::Colour::Plain : audit::Colour::Ansi;
+}
+
+void print_for_people(const std::vector<Timed>& lines) {
+  const audit::Colour colour = colour_of_output();
+  for (const Timed& timed : lines) std::printf("%s\n", audit::render(timed.line, colour).c_str());
+}
+
+int tail_verb(const Options& options) {
+  const audit::Or<std::vector<std::string>> files = files_for(options);
+  if (const auto* problem = std::get_if<audit::Problem>(&files)) return give_up(*problem);
+  const auto& names = std::get<std::vector<std::string>>(files);
+  audit::Or<Found> read = read_all(names, options.selection);
+  if (const auto* problem = std::get_if<audit::Problem>(&read)) return give_up(*problem);
+  auto& found = std::get<Found>(read);
+  merge(found, options.selection.lines);
+  if (options.json) print_as_json(found.lines);
+  else print_for_people(found.lines);
+  std::fflush(stdout);
+  if (names.size() > 1 && !options.profile.empty())
+    found.remarks.push_back("profiles at " + std::to_string(names.size()) + " places are called '" +
+                            text::for_people(options.profile) + "': these are their logs together");
+  for (const std::string& words : found.remarks) remark(words);
+  for (const std::string& run : found.unfinished) remark(audit::render_unfinished(run));
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("audit", "Read the audit log");
+  verb->require_subcommand(1);
+  CLI::App* tail = verb->add_subcommand("tail", "The last records: what ran, under which policy, how it ended");
+  tail->footer(
+      "Without PROFILE: the logs of all profiles together. Times are UTC.\n"
+      "Examples:\n  jail audit tail crm\n  jail audit tail -n 100 --json crm | jq .kind");
+  CLI::Option* profile = tail->add_option("PROFILE", options->profile, "Name of the profile");
+  tail->add_option("--file", options->file, "A log file instead")->excludes(profile);
+  tail->add_option("-n,--lines", options->selection.lines, "How many records")->capture_default_str();
+  tail->add_option("--run", options->selection.run, "Only this run: its id or the beginning of it");
+  tail->add_flag("--json", options->json, "The records as they stand in the log, one JSON object a line");
+  tail->callback([options, &status] { status = tail_verb(*options); });
+}
+
+}  // namespace jail::cli
