@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -21,7 +22,8 @@ class Jail {
  public:
   Jail(sys::Child init, Fd socket) : init_(std::move(init)), socket_(std::move(socket)) {}
   ~Jail();
-  Jail(Jail&&) = default;
+  Jail(Jail&& other) noexcept
+      : init_{std::exchange(other.init_.pid, 0), std::move(other.init_.pidfd)}, socket_(std::move(other.socket_)) {}
   Jail& operator=(Jail&&) = delete;
 
   [[nodiscard]] const sys::Child& init() const { return init_; }
