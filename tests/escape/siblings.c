@@ -257,6 +257,14 @@ static void change_by(char **arguments) {
   allowed("%s %s", method, path);
 }
 
+/* What must go on working where writing is granted. */
+static void change_own(char **arguments) {
+  const int fd = open(need(arguments, 1), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (fd < 0 || write(fd, "my own", 6) != 6) denied(errno, "cannot even make %s", arguments[1]);
+  close(fd);
+  change_by(arguments);
+}
+
 /* ---- moving a name from one place to another */
 
 static void move_name(char **arguments) { verdict(rename(need(arguments, 0), need(arguments, 1)), "rename"); }
@@ -278,6 +286,7 @@ static void link_descriptor(char **arguments) {
 const struct attack sibling_attacks[] = {
     {"read-by", "METHOD PATH: gets its content, or sees that it is there", read_by},
     {"change-by", "METHOD PATH: changes it or makes a name beside it", change_by},
+    {"change-own", "METHOD PATH: the same with a file it made itself", change_own},
     {"rename", "FROM TO", move_name},
     {"exchange", "FROM TO", exchange_names},
     {"hard-link", "FROM TO: a second name that can be written", hard_link},
