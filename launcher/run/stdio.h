@@ -1,7 +1,10 @@
 // Descriptors 0, 1 and 2 of the plugin: none of them may hand it something of the operator's that it was not given to use
-// (SECURITY D1). A terminal is replaced by one of the jail's own, with the supervisor passing bytes between the two; a
-// socket or a file open for reading and writing is replaced by a pipe; a closed one is /dev/null. What is left, a pipe or
-// a file open one way, is passed as it is.
+// (SECURITY D1). A terminal is replaced by one of the jail's own, with the supervisor passing bytes between the two. A
+// pipe, a socket, a file open for reading and writing or for appending is replaced by a pipe: through /proc/self/fd a
+// plugin opens the very same pipe the other way round and writes commands into the script that `bash -s` is reading, or
+// reads what the host logs (no Landlock rule reaches a pipe: measured on Linux 6.18), and O_APPEND does not keep anybody
+// from truncating a log. A closed one is /dev/null. What is left, a file open one way and the memory devices such as
+// /dev/null, is passed as it is.
 #pragma once
 
 #include <poll.h>
@@ -16,12 +19,25 @@
 namespace jail::run {
 
 enum class Wire { Pass, Null, Pipe, Terminal };
+enum class Flow { In, Out };  // as the plugin sees it
+
+// When the supervisor may read the operator's terminal. Never: descriptor 0 is no terminal, or it is the terminal of
+// somebody else's session, where what is typed is not meant for us. WhileForeground: it is our session's. Always: it is
+// no session's, as when a host program made it for this run.
+enum class TerminalInput { Never, WhileForeground, Always };
 
 struct StdioPlan {
   std::array<Wire, 3> wires{Wire::Pass, Wire::Pass, Wire::Pass};
+  std::array<Flow, 3> flows{Flow::In, Flow::Out, Flow::Out};  // for Pipe: by the way it is open, else by its number
+  std::array<int, 3> pipe{-1, -1, -1};      // for Pipe: the lowest of 0-2 that is the same description, so that `2>&1`
+                                            // keeps its order
   std::array<int, 3> terminal{-1, -1, -1};  // for Terminal: which of the jail's terminals; the same operator's terminal
                                             // on several descriptors is one terminal in the jail
   int terminals = 0;
+  TerminalInput input = TerminalInput::Never;
+  // What the supervisor itself goes on writing to: its messages on 2, and 0 or 1 where --audit-fd or --status-fd says so.
+  // The others it lets go of as soon as the plugin is done with them, so that their other ends notice.
+  std::array<bool, 3> kept{false, false, true};
   std::array<std::string, 3> seen;  // "terminal", "pipe", "file (write)", "socket", "closed", ...: for plan and log
   std::string problem;              // not empty: the run must be refused (a folder as standard input, ...)
 };
@@ -32,10 +48,15 @@ StdioPlan plan_stdio();
 // Opens /dev/null for what is closed, so that no later descriptor lands on 0-2. First thing in main().
 void fill_closed_stdio();
 
-// The plugin's ends of the pipes, made before the fork.
+// The plugin's ends of the pipes, made before the fork. The rest is the supervisor's: its ends of the pipes, descriptions
+// of its own (O_NONBLOCK) of what stands on the operator's side, and /dev/null, opened here because the supervisor will
+// see neither /dev nor /proc.
 struct StdioEnds {
   std::array<Fd, 3> plugin;
   std::array<Fd, 3> supervisor;
+  std::array<Fd, 3> operators;
+  Fd nowhere;
+  std::vector<std::string> notes;  // what could not be opened again; such a sink is written to in small pieces
 };
 StdioEnds make_ends(const StdioPlan& plan);
 
@@ -44,13 +65,18 @@ struct Terminals {
   std::vector<Fd> masters;
   std::vector<Fd> slaves;
 };
-Terminals make_terminals(const StdioPlan& plan);
+Terminals make_terminals(const StdioPlan& plan, const std::string& multiplexer = "/dev/pts/ptmx");
 
-// In the plugin process, before its filter: a new session, the terminal as the controlling one, 0-2 in place.
+// In the plugin process, before its filter: a new session, the terminal as the controlling one, 0-2 in place. All else
+// that was made here is close-on-exec.
 void connect_stdio(const StdioPlan& plan, const StdioEnds& ends, const Terminals& terminals);
 
 // The supervisor's side: a bounded buffer a direction, never a blocking call, O_NONBLOCK never set on a description
-// that was inherited. Restores the operator's terminal (and drops unread input) when it goes.
+// that was inherited. Bytes leave the operator's input only as the plugin reads them: what it leaves is still there for
+// the next program, as it would be without a jail. Restores the operator's terminal (and drops unread input, among it
+// the terminal's answers to questions that the plugin's output asked) when it goes. After SIGKILL of the supervisor
+// nobody restores it: `stty sane`, typed blindly and ended with Ctrl-J, does.
+// Made after the plugin's process; ignores SIGPIPE and SIGXFSZ, and keeps SIGTTIN and SIGTTOU blocked while it lives.
 class StdioProxy {
  public:
   StdioProxy(const StdioPlan& plan, StdioEnds ends, std::vector<Fd> masters);
@@ -61,7 +87,11 @@ class StdioProxy {
   void add_to(std::vector<pollfd>& polled) const;  // appends what it waits for now
   void handle(const std::vector<pollfd>& polled);  // moves what can be moved
   void window_changed();                           // SIGWINCH
-  void drain();                                    // after the plugin's end: what is still in the pipes, bounded in time
+  void continued();  // SIGCONT: the shell may have changed the terminal and who stands in its foreground
+  // After the plugin's end: whether some of its output still waits for a sink that takes it. A program without a jail
+  // would go on waiting for its reader, too: `jail run report | less`.
+  [[nodiscard]] bool pending() const;
+  void drain();  // after the plugin's end: what is still in the pipes, bounded in time: 200 ms, 1 MiB
 
  private:
   struct State;
