@@ -1,0 +1,86 @@
+#include "audit/render.h"
+
+#include <gtest/gtest.h>
+
+namespace jail::audit {
+namespace {
+
+std::string shown(event::Body body, Colour colour = Colour::Plain) {
+  const event::Stamp stamp{.seq = 1,
+                           .time = clock::parse_rfc3339("2026-11-21T00:54:45.123456Z").value(),
+                           .mono_ns = 1,
+                           .run = "00c0ffee12345678",
+                           .profile = "acme-crm"};
+  return render(event::Record{stamp, {.body = std::move(body)}, {}}, colour);
+}
+
+constexpr std::string_view kBegin = "2026-11-21 00:54:45.123Z  acme-crm  00c0ffee  ";
+
+event::RunStarted started() {
+  return {.command = {"python3", "main.py"},
+          .policy = {{"userns", event::LayerState::Enforced, "", ""},
+                     {"landlock", event::LayerState::Partial, "ABI 2 knows no truncate", "a.yaml:5"},
+                     {"limits.memory", event::LayerState::Absent, "no cgroup", ""}},
+          .event_source = "none"};
+}
+
+TEST(AuditRender, NamesTheLayersThatAreNotEnforced) {
+  EXPECT_EQ(shown(started()), std::string(kBegin) +
+                                  "run.started   python3 main.py | 1 layers enforced, landlock partial (ABI 2 knows no "
+                                  "truncate), limits.memory absent (no cgroup) | events: none");
+}
+
+TEST(AuditRender, SaysHowARunEndedAndWhatItCost) {
+  const event::RunEnded ended{.outcome = event::Outcome::Signaled,
+                              .signal = 11,
+                              .reason = "core",
+                              .accounts = {.wall_ms = 1'250, .user_ms = 900, .sys_ms = 40, .memory_peak = 64u << 20},
+                              .lost = {{"notify", 2}}};
+  EXPECT_EQ(shown(ended), std::string(kBegin) +
+                              "run.ended     signaled SIGSEGV after 1.2 s, cpu 940 ms, memory 64 MiB: core"
+                              " | lost: notify 2");
+  EXPECT_EQ(shown(event::RunEnded{.exit = 3}), std::string(kBegin) + "run.ended     exited 3 after 0 ns, cpu 0 ns");
+}
+
+TEST(AuditRender, SaysWhyARunWasRefused) {
+  const event::RunRefused refused{"the profile has errors",
+                                  "profile",
+                                  "see jail check",
+                                  {{"a.yaml:1:2", "unknown key 'x'", ""}, {"a.yaml:2:2", "unknown key 'y'", ""}}};
+  EXPECT_EQ(shown(refused),
+            std::string(kBegin) +
+                "run.refused   refused: profile: the profile has errors: a.yaml:1:2: unknown key 'x' and 1"
+                " more | hint: see jail check");
+}
+
+TEST(AuditRender, SaysWhereALogCameFrom) {
+  EXPECT_EQ(shown(event::LogOpened{"/p.yaml", "p.1.jsonl", 77}),
+            std::string(kBegin) + "log.opened    log of /p.yaml continues p.1.jsonl from byte 77");
+}
+
+TEST(AuditRender, ColoursOnlyWhenAsked) {
+  EXPECT_EQ(shown(started()).find('\x1b'), std::string::npos);
+  EXPECT_NE(shown(started(), Colour::Ansi).find("\x1b[31mabsent\x1b[0m"), std::string::npos);
+}
+
+TEST(AuditRender, LetsNothingOfThePluginReachTheTerminal) {
+  event::RunStarted hostile = started();
+  hostile.command = {"\x1b]52;c;aGk=\a", "a\nb", "\xe2\x80\xae", "\x9b", std::string(1'000, 'x')};
+  hostile.policy.at(1).reason = "\x1b[2J";
+  const std::string line = shown(hostile);
+  EXPECT_NE(line.find(R"(\x1b]52;c;aGk=\x07 a\nb \u{202e} \x9b xxx)"), std::string::npos) << line;
+  EXPECT_EQ(line.find('\x1b'), std::string::npos);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  EXPECT_LT(line.size(), 500u);
+}
+
+TEST(AuditRender, ShortensBetweenCharacters) {
+  event::RunStarted started;
+  for (int index = 0; index < 100; ++index) started.command.push_back("\xe6\x96\x87\xe5\xad\x97");
+  const std::string line = shown(started);
+  EXPECT_NE(line.find("..."), std::string::npos);
+  EXPECT_EQ(line.find("\\x"), std::string::npos) << line;
+}
+
+}  // namespace
+}  // namespace jail::audit

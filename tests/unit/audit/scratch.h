@@ -1,0 +1,95 @@
+// A folder of the test's own, gone afterwards, and small things to do in it.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "audit/log.h"
+#include "audit/sink.h"
+
+namespace jail::test {
+
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = std::filesystem::canonical(::testing::TempDir()) / "jail-audit-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) std::abort();
+    path_ = name;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void put(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::app) << text;
+}
+
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::size_t first = 0;
+  for (std::size_t feed = text.find('\n'); feed != std::string::npos; feed = text.find('\n', first)) {
+    lines.push_back(text.substr(first, feed - first));
+    first = feed + 1;
+  }
+  if (first < text.size()) lines.push_back(text.substr(first));
+  return lines;
+}
+
+// Whether `body` holds in a process of its own, whose changes of identity or view end with it. 2 asks for a skip.
+inline int in_child(const std::function<int()>& body) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(body());
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+inline constexpr int kHolds = 0;
+inline constexpr int kFails = 1;
+inline constexpr int kCannotTry = 2;
+
+inline const audit::Identity kIdentity{
+    .run = "00c0ffee00c0ffee", .profile = "acme-crm", .profile_path = "/etc/jail/profiles/acme-crm.yaml"};
+
+inline audit::Home me() { return {.euid = ::geteuid(), .xdg_state_home = {}, .home = {}}; }
+
+inline std::variant<audit::Log, audit::Problem> open_log(audit::Target target,
+                                                         const audit::Identity& identity = kIdentity) {
+  return audit::open(identity, {std::move(target)}, me());
+}
+
+// The message of a log that could not be opened; empty when it could.
+inline std::string problem_of(const std::variant<audit::Log, audit::Problem>& opened) {
+  const auto* problem = std::get_if<audit::Problem>(&opened);
+  return problem == nullptr ? "" : problem->message;
+}
+
+inline event::Event ended(std::size_t reason_bytes = 0) {
+  return {.body = event::RunEnded{.reason = std::string(reason_bytes, 'r')}};
+}
+
+}  // namespace jail::test
