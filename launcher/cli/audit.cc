@@ -123,7 +123,7 @@ int tail_verb(const Options& options) {
   audit::Or<Found> read = read_all(names, options.selection);
   if (const auto* problem = std::get_if<audit::Problem>(&read)) return give_up(*problem);
   auto& found = std::get<Found>(read);
-  merge(found, options.selection.lines);
+  if (names.size() > 1) merge(found, options.selection.lines);
   if (options.json) print_as_json(found.lines);
   else print_for_people(found.lines);
   std::fflush(stdout);
