@@ -42,15 +42,17 @@ struct ProtectedPlace {
   std::string what;  // "the audit log folder"
   std::string path;
   std::vector<Identity> chain;
+  bool missing = false;  // then the chain begins with the nearest folder that exists
 };
 
 struct Facts {
-  std::map<std::string, PathFact> paths;  // by the path as the profile grants it
+  std::map<std::string, PathFact> paths;  // by the path as paths_of_interest() names it; `home` may be among them
   std::vector<ProtectedPlace> protected_places;
   std::string home;                       // of the operator; absolute
   std::vector<std::string> search_path;   // the operator's own PATH: programs the host starts
   std::uint32_t uid = 0;                  // of the launcher
   std::vector<std::uint32_t> groups;      // supplementary
+  std::map<std::uint32_t, std::string> group_names;  // of those, as far as somebody looked them up
 };
 
 }  // namespace jail::profile

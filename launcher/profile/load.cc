@@ -34,6 +34,7 @@ class Loader {
     for (const Document& document : documents_) read_defaults(document, variables);
     for (const Document& document : documents_) read(document, variables);
     check_whole(path);
+    sort_grants();
     profile().state = variables.state();
     if (const auto plugin = inputs_.set.find("plugin"); plugin != inputs_.set.end()) profile().plugin = plugin->second;
     list_sources();
@@ -175,6 +176,9 @@ class Loader {
         error({"--set", 0, 0}, quoted(name) + (is_built_in(name) ? " is built in" : " is no variable's name"));
     if (profile().filesystem.grants.size() > kMostGrants) error({path, 0, 0}, "more than 4096 grants in all");
   }
+
+  // Their order means nothing (the most specific path wins), so it is the one in which emit() writes them.
+  void sort_grants() { std::ranges::stable_sort(profile().filesystem.grants, {}, &Grant::access); }
 
   void list_sources() {
     for (const Document& document : documents_) profile().sources.push_back({document.file, document.sha256});

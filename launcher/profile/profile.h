@@ -17,6 +17,7 @@ template <typename Value>
 struct Setting {
   Value value{};
   std::optional<Place> stated;
+  bool operator==(const Setting&) const = default;
 };
 
 enum class Access {
@@ -32,18 +33,21 @@ struct Grant {
   bool optional = false;  // a missing path is skipped instead of refused
   Place place;
   bool dangerous = false;  // {path: ..., dangerous: true}: the named override of the dangerous-grant rules
+  bool operator==(const Grant&) const = default;
 };
 
 struct Hidden {
   std::string path;
   bool optional = false;  // presets name places that may not exist
   Place place;
+  bool operator==(const Hidden&) const = default;
 };
 
 struct Filesystem {
   std::vector<Grant> grants;
   std::vector<Hidden> hidden;
   Setting<std::uint64_t> temporary{64ULL << 20, {}};  // bytes; backs /tmp and /dev/shm together
+  bool operator==(const Filesystem&) const = default;
 };
 
 enum class Protocol { Tcp, Udp };
@@ -52,6 +56,7 @@ enum class HostKind { Name, Wildcard, Address, Prefix };
 struct PortRange {
   std::uint16_t first = 0;
   std::uint16_t last = 0;
+  bool operator==(const PortRange&) const = default;
 };
 
 struct Endpoint {
@@ -61,12 +66,14 @@ struct Endpoint {
   int prefix_length = 0;          // bits, for Prefix
   std::vector<PortRange> ports;   // empty: every port (":*", a named weakening)
   Place place;
+  bool operator==(const Endpoint&) const = default;
 };
 
 struct UnixSocket {
   std::string path;
   Place place;
   bool dangerous = false;  // as in Grant
+  bool operator==(const UnixSocket&) const = default;
 };
 
 enum class NetworkMode { Isolated, Host };
@@ -76,23 +83,27 @@ struct Network {
   std::vector<Endpoint> listen;
   std::vector<UnixSocket> unix_sockets;
   Setting<NetworkMode> mode;
+  bool operator==(const Network&) const = default;
 };
 
 struct EnvName {
   std::string pattern;  // a name, or a glob with '*'
   Place place;
+  bool operator==(const EnvName&) const = default;
 };
 
 struct EnvValue {
   std::string name;
   std::string value;
   Place place;
+  bool operator==(const EnvValue&) const = default;
 };
 
 struct Environment {
   std::vector<EnvName> allow;
   std::vector<EnvName> secret;  // passed on; the value never reaches a log, an error or an event
   std::vector<EnvValue> set;    // wins over allow
+  bool operator==(const Environment&) const = default;
 };
 
 enum class SyscallSet { Standard, Strict };
@@ -100,18 +111,21 @@ enum class SyscallSet { Standard, Strict };
 struct SyscallName {
   std::string name;  // a system call, or a group with its "@"
   Place place;
+  bool operator==(const SyscallName&) const = default;
 };
 
 struct Syscalls {
   Setting<SyscallSet> set;
   std::vector<SyscallName> allow;
   std::vector<SyscallName> deny;
+  bool operator==(const Syscalls&) const = default;
 };
 
 struct User {
   enum class Kind { Keep, Named, Root };
   Kind kind = Kind::Keep;
   std::string name;  // for Named: a user name, "uid" or "uid:gid"
+  bool operator==(const User&) const = default;
 };
 
 // Sizes in bytes, times in milliseconds. A limit without a value is absent.
@@ -124,6 +138,7 @@ struct Limits {
   Setting<std::optional<std::uint64_t>> time_ms;      // wall clock
   Setting<std::uint64_t> grace_ms{2000, {}};          // between SIGTERM and SIGKILL when time is up
   Setting<std::optional<std::uint64_t>> cpu_time_ms;  // whole seconds for the kernel (setrlimit(2)), rounded up
+  bool operator==(const Limits&) const = default;
 };
 
 enum class MonitorSource { Auto, Ebpf, Notify, None };
@@ -133,6 +148,7 @@ enum class OnLoss { Count, Freeze, Kill };
 struct HashPattern {
   std::string glob;
   Place place;
+  bool operator==(const HashPattern&) const = default;
 };
 
 struct Monitor {
@@ -140,29 +156,34 @@ struct Monitor {
   Setting<MonitorFiles> files{MonitorFiles::Denied, {}};
   std::vector<HashPattern> hash;
   Setting<OnLoss> on_loss;
+  bool operator==(const Monitor&) const = default;
 };
 
 enum class Durable { Batch, Each, None };
 
 struct Audit {
   Setting<Durable> durable;
+  bool operator==(const Audit&) const = default;
 };
 
 struct Integrity {
   std::string path;
   std::string sha256;  // 64 lower case hexadecimal digits
   Place place;
+  bool operator==(const Integrity&) const = default;
 };
 
 struct BestEffort {
   std::string layer;  // one of the layer names of layers.h
   Place place;
+  bool operator==(const BestEffort&) const = default;
 };
 
 // A file that had a part in the profile. Together their digests identify what was decided.
 struct SourceFile {
   std::string path;  // absolute, or "<template>/NAME.yaml" for those built into jail
   std::string sha256;
+  bool operator==(const SourceFile&) const = default;
 };
 
 struct Profile {
@@ -183,6 +204,7 @@ struct Profile {
   std::vector<SourceFile> sources;  // the profile first, then what it extends in order of merging
   std::string plugin;               // ${plugin} if it was given: the tree that holds the plugin's code
   std::string state;                // ${state}: made by `run` before its facts are collected
+  bool operator==(const Profile&) const = default;
 };
 
 }  // namespace jail::profile

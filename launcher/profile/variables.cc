@@ -1,7 +1,12 @@
 #include "profile/variables.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <optional>
 
+#include "base/text.h"
 #include "profile/paths.h"
 #include "profile/suggest.h"
 #include "profile/quoted.h"
@@ -17,6 +22,21 @@ constexpr std::string_view kGlobCharacters = "*?[]\\";
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// The byte of "\xff" in front of a text; never the zero byte, which no path holds.
+std::optional<char> escaped_byte(std::string_view text) {
+  if (text.size() < 4 || text[1] != 'x') return std::nullopt;
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + 4, value, 16);
+  if (error != std::errc() || end != text.data() + 4 || value == 0) return std::nullopt;
+  return static_cast<char>(value);
+}
+
+std::string byte_escape(char byte) {
+  std::array<char, 8> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
+  return buffer.data();
+}
 
 void append_escaped(std::string& text, std::string_view value, std::string_view characters) {
   for (const char c : value) {
@@ -57,6 +77,10 @@ struct Variables::Scan {
   }
 
   std::size_t put_escape(std::string_view rest) {
+    if (const std::optional<char> byte = escaped_byte(rest)) {
+      result.text.push_back(*byte);
+      return 4;
+    }
     if (rest.size() < 2 || kGlobCharacters.find(rest[1]) == std::string_view::npos)
       fail("a '\\' before nothing it could escape", "a backslash in a name is written twice");
     else
@@ -163,11 +187,16 @@ bool is_environment_name(std::string_view name) {
 
 std::string without_meaning(std::string_view text, Flavour flavour) {
   std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text.substr(i, 2) == "${") result.push_back('$');
-    if (flavour == Flavour::Path && std::string_view("*?\\").find(text[i]) != std::string_view::npos)
+  while (!text.empty()) {
+    const text::Character next = text::first_character(text);
+    if (text.starts_with("${")) result.push_back('$');
+    if (flavour == Flavour::Path && std::string_view("*?\\").find(text[0]) != std::string_view::npos)
       result.push_back('\\');
-    result.push_back(text[i]);
+    if (flavour == Flavour::Path && !next.valid)
+      result += byte_escape(text[0]);
+    else
+      result += text.substr(0, next.size);
+    text.remove_prefix(next.size);
   }
   return result;
 }

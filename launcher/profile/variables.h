@@ -20,7 +20,8 @@ inline constexpr std::array<std::string_view, 4> kBuiltInVariables{"home", "user
 // What the text is, which says what besides variables has a meaning in it.
 enum class Flavour {
   Text,  // nothing
-  Path,  // `~/` in front; `\*`, `\?`, `\[`, `\]`, `\\` stand for the character; a bare `*` or `?` is refused
+  Path,  // `~/` in front; `\*` `\?` `\[` `\]` `\\` stand for the character, `\xff` for a byte that is no UTF-8; a bare
+         // `*` or `?` is refused
   Glob,  // `~/` in front; globs stay, and those in a variable's value are escaped
 };
 

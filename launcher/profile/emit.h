@@ -1,0 +1,20 @@
+// A Profile back to YAML, with nothing left to merge or expand: what `jail show` prints, and what other formats are turned
+// into. load() of the text gives the same profile, whatever bytes its paths and values are made of (but for the places,
+// and for env.set values that are no UTF-8, which YAML cannot hold).
+#pragma once
+
+#include <string>
+
+#include "profile/profile.h"
+
+namespace jail::profile {
+
+enum class Origins { Shown, Left };  // "# crm.yaml:7" behind each line that somebody wrote
+
+struct EmitOptions {
+  Origins origins = Origins::Shown;
+};
+
+std::string emit(const Profile& profile, EmitOptions options = {});
+
+}  // namespace jail::profile

@@ -1,0 +1,104 @@
+// What a plugin could change that somebody trusts: programs and settings the host runs, jail's own files and those that
+// decided this run, the plugin's code and what this profile starts.
+#include <algorithm>
+
+#include "profile/host_executed.h"
+#include "profile/paths.h"
+#include "profile/quoted.h"
+#include "profile/rules.h"
+
+namespace jail::profile {
+namespace {
+
+template <typename Use>
+void each_write(const Case& now, Use use) {
+  for (const Grant& grant : now.profile.filesystem.grants)
+    if (grant.access == Access::Write) use(grant);
+}
+
+std::optional<std::string> executed(const Case& now, const Grant& grant) {
+  if (auto found = executed_place(grant.path, now.facts.home)) return found;
+  return executed_place(now.real(grant.path), now.facts.home);
+}
+
+// A program's folder in the operator's PATH: inside it, or around it.
+std::optional<std::string> on_search_path(const Case& now, const Grant& grant) {
+  for (const std::string& folder : now.facts.search_path)
+    if (now.contains(grant.path, folder) || now.contains(folder, grant.path)) return folder;
+  return std::nullopt;
+}
+
+void refuse_executed(Case& now, const Grant& grant) {
+  if (grant.dangerous) return;
+  const auto refuse = [&](const std::string& why) {
+    now.error(grant.place, "write of " + quoted(grant.path) + ": " + why, std::string(kOverrideHint));
+  };
+  if (const auto place = executed(now, grant)) return refuse("the host runs what stands in " + quoted(*place));
+  if (const auto folder = on_search_path(now, grant)) return refuse(quoted(*folder) + " is in the operator's PATH");
+  for (const std::string_view name : telling_names())
+    if (now.fact(joined(grant.path, name)).kind != PathKind::Missing)
+      return refuse("it holds " + quoted(name) + ", which the host runs");
+}
+
+bool contains_identity(const std::vector<Identity>& chain, const Identity& identity) {
+  return std::ranges::find(chain, identity) != chain.end();
+}
+
+// By name, and by what the files are, whatever they are called. A missing place has no identity: its chain begins with
+// a folder that others use too.
+bool touches(const Case& now, const Grant& grant, const ProtectedPlace& place) {
+  if (is_within(grant.path, place.path) || is_within(place.path, grant.path)) return true;
+  if (is_within(now.real(grant.path), place.path) || is_within(place.path, now.real(grant.path))) return true;
+  const PathFact& fact = now.fact(grant.path);
+  if (fact.kind != PathKind::Missing && contains_identity(place.chain, fact.identity)) return true;
+  return !place.missing && !place.chain.empty() && contains_identity(fact.chain, place.chain.front());
+}
+
+void refuse_code(Case& now, const Grant& write, const std::string& path, const std::string& what) {
+  if (now.contains(write.path, path))
+    now.error(write.place, "write of " + quoted(write.path) + " covers " + what,
+              "grant a folder beside it: what a plugin may change must not be what is run");
+}
+
+// "/srv/crm" of "/srv/crm/**/*.py": what stands before the first component with a pattern in it.
+std::string fixed_part(std::string_view glob) {
+  return std::string(folder_of(glob.substr(0, std::min(glob.find_first_of("*?[\\"), glob.size()))));
+}
+
+void refuse_writable_digests(Case& now, const Grant& write) {
+  for (const HashPattern& pattern : now.profile.monitor.hash)
+    refuse_code(now, write, fixed_part(pattern.glob), "files of " + see("monitor.hash", pattern.place));
+  if (!now.profile.integrity) return;
+  const Integrity& integrity = *now.profile.integrity;
+  if (now.contains(write.path, integrity.path) || now.contains(integrity.path, write.path))
+    now.error(write.place, "write of " + quoted(write.path) + " changes the tree of " + see("integrity", integrity.place),
+              "the next run would be refused: grant a folder outside it");
+}
+
+}  // namespace
+
+void refuse_host_executed(Case& now) {
+  each_write(now, [&](const Grant& grant) { refuse_executed(now, grant); });
+}
+
+void refuse_protected(Case& now) {
+  each_write(now, [&](const Grant& grant) {
+    for (const ProtectedPlace& place : now.facts.protected_places)
+      if (touches(now, grant, place))
+        now.error(grant.place,
+                  "write of " + quoted(grant.path) + " reaches " + place.what + " (" + quoted(place.path) + ")",
+                  "a plugin could change what decides its own jail");
+  });
+}
+
+void refuse_writable_code(Case& now) {
+  each_write(now, [&](const Grant& write) {
+    for (const Grant& code : now.profile.filesystem.grants)
+      if (code.access == Access::Exec || code.access == Access::Library)
+        refuse_code(now, write, code.path, quoted(code.path) + ", " + see("run as code", code.place));
+    if (!now.profile.plugin.empty()) refuse_code(now, write, now.profile.plugin, "the plugin's own code (${plugin})");
+    refuse_writable_digests(now, write);
+  });
+}
+
+}  // namespace jail::profile

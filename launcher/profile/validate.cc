@@ -1,0 +1,89 @@
+#include "profile/validate.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "profile/host_executed.h"
+#include "profile/paths.h"
+#include "profile/rules.h"
+
+namespace jail::profile {
+namespace {
+
+constexpr std::array kRules{require_paths,        refuse_dangerous_grants, refuse_sockets,  warn_of_granted_secrets,
+                            warn_of_groups,       refuse_host_executed,    refuse_protected, refuse_writable_code,
+                            check_hidden,         check_programs,          check_environment, check_syscalls,
+                            check_user,           check_cwd,               check_integrity, check_limits,
+                            check_network,        check_monitor};
+
+void sort_by_place(Diagnostics& findings, const Profile& profile) {
+  const auto rank = [&](const Diagnostic& one) {
+    const auto source = std::ranges::find(profile.sources, one.place.file, &SourceFile::path);
+    return std::tuple(source - profile.sources.begin(), one.place.line, one.place.column);
+  };
+  std::ranges::stable_sort(findings, {}, rank);
+}
+
+void add(Diagnostics& findings, Diagnostic::Severity severity, const Place& place, std::string message,
+         std::string hint) {
+  findings.push_back({severity, place, std::move(message), std::move(hint)});
+}
+
+}  // namespace
+
+void Case::error(const Place& place, std::string message, std::string hint) {
+  add(findings, Diagnostic::Severity::Error, place, std::move(message), std::move(hint));
+}
+
+void Case::warning(const Place& place, std::string message, std::string hint) {
+  add(findings, Diagnostic::Severity::Warning, place, std::move(message), std::move(hint));
+}
+
+const PathFact& Case::fact(const std::string& path) const {
+  static const PathFact unknown;
+  const auto found = facts.paths.find(path);
+  return found == facts.paths.end() ? unknown : found->second;
+}
+
+const std::string& Case::real(const std::string& path) const {
+  const PathFact& known = fact(path);
+  return known.real.empty() ? path : known.real;
+}
+
+bool Case::contains(const std::string& folder, const std::string& path) const {
+  if (is_within(path, folder) || is_within(real(path), real(folder))) return true;
+  const PathFact& container = fact(folder);
+  return container.kind != PathKind::Missing &&
+         std::ranges::find(fact(path).chain, container.identity) != fact(path).chain.end();
+}
+
+std::string see(std::string_view what, const Place& place) {
+  return std::string(what) + " in " + to_string(place);
+}
+
+Diagnostics validate(const Profile& profile, const Facts& facts) {
+  Case now{profile, facts, {}};
+  for (const auto rule : kRules) rule(now);
+  sort_by_place(now.findings, profile);
+  return std::move(now.findings);
+}
+
+std::vector<std::string> paths_of_interest(const Profile& profile) {
+  std::vector<std::string> paths;
+  for (const Grant& grant : profile.filesystem.grants) {
+    paths.push_back(grant.path);
+    if (grant.access != Access::Write) continue;
+    for (const std::string_view name : telling_names()) paths.push_back(joined(grant.path, name));
+  }
+  for (const Hidden& hidden : profile.filesystem.hidden) paths.push_back(hidden.path);
+  for (const UnixSocket& socket : profile.network.unix_sockets) paths.push_back(socket.path);
+  if (!profile.cwd.value.empty()) paths.push_back(profile.cwd.value);
+  if (profile.integrity) paths.push_back(profile.integrity->path);
+  if (!profile.plugin.empty()) paths.push_back(profile.plugin);
+  std::ranges::sort(paths);
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  return paths;
+}
+
+}  // namespace jail::profile
