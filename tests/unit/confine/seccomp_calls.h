@@ -4,6 +4,7 @@
 
 #include <linux/audit.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
 #include <vector>
@@ -31,10 +32,10 @@ inline void add_with_neighbours(std::vector<std::uint64_t>& values, std::uint32_
     values.insert(values.end(), {near, near | kGarbageAbove});
 }
 
-// For each argument the values that make a difference to this rule.
+// For each argument the values that make a difference to this rule; just 0 where none does.
 inline std::array<std::vector<std::uint64_t>, 6> interesting_values(const confine::seccomp::Rule& rule) {
   std::array<std::vector<std::uint64_t>, 6> values;
-  for (auto& of_argument : values) of_argument = {0, ~std::uint64_t{0}};
+  for (auto& of_argument : values) of_argument = {0};
   for (const auto& clause : rule.clauses)
     for (const auto& test : clause.all()) {
       auto& of_argument = values[test.argument];
@@ -45,6 +46,10 @@ inline std::array<std::vector<std::uint64_t>, 6> interesting_values(const confin
       for (std::uint32_t bit = 1; bit != 0; bit <<= 1)
         if ((test.mask & bit) != 0 && test.mask != ~std::uint32_t{0}) add_with_neighbours(of_argument, bit);
     }
+  for (auto& of_argument : values) {
+    std::ranges::sort(of_argument);
+    of_argument.erase(std::ranges::unique(of_argument).begin(), of_argument.end());
+  }
   return values;
 }
 

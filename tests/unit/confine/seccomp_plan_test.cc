@@ -261,13 +261,13 @@ TEST(SeccompPlan, DenyingExecveIsAnError) {
 }
 
 TEST(SeccompPlan, UnknownNamesAreErrorsWithAHint) {
-  const Plan wrong = plan(changes({"opne", "@netwrk-io"}, {"xyzzyplugh"}));
+  const Plan wrong = plan(changes({"sokcet", "@netwrk-io"}, {"xyzzyplugh"}));
   ASSERT_EQ(wrong.diagnostics.size(), 3U);
   EXPECT_EQ(wrong.diagnostics[0].message, "unknown group of system calls '@netwrk-io'");
   EXPECT_EQ(wrong.diagnostics[0].hint, "did you mean '@network-io'?");
   EXPECT_EQ(wrong.diagnostics[0].place, at(11));
-  EXPECT_EQ(wrong.diagnostics[1].message, "unknown system call 'opne'");
-  EXPECT_EQ(wrong.diagnostics[1].hint, "did you mean 'open'?");
+  EXPECT_EQ(wrong.diagnostics[1].message, "unknown system call 'sokcet'");
+  EXPECT_EQ(wrong.diagnostics[1].hint, "did you mean 'socket'?");
   EXPECT_EQ(wrong.diagnostics[2].hint, "");
   EXPECT_TRUE(profile::has_errors(wrong.diagnostics));
 }

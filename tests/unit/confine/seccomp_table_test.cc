@@ -60,7 +60,7 @@ TEST(SyscallTable, FindsARowByNumberAndByName) {
 }
 
 TEST(SyscallTable, SuggestsTheNearestName) {
-  EXPECT_EQ(nearest_name("opne"), "open");
+  EXPECT_EQ(nearest_name("sokcet"), "socket");
   EXPECT_EQ(nearest_name("keyring"), "@keyring");
   EXPECT_EQ(nearest_name("@netwrk-io"), "@network-io");
   EXPECT_EQ(nearest_name("frobnicate"), "");
