@@ -15,9 +15,11 @@ struct Choice {
 };
 
 inline constexpr std::array kNetworkModes{Choice{"isolated", NetworkMode::Isolated}, Choice{"host", NetworkMode::Host}};
-inline constexpr std::array kSyscallSets{Choice{"standard", SyscallSet::Standard}, Choice{"strict", SyscallSet::Strict}};
+inline constexpr std::array kSyscallSets{Choice{"standard", SyscallSet::Standard},
+                                         Choice{"strict", SyscallSet::Strict}};
 inline constexpr std::array kMonitorSources{Choice{"auto", MonitorSource::Auto}, Choice{"ebpf", MonitorSource::Ebpf},
-                                            Choice{"notify", MonitorSource::Notify}, Choice{"none", MonitorSource::None}};
+                                            Choice{"notify", MonitorSource::Notify},
+                                            Choice{"none", MonitorSource::None}};
 inline constexpr std::array kMonitorFiles{Choice{"none", MonitorFiles::None}, Choice{"denied", MonitorFiles::Denied},
                                           Choice{"changes", MonitorFiles::Changes}, Choice{"all", MonitorFiles::All}};
 inline constexpr std::array kOnLoss{Choice{"count", OnLoss::Count}, Choice{"freeze", OnLoss::Freeze},

@@ -22,7 +22,7 @@ std::span<const Danger> dangerous_places();
 struct DangerousSocket {
   std::string_view pattern;  // fnmatch(3) with FNM_PATHNAME; one that ends in "/*" means the folder as well
   Override override_by;
-  std::string_view owner;    // "a container engine"
+  std::string_view owner;  // "a container engine"
 };
 
 // Sockets behind which somebody does things for whoever connects.

@@ -38,8 +38,8 @@ std::string to_text(const Diagnostics& diagnostics) {
 }
 
 bool has_errors(const Diagnostics& diagnostics) {
-  return std::ranges::any_of(
-      diagnostics, [](const Diagnostic& one) { return one.severity == Diagnostic::Severity::Error; });
+  return std::ranges::any_of(diagnostics,
+                             [](const Diagnostic& one) { return one.severity == Diagnostic::Severity::Error; });
 }
 
 }  // namespace jail::profile

@@ -1,6 +1,6 @@
-// One YAML file as a flat tree: nodes stand in the order of the text, and each knows how many of the following ones are
-// below it. No pointers and no maps: a parsed file is two allocations, and a template that was parsed at build time is a
-// constant array that costs nothing to load (templates.h).
+// One YAML file as a flat tree: nodes stand in the order of the text, and each knows how many of the following ones
+// are below it. No pointers and no maps: a parsed file is two allocations, and a template that was parsed at build
+// time is a constant array that costs nothing to load (templates.h).
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ enum class NodeKind : std::uint8_t { Null, Plain, Quoted, Sequence, Mapping };
 
 struct Node {
   NodeKind kind = NodeKind::Null;
-  std::uint32_t line = 0;    // both count from 1; columns count bytes
+  std::uint32_t line = 0;  // both count from 1; columns count bytes
   std::uint32_t column = 0;
-  std::uint32_t below = 0;   // nodes in this one's subtree, itself not counted
-  std::string_view text;     // of a scalar, quotes and escapes undone
+  std::uint32_t below = 0;  // nodes in this one's subtree, itself not counted
+  std::string_view text;    // of a scalar, quotes and escapes undone
 
   [[nodiscard]] constexpr bool is_scalar() const { return kind == NodeKind::Plain || kind == NodeKind::Quoted; }
 };
@@ -64,8 +64,8 @@ std::vector<KeyAndValue> pairs_of(const Node& mapping);
 const Node* find(const Node& mapping, std::string_view key);
 
 struct Document {
-  std::string file;    // as shown in every Place
-  std::string sha256;  // of the whole text
+  std::string file;            // as shown in every Place
+  std::string sha256;          // of the whole text
   const Node* root = nullptr;  // nullptr: the text was no YAML at all
 
   std::vector<Node> nodes;  // both empty for a template, whose root is a constant

@@ -1,5 +1,6 @@
-// Written by hand, not by a YAML library: each line is one of five forms, and every text that somebody else chose stands
-// in double quotes with its controls, `${` and wildcards escaped, so that no path can become a key (SECURITY G1).
+// Written by hand, not by a YAML library: each line is one of five forms, and every text that somebody else chose
+// stands in double quotes with its controls, `${` and wildcards escaped, so that no path can become a key (SECURITY
+// G1).
 #include "profile/emit.h"
 
 #include <algorithm>
@@ -50,7 +51,8 @@ std::string as_text(std::string_view value) { return quoted_scalar(without_meani
 // An item of a list of paths; the flags that are not set are left out.
 std::string entry(const std::string& path, bool optional, bool dangerous) {
   if (!optional && !dangerous) return as_path(path);
-  return "{path: " + as_path(path) + (optional ? ", optional: true" : "") + (dangerous ? ", dangerous: true" : "") + "}";
+  return "{path: " + as_path(path) + (optional ? ", optional: true" : "") + (dangerous ? ", dangerous: true" : "") +
+         "}";
 }
 
 class Writer {

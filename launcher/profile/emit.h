@@ -1,6 +1,6 @@
-// A Profile back to YAML, with nothing left to merge or expand: what `jail show` prints, and what other formats are turned
-// into. load() of the text gives the same profile, whatever bytes its paths and values are made of (but for the places,
-// and for env.set values that are no UTF-8, which YAML cannot hold).
+// A Profile back to YAML, with nothing left to merge or expand: what `jail show` prints, and what other formats are
+// turned into. load() of the text gives the same profile, whatever bytes its paths and values are made of (but for
+// the places, and for env.set values that are no UTF-8, which YAML cannot hold).
 #pragma once
 
 #include <string>

@@ -11,7 +11,8 @@ namespace jail::profile {
 namespace {
 
 constexpr std::size_t kMostRanges = 64;
-constexpr std::string_view kShape = "write tcp://name:443, tcp://*.name:443, udp://10.0.0.0/8:53 or tcp://[2001:db8::1]:443";
+constexpr std::string_view kShape =
+    "write tcp://name:443, tcp://*.name:443, udp://10.0.0.0/8:53 or tcp://[2001:db8::1]:443";
 
 struct Problem {
   std::string_view message;
@@ -27,13 +28,13 @@ struct Scheme {
 
 // The ports that IANA's registry or the program's own documentation gives these schemes.
 constexpr std::array kSchemes{
-    Scheme{"http", 80},        Scheme{"https", 443},   Scheme{"ws", 80},        Scheme{"wss", 443},
-    Scheme{"postgres", 5432},  Scheme{"postgresql", 5432}, Scheme{"mysql", 3306}, Scheme{"redis", 6379},
-    Scheme{"rediss", 6379},    Scheme{"amqp", 5672},   Scheme{"amqps", 5671},   Scheme{"mongodb", 27017},
-    Scheme{"mqtt", 1883},      Scheme{"mqtts", 8883},  Scheme{"nats", 4222},    Scheme{"ldap", 389},
-    Scheme{"ldaps", 636},      Scheme{"smtp", 25},     Scheme{"smtps", 465},    Scheme{"imap", 143},
-    Scheme{"imaps", 993},      Scheme{"ssh", 22},      Scheme{"sftp", 22},      Scheme{"git", 9418},
-    Scheme{"ftp", 21},         Scheme{"memcached", 11211}};
+    Scheme{"http", 80},       Scheme{"https", 443},       Scheme{"ws", 80},      Scheme{"wss", 443},
+    Scheme{"postgres", 5432}, Scheme{"postgresql", 5432}, Scheme{"mysql", 3306}, Scheme{"redis", 6379},
+    Scheme{"rediss", 6379},   Scheme{"amqp", 5672},       Scheme{"amqps", 5671}, Scheme{"mongodb", 27017},
+    Scheme{"mqtt", 1883},     Scheme{"mqtts", 8883},      Scheme{"nats", 4222},  Scheme{"ldap", 389},
+    Scheme{"ldaps", 636},     Scheme{"smtp", 25},         Scheme{"smtps", 465},  Scheme{"imap", 143},
+    Scheme{"imaps", 993},     Scheme{"ssh", 22},          Scheme{"sftp", 22},    Scheme{"git", 9418},
+    Scheme{"ftp", 21},        Scheme{"memcached", 11211}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_character(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; }

@@ -1,6 +1,6 @@
 // Where a plugin may connect or listen, out of text: one strict reader for all of it. What two programs could read
-// differently (userinfo, backslashes, octal addresses, names outside ASCII, zone ids) is refused, never repaired, because
-// the reader that counts in the end is the kernel's.
+// differently (userinfo, backslashes, octal addresses, names outside ASCII, zone ids) is refused, never repaired,
+// because the reader that counts in the end is the kernel's.
 //
 //   endpoint = ("tcp" / "udp") "://" host ":" ports
 //   host     = name / "*." name / IPv4 ["/" bits] / "[" IPv6 "]" ["/" bits]

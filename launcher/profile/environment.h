@@ -7,7 +7,8 @@
 
 namespace jail::profile {
 
-// Whether the name is one of those. A glob of env.allow or env.secret never matches such a name: it must be written out.
+// Whether the name is one of those. A glob of env.allow or env.secret never matches such a name: it must be written
+// out.
 bool runs_code(std::string_view name);
 
 // The names that are not told by their beginning (LD_, DYLD_, GLIBC_, BASH_FUNC_ are).

@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, 61> kAtHome{
     ".zprofile", ".zlogin", ".zlogout", ".kshrc", ".cshrc", ".tcshrc", ".inputrc", ".config/fish", ".config/zsh",
     ".config/powershell",
     // sessions
-    ".xinitrc", ".xsession", ".xsessionrc", ".xprofile", ".pam_environment", ".config/environment.d",
-    ".config/systemd", ".config/autostart", ".config/plasma-workspace", ".config/i3", ".config/sway", ".config/hypr",
+    ".xinitrc", ".xsession", ".xsessionrc", ".xprofile", ".pam_environment", ".config/environment.d", ".config/systemd",
+    ".config/autostart", ".config/plasma-workspace", ".config/i3", ".config/sway", ".config/hypr",
     ".local/share/applications", ".local/share/systemd", ".local/share/dbus-1", ".config/cron", ".forward",
     // programs that run what their settings say
     ".gitconfig", ".config/git", ".ssh", ".gnupg", ".vimrc", ".vim", ".config/nvim", ".emacs", ".emacs.d",
@@ -24,13 +24,22 @@ constexpr std::array<std::string_view, 61> kAtHome{
     // programs and libraries
     "bin", ".local/bin", ".local/lib", ".cargo", ".config/direnv"};
 
-constexpr std::array<std::string_view, 12> kBySystem{
-    "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/boot", "/var/spool/cron", "/var/spool/at",
-    "/var/lib/systemd", "/snap"};
+constexpr std::array<std::string_view, 12> kBySystem{"/etc",
+                                                     "/usr",
+                                                     "/bin",
+                                                     "/sbin",
+                                                     "/lib",
+                                                     "/lib32",
+                                                     "/lib64",
+                                                     "/boot",
+                                                     "/var/spool/cron",
+                                                     "/var/spool/at",
+                                                     "/var/lib/systemd",
+                                                     "/snap"};
 
 constexpr std::array<std::string_view, 17> kByName{
-    ".git", ".hg", ".svn", ".envrc", ".direnv", ".venv", "venv", "node_modules", "__pycache__", "site-packages",
-    "dist-packages", ".husky", ".vscode", ".idea", ".tox", ".nox", ".githooks"};
+    ".git",          ".hg",           ".svn",   ".envrc",  ".direnv", ".venv", "venv", "node_modules", "__pycache__",
+    "site-packages", "dist-packages", ".husky", ".vscode", ".idea",   ".tox",  ".nox", ".githooks"};
 
 constexpr std::array<std::string_view, 5> kTelling{".git", ".envrc", ".venv", "venv", "node_modules"};
 

@@ -1,6 +1,6 @@
 // Places whose content the host runs of its own accord: a plugin that may write there leaves its jail the next time
-// somebody logs in, opens a shell, commits or starts a program (SECURITY C9). Read by the rules and, in `learn`, to leave
-// such places out of what it proposes.
+// somebody logs in, opens a shell, commits or starts a program (SECURITY C9). Read by the rules and, in `learn`, to
+// leave such places out of what it proposes.
 #pragma once
 
 #include <optional>

@@ -15,26 +15,28 @@ void grants(Reader& reader, const Node& list) {
   read_grants(reader, list, access);
 }
 
-// For a limit or another quantity: text that is a number with a unit.
-template <auto parse, auto target>
+// The three below put one value where two member pointers say: `&Profile::limits, &Limits::memory`.
+template <auto parse, auto section, auto member>
 void quantity(Reader& reader, const Node& node) {
   if (!node.is_scalar()) return reader.error(node, "a number with a unit expected");
-  reader.set(node, parse(node.text), target(reader.profile()));
+  reader.set(node, parse(node.text), reader.profile().*section.*member);
 }
 
-template <auto target>
+template <auto section, auto member>
 void cores(Reader& reader, const Node& node) {
-  if (const auto text = reader.number_text(node)) reader.set(node, parse_cores(*text), target(reader.profile()));
+  const auto text = reader.number_text(node);
+  if (text) reader.set(node, parse_cores(*text), reader.profile().*section.*member);
 }
 
-template <std::uint64_t most, auto target>
+template <std::uint64_t most, auto section, auto member>
 void count(Reader& reader, const Node& node) {
-  if (const auto text = reader.number_text(node)) reader.set(node, parse_count(*text, most), target(reader.profile()));
+  const auto text = reader.number_text(node);
+  if (text) reader.set(node, parse_count(*text, most), reader.profile().*section.*member);
 }
 
-template <auto& choices, auto target>
+template <auto& choices, auto section, auto member>
 void choice(Reader& reader, const Node& node) {
-  reader.choose(node, choices, target(reader.profile()));
+  reader.choose(node, choices, reader.profile().*section.*member);
 }
 
 constexpr auto kModeNames = names_of(kNetworkModes);
@@ -44,21 +46,20 @@ constexpr auto kFilesNames = names_of(kMonitorFiles);
 constexpr auto kLossNames = names_of(kOnLoss);
 constexpr auto kDurableNames = names_of(kDurable);
 
-// One lambda per key says where in the profile its value lives.
 constexpr Key kFilesystem[] = {
     {"read", Grants, grants<Access::Read>},
     {"write", Grants, grants<Access::Write>},
     {"exec", Grants, grants<Access::Exec>},
     {"libraries", Grants, grants<Access::Library>},
     {"hide", Shape::Hidden, read_hidden},
-    {"temporary", Size, quantity<parse_size, [](Profile& p) -> auto& { return p.filesystem.temporary; }>},
+    {"temporary", Size, quantity<parse_size, &Profile::filesystem, &Filesystem::temporary>},
 };
 
 constexpr Key kNetwork[] = {
     {"allow", Endpoints, read_allowed},
     {"listen", Endpoints, read_listens},
     {"unix", Sockets, read_sockets},
-    {"mode", Shape::Choice, choice<kNetworkModes, [](Profile& p) -> auto& { return p.network.mode; }>, {}, kModeNames},
+    {"mode", Shape::Choice, choice<kNetworkModes, &Profile::network, &Network::mode>, {}, kModeNames},
 };
 
 constexpr Key kEnv[] = {
@@ -68,34 +69,31 @@ constexpr Key kEnv[] = {
 };
 
 constexpr Key kSyscalls[] = {
-    {"default", Shape::Choice, choice<kSyscallSets, [](Profile& p) -> auto& { return p.syscalls.set; }>, {}, kSetNames},
+    {"default", Shape::Choice, choice<kSyscallSets, &Profile::syscalls, &Syscalls::set>, {}, kSetNames},
     {"allow", Calls, [](Reader& r, const Node& n) { read_calls(r, n, r.profile().syscalls.allow); }},
     {"deny", Calls, [](Reader& r, const Node& n) { read_calls(r, n, r.profile().syscalls.deny); }},
 };
 
 constexpr Key kLimits[] = {
-    {"memory", Size, quantity<parse_size, [](Profile& p) -> auto& { return p.limits.memory; }>},
-    {"pids", Count, count<kMostPids, [](Profile& p) -> auto& { return p.limits.pids; }>},
-    {"cpu", Cores, cores<[](Profile& p) -> auto& { return p.limits.cpu; }>},
-    {"files", Count, count<kMostFiles, [](Profile& p) -> auto& { return p.limits.files; }>},
-    {"file_size", Size, quantity<parse_size, [](Profile& p) -> auto& { return p.limits.file_size; }>},
-    {"time", Duration, quantity<parse_duration, [](Profile& p) -> auto& { return p.limits.time_ms; }>},
-    {"grace", Duration, quantity<parse_duration, [](Profile& p) -> auto& { return p.limits.grace_ms; }>},
-    {"cpu_time", Duration, quantity<parse_duration, [](Profile& p) -> auto& { return p.limits.cpu_time_ms; }>},
+    {"memory", Size, quantity<parse_size, &Profile::limits, &Limits::memory>},
+    {"pids", Count, count<kMostPids, &Profile::limits, &Limits::pids>},
+    {"cpu", Cores, cores<&Profile::limits, &Limits::cpu>},
+    {"files", Count, count<kMostFiles, &Profile::limits, &Limits::files>},
+    {"file_size", Size, quantity<parse_size, &Profile::limits, &Limits::file_size>},
+    {"time", Duration, quantity<parse_duration, &Profile::limits, &Limits::time_ms>},
+    {"grace", Duration, quantity<parse_duration, &Profile::limits, &Limits::grace_ms>},
+    {"cpu_time", Duration, quantity<parse_duration, &Profile::limits, &Limits::cpu_time_ms>},
 };
 
 constexpr Key kMonitor[] = {
-    {"source", Shape::Choice, choice<kMonitorSources, [](Profile& p) -> auto& { return p.monitor.source; }>, {},
-     kSourceNames},
-    {"files", Shape::Choice, choice<kMonitorFiles, [](Profile& p) -> auto& { return p.monitor.files; }>, {},
-     kFilesNames},
+    {"source", Shape::Choice, choice<kMonitorSources, &Profile::monitor, &Monitor::source>, {}, kSourceNames},
+    {"files", Shape::Choice, choice<kMonitorFiles, &Profile::monitor, &Monitor::files>, {}, kFilesNames},
     {"hash", Globs, read_globs},
-    {"on_loss", Shape::Choice, choice<kOnLoss, [](Profile& p) -> auto& { return p.monitor.on_loss; }>, {}, kLossNames},
+    {"on_loss", Shape::Choice, choice<kOnLoss, &Profile::monitor, &Monitor::on_loss>, {}, kLossNames},
 };
 
 constexpr Key kAudit[] = {
-    {"durable", Shape::Choice, choice<profile::kDurable, [](Profile& p) -> auto& { return p.audit.durable; }>, {},
-     kDurableNames},
+    {"durable", Shape::Choice, choice<profile::kDurable, &Profile::audit, &Audit::durable>, {}, kDurableNames},
 };
 
 constexpr Key kIntegrity[] = {

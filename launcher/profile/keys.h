@@ -14,20 +14,20 @@ class Reader;
 
 // What a value must look like; each has one definition in the schema's "$defs".
 enum class Shape {
-  Section,        // a mapping with keys of its own
-  Version,        // the number 1
-  Name,           // of a profile
+  Section,  // a mapping with keys of its own
+  Version,  // the number 1
+  Name,     // of a profile
   Text,
-  Extends,        // a list of template names and ./relative.yaml
-  Variables,      // a mapping of variable names to texts
+  Extends,    // a list of template names and ./relative.yaml
+  Variables,  // a mapping of variable names to texts
   Path,
-  Grants,         // a list of paths or kGrantKeys mappings
-  Hidden,         // a list of paths, presets or kHiddenKeys mappings
-  Sockets,        // a list of paths or kSocketKeys mappings
+  Grants,   // a list of paths or kGrantKeys mappings
+  Hidden,   // a list of paths, presets or kHiddenKeys mappings
+  Sockets,  // a list of paths or kSocketKeys mappings
   Endpoints,
-  EnvNames,       // a list of names or globs
-  EnvValues,      // a mapping of names to texts
-  Calls,          // a list of system calls or @groups
+  EnvNames,   // a list of names or globs
+  EnvValues,  // a mapping of names to texts
+  Calls,      // a list of system calls or @groups
   User,
   Choice,
   Size,

@@ -1,6 +1,6 @@
-// A profile and what it extends, as files, become one Profile in three steps: gather (files and templates in the order of
-// merging: what is extended stands before what extends it), names (the profile's own name and the defaults of variables,
-// which expansion needs), read (each document over the ones before it).
+// A profile and what it extends, as files, become one Profile in three steps: gather (files and templates in the
+// order of merging: what is extended stands before what extends it), names (the profile's own name and the defaults
+// of variables, which expansion needs), read (each document over the ones before it).
 #include "profile/load.h"
 
 #include <algorithm>
@@ -10,11 +10,11 @@
 #include "profile/keys.h"
 #include "profile/parse.h"
 #include "profile/paths.h"
+#include "profile/quoted.h"
 #include "profile/read_process.h"
 #include "profile/reader.h"
 #include "profile/suggest.h"
 #include "profile/templates.h"
-#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {
@@ -46,8 +46,7 @@ class Loader {
   Profile& profile() { return loaded_.profile; }
 
   void error(Place place, std::string message, std::string hint = {}) {
-    loaded_.diagnostics.push_back(
-        {Diagnostic::Severity::Error, std::move(place), std::move(message), std::move(hint)});
+    loaded_.diagnostics.push_back({Diagnostic::Severity::Error, std::move(place), std::move(message), std::move(hint)});
   }
 
   // --- gather ---
@@ -65,8 +64,7 @@ class Loader {
 
   std::string circle(const std::string& file) const {
     std::string text = "'extends' goes round in a circle: ";
-    for (auto step = std::ranges::find(chain_, file); step != chain_.end(); ++step)
-      text += quoted(*step) + " extends ";
+    for (auto step = std::ranges::find(chain_, file); step != chain_.end(); ++step) text += quoted(*step) + " extends ";
     return text + quoted(file);
   }
 
@@ -97,10 +95,8 @@ class Loader {
     if (list.kind != NodeKind::Sequence)
       return error(document.place(list), "a list expected", "write extends: [python]");
     for (const Node& item : Children(list)) {
-      if (item.is_scalar())
-        gather_one(std::string(item.text), document.place(item), document.file);
-      else
-        error(document.place(item), "a template's name or ./relative.yaml expected");
+      if (item.is_scalar()) gather_one(std::string(item.text), document.place(item), document.file);
+      else error(document.place(item), "a template's name or ./relative.yaml expected");
     }
   }
 
@@ -144,8 +140,7 @@ class Loader {
     for (const auto& [key, value] : pairs_of(*mapping)) {
       if (!is_variable_name(key.text))
         error(document.place(key), quoted(key.text) + " is no variable's name", "lower case letters, digits and '_'");
-      else if (is_built_in(key.text))
-        error(document.place(key), quoted(key.text) + " is built in");
+      else if (is_built_in(key.text)) error(document.place(key), quoted(key.text) + " is built in");
       else if (const std::optional<std::string> text = reader.text(value))
         variables.set_default(std::string(key.text), *text, folder);
     }

@@ -1,6 +1,7 @@
 // The only file that knows yaml-cpp, and the only one of the module with a `catch`. The library's event interface is
 // used, not YAML::Node: one pass, no tree of shared pointers, a mark on every event, and no alias is ever expanded.
-// What it accepts beyond what we want (anchors, tags, ...) is refused here, event by event; duplicate keys once the tree stands.
+// What it accepts beyond what we want (anchors, tags, ...) is refused here, event by event; duplicate keys once the
+// tree stands.
 #include "profile/parse.h"
 
 #include <yaml-cpp/eventhandler.h>
@@ -59,10 +60,8 @@ class TreeBuilder : public YAML::EventHandler {
     const bool is_quoted = tag == "!" && stands_on_quote(mark);
     if (value.find('\0') != std::string::npos) refuse(mark, "a zero byte in a value", {});
     if (value == "<<" && is_at_key()) refuse(mark, "a merge key", kWriteOut);
-    if (is_quoted)
-      add(NodeKind::Quoted, mark, "?", anchor, value);
-    else
-      add(NodeKind::Plain, mark, tag, anchor, value);
+    if (is_quoted) add(NodeKind::Quoted, mark, "?", anchor, value);
+    else add(NodeKind::Plain, mark, tag, anchor, value);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -172,8 +171,7 @@ void read(std::string_view text, TreeBuilder& builder) {
   std::istream stream(&buffer);
   YAML::Parser parser(stream);
   try {
-    while (parser.HandleNextDocument(builder)) {
-    }
+    while (parser.HandleNextDocument(builder)) {}
     builder.finish();
   } catch (const Stop&) {
     // said already

@@ -1,6 +1,6 @@
 // YAML text to a Document, and everything that is refused about the text as YAML, whatever its keys mean: anchors,
-// aliases, tags, merge keys, directives, several documents, duplicate keys, keys that are no plain words, nesting deeper
-// than 32, more than 4096 entries in one list. Whoever reads a profile sees all there is to it.
+// aliases, tags, merge keys, directives, several documents, duplicate keys, keys that are no plain words, nesting
+// deeper than 32, more than 4096 entries in one list. Whoever reads a profile sees all there is to it.
 #pragma once
 
 #include <string>

@@ -203,7 +203,7 @@ struct Profile {
   std::vector<BestEffort> best_effort;
   std::vector<SourceFile> sources;  // the profile first, then what it extends in order of merging
   std::string plugin;               // ${plugin} if it was given: the tree that holds the plugin's code
-  std::string state;                // ${state}: made by `run` before its facts are collected
+  std::string state;                // ${state}: `run` makes what is granted for writing there before it collects facts
   bool operator==(const Profile&) const = default;
 };
 

@@ -68,8 +68,7 @@ Quantity<std::uint64_t> parse(std::string_view text, const Form& form) {
   if (!is_plain_number(amount) || unit == nullptr)
     return refused<std::uint64_t>(quoted(text) + " is not a " + std::string(form.kind), form.shape);
   const std::optional<std::uint64_t> value = number(amount);
-  if (!value || *value > form.most / unit->factor)
-    return refused<std::uint64_t>(quoted(text) + " is too large", "");
+  if (!value || *value > form.most / unit->factor) return refused<std::uint64_t>(quoted(text) + " is too large", "");
   if (*value == 0) return refused<std::uint64_t>(quoted(text) + " is zero", "leave the key out for no limit of yours");
   return {*value * unit->factor, {}, {}};
 }
@@ -116,7 +115,8 @@ std::string format_duration(std::uint64_t milliseconds) { return format(millisec
 
 std::string format_cores(double cores) {
   std::array<char, 32> buffer{};
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), cores, std::chars_format::fixed);
+  const auto [end, error] =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), cores, std::chars_format::fixed);
   return error == std::errc() ? std::string(buffer.data(), end) : std::string();
 }
 

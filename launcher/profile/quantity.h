@@ -21,7 +21,8 @@ Quantity<std::uint64_t> parse_size(std::string_view text);
 // Milliseconds: a whole number and ms, s, m, h or d, above zero, below 2^63 nanoseconds (292 years: what timers hold).
 Quantity<std::uint64_t> parse_duration(std::string_view text);
 
-// Processor cores: a decimal number from 0.01 (the smallest share the kernel keeps, cgroup cpu.max: 1 ms of 100) to 4096.
+// Processor cores: a decimal number from 0.01 (the smallest share the kernel keeps, cgroup cpu.max: 1 ms of 100) to
+// 4096.
 Quantity<double> parse_cores(std::string_view text);
 
 // A whole number of things, from 1 to `most`.

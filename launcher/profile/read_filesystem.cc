@@ -5,8 +5,8 @@
 #include "profile/keys.h"
 #include "profile/paths.h"
 #include "profile/presets.h"
-#include "profile/suggest.h"
 #include "profile/quoted.h"
+#include "profile/suggest.h"
 
 namespace jail::profile {
 namespace {
@@ -16,9 +16,8 @@ constexpr std::string_view kPresetPrefix = "preset:";
 // What a template grants may be granted again: the profile's own line is the one worth naming, and a path that one line
 // needs is not optional because another could do without it.
 void add_grant(Filesystem& filesystem, Grant grant) {
-  const auto same = std::ranges::find_if(filesystem.grants, [&](const Grant& known) {
-    return known.access == grant.access && known.path == grant.path;
-  });
+  const auto same = std::ranges::find_if(
+      filesystem.grants, [&](const Grant& known) { return known.access == grant.access && known.path == grant.path; });
   if (same == filesystem.grants.end()) return filesystem.grants.push_back(std::move(grant));
   grant.optional &= same->optional;
   grant.dangerous |= same->dangerous;

@@ -19,8 +19,7 @@ std::string problem_of(const Node& node, const std::string& problem) {
 std::optional<Endpoint> endpoint_of(Reader& reader, const Node& node) {
   const std::optional<Expanded> text = reader.expanded(node, Flavour::Text);
   if (!text) return std::nullopt;
-  EndpointReading reading =
-      is_one_environment_variable(node.text) ? parse_url(text->text) : parse_endpoint(text->text);
+  EndpointReading reading = is_one_environment_variable(node.text) ? parse_url(text->text) : parse_endpoint(text->text);
   reading.endpoint.place = reader.place(node);
   if (reading.problem.empty()) return std::move(reading.endpoint);
   reader.error(node, problem_of(node, reading.problem), reading.hint);
@@ -63,8 +62,7 @@ void read_listens(Reader& reader, const Node& list) {
 void read_sockets(Reader& reader, const Node& list) {
   reader.each(list, [&](const Node& node) {
     if (std::optional<PathEntry> entry = reader.entry(node, kSocketKeys))
-      reader.profile().network.unix_sockets.push_back(
-          {std::move(entry->path), reader.place(node), entry->dangerous});
+      reader.profile().network.unix_sockets.push_back({std::move(entry->path), reader.place(node), entry->dangerous});
   });
 }
 

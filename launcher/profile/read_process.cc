@@ -6,8 +6,8 @@
 #include "base/sha256.h"
 #include "profile/keys.h"
 #include "profile/layers.h"
-#include "profile/suggest.h"
 #include "profile/quoted.h"
+#include "profile/suggest.h"
 
 namespace jail::profile {
 namespace {
@@ -56,15 +56,15 @@ bool is_call_name(std::string_view text) {
 
 bool is_profile_name(std::string_view name) {
   const auto is_first = [](char c) { return is_lower(c) || is_digit(c); };
-  return !name.empty() && name.size() <= 63 && is_first(name[0]) && std::ranges::all_of(name, [&](char c) {
-    return is_first(c) || c == '.' || c == '_' || c == '-';
-  });
+  return !name.empty() && name.size() <= 63 && is_first(name[0]) &&
+         std::ranges::all_of(name, [&](char c) { return is_first(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 void read_version(Reader& reader, const Node& value) {
   if (value.kind != NodeKind::Plain || value.text != "1")
-    reader.error(value, value.is_scalar() ? "version " + quoted(value.text) + " is not known to this jail"
-                                          : "the version must be a number",
+    reader.error(value,
+                 value.is_scalar() ? "version " + quoted(value.text) + " is not known to this jail"
+                                   : "the version must be a number",
                  "write version: 1");
 }
 
@@ -125,10 +125,8 @@ void read_env_values(Reader& reader, const Node& mapping) {
     if (!text) continue;
     EnvValue entry{std::string(key.text), text->text, reader.place(key)};
     const auto same = std::ranges::find(set, entry.name, &EnvValue::name);
-    if (same == set.end())
-      set.push_back(std::move(entry));
-    else
-      *same = std::move(entry);
+    if (same == set.end()) set.push_back(std::move(entry));
+    else *same = std::move(entry);
   }
 }
 
@@ -136,8 +134,7 @@ void read_calls(Reader& reader, const Node& list, std::vector<SyscallName>& call
   reader.each(list, [&](const Node& node) {
     std::optional<std::string> name = reader.text(node);
     if (!name) return;
-    if (!is_call_name(*name))
-      return reader.error(node, quoted(*name) + " is no name of a system call or @group");
+    if (!is_call_name(*name)) return reader.error(node, quoted(*name) + " is no name of a system call or @group");
     calls.push_back({std::move(*name), reader.place(node)});
   });
 }
@@ -165,8 +162,7 @@ void read_layers(Reader& reader, const Node& list) {
   reader.each(list, [&](const Node& node) {
     std::optional<std::string> layer = reader.text(node);
     if (!layer) return;
-    if (!is_layer(*layer))
-      return reader.error(node, "unknown layer " + quoted(*layer), hint_for(*layer, kLayers));
+    if (!is_layer(*layer)) return reader.error(node, "unknown layer " + quoted(*layer), hint_for(*layer, kLayers));
     reader.profile().best_effort.push_back({std::move(*layer), reader.place(node)});
   });
 }

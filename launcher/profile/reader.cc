@@ -4,9 +4,9 @@
 
 #include "profile/keys.h"
 #include "profile/paths.h"
+#include "profile/quoted.h"
 #include "profile/scalars.h"
 #include "profile/suggest.h"
-#include "profile/quoted.h"
 
 namespace jail::profile {
 namespace {
@@ -71,10 +71,8 @@ void Reader::read() {
 void Reader::read_mapping(const Node& mapping, std::span<const Key> keys, const std::string& section) {
   for (const KeyAndValue& pair : pairs_of(mapping)) {
     const auto known = std::ranges::find(keys, pair.key.text, &Key::name);
-    if (known == keys.end())
-      refuse_unknown(pair.key, keys, section);
-    else
-      read_key(pair, *known, section);
+    if (known == keys.end()) refuse_unknown(pair.key, keys, section);
+    else read_key(pair, *known, section);
   }
 }
 
@@ -94,8 +92,7 @@ void Reader::refuse_unknown(const Node& key, std::span<const Key> keys, const st
   std::string hint = hint_for(key.text, names);
   if (const std::string_view other = section_with(key.text); !other.empty())
     hint = "it belongs under '" + std::string(other) + "'";
-  else if (!section.empty() && is_top_level(key.text))
-    hint = "it belongs to the top level";
+  else if (!section.empty() && is_top_level(key.text)) hint = "it belongs to the top level";
   error(key, "unknown key " + quoted(key.text) + in_section(section), std::move(hint));
 }
 
@@ -181,8 +178,7 @@ std::optional<PathEntry> Reader::entry(const Node& node, std::span<const std::st
     for (const auto& [key, value] : pairs_of(node)) {
       if (std::ranges::find(keys, key.text) == keys.end())
         error(key, "unknown key " + quoted(key.text) + " in a path's entry", hint_for(key.text, keys));
-      else if (key.text == "path")
-        path_node = &value;
+      else if (key.text == "path") path_node = &value;
       else if (const std::optional<bool> set = flag(value))
         (key.text == "optional" ? entry.optional : entry.dangerous) = *set;
     }

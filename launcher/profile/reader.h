@@ -1,5 +1,5 @@
-// One document's values into a Profile, key by key (keys.h). Documents are read in the order of merging, templates before
-// what extends them: a list grows, everything else is set again, and that is all there is to merging.
+// One document's values into a Profile, key by key (keys.h). Documents are read in the order of merging, templates
+// before what extends them: a list grows, everything else is set again, and that is all there is to merging.
 #pragma once
 
 #include <functional>
@@ -41,8 +41,9 @@ class Reader {
   std::optional<std::string> text(const Node& node);
   std::optional<Expanded> expanded(const Node& node, Flavour flavour);
   std::optional<std::string> path(const Node& node);
-  std::optional<std::string> absolute(const Node& node, const Expanded& expanded);  // what path() does behind expanded()
-  std::optional<std::string> home(const Node& node);  // for what is below it, asked for at this node
+  std::optional<std::string> absolute(const Node& node,
+                                      const Expanded& expanded);  // what path() does behind expanded()
+  std::optional<std::string> home(const Node& node);              // for what is below it, asked for at this node
   std::optional<bool> flag(const Node& node);
   std::optional<PathEntry> entry(const Node& node, std::span<const std::string_view> keys);
 

@@ -28,9 +28,9 @@ struct Case {
 };
 
 // rules_paths.cc: what is granted at all
-void require_paths(Case& now);           // missing ones, and those that may not be resolved
+void require_paths(Case& now);  // missing ones, and those that may not be resolved
 void refuse_dangerous_grants(Case& now);
-void refuse_sockets(Case& now);          // of container engines, buses, agents
+void refuse_sockets(Case& now);  // of container engines, buses, agents
 void warn_of_granted_secrets(Case& now);
 void warn_of_groups(Case& now);
 

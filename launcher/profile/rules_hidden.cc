@@ -1,4 +1,5 @@
-// What `filesystem.hide` promises and a view can keep: a mask needs something to stand on, and nothing may shine through.
+// What `filesystem.hide` promises and a view can keep: a mask needs something to stand on, and nothing may shine
+// through.
 #include <algorithm>
 
 #include "profile/paths.h"
@@ -37,7 +38,8 @@ void check_present(Case& now, const Hidden& hidden) {
     if (grant.path == hidden.path)
       now.warning(hidden.place, quoted(hidden.path) + " is hidden and " + see("granted", grant.place) + ": hide wins");
     else if (now.contains(hidden.path, grant.path))
-      now.error(grant.place, quoted(grant.path) + " lies in " + quoted(hidden.path) + ", " + see("hidden", hidden.place),
+      now.error(grant.place,
+                quoted(grant.path) + " lies in " + quoted(hidden.path) + ", " + see("hidden", hidden.place),
                 "nothing below a hidden place can be reached: hide its other entries instead");
   }
   if (!hidden.optional && !is_granted(now, hidden.path))
@@ -59,17 +61,17 @@ void warn_of_uncovered(Case& now) {
   };
   std::vector<Line> lines;
   for (const Hidden& hidden : now.profile.filesystem.hidden) {
-    if (!hidden.optional || now.fact(hidden.path).kind != PathKind::Missing || !write_around(now, hidden.path)) continue;
+    if (!hidden.optional || now.fact(hidden.path).kind != PathKind::Missing || !write_around(now, hidden.path))
+      continue;
     const auto same = std::ranges::find_if(lines, [&](const Line& line) { return line.first->place == hidden.place; });
-    if (same == lines.end())
-      lines.push_back({&hidden, 1});
-    else
-      ++same->count;
+    if (same == lines.end()) lines.push_back({&hidden, 1});
+    else ++same->count;
   }
   for (const Line& line : lines) {
     const std::string others = line.count > 1 ? " and " + std::to_string(line.count - 1) + " more" : "";
-    now.warning(line.first->place, quoted(line.first->path) + others +
-                                       " below a write grant: missing, so not covered; the plugin can make and read them",
+    now.warning(line.first->place,
+                quoted(line.first->path) + others +
+                    " below a write grant: missing, so not covered; the plugin can make and read them",
                 "grant the folders the plugin needs instead of the one that holds these");
   }
 }

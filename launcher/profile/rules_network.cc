@@ -10,14 +10,40 @@ namespace jail::profile {
 namespace {
 
 // Below these anybody gets a name, or everybody's data shares one: a permission for one customer is one for all.
-constexpr std::array<std::string_view, 34> kSharedHosts{
-    "amazonaws.com",    "cloudfront.net",   "awsapprunner.com", "workers.dev",       "pages.dev",
-    "r2.dev",           "trycloudflare.com", "github.io",       "githubusercontent.com", "gitlab.io",
-    "vercel.app",       "netlify.app",      "herokuapp.com",    "azurewebsites.net", "windows.net",
-    "azureedge.net",    "cloudapp.net",     "cloudapp.azure.com", "appspot.com",     "web.app",
-    "firebaseapp.com",  "firebaseio.com",   "storage.googleapis.com", "run.app",     "ngrok.io",
-    "ngrok-free.app",   "digitaloceanspaces.com", "fly.dev",    "onrender.com",      "deno.dev",
-    "repl.co",          "glitch.me",        "fastly.net",       "akamaized.net"};
+constexpr std::array<std::string_view, 34> kSharedHosts{"amazonaws.com",
+                                                        "cloudfront.net",
+                                                        "awsapprunner.com",
+                                                        "workers.dev",
+                                                        "pages.dev",
+                                                        "r2.dev",
+                                                        "trycloudflare.com",
+                                                        "github.io",
+                                                        "githubusercontent.com",
+                                                        "gitlab.io",
+                                                        "vercel.app",
+                                                        "netlify.app",
+                                                        "herokuapp.com",
+                                                        "azurewebsites.net",
+                                                        "windows.net",
+                                                        "azureedge.net",
+                                                        "cloudapp.net",
+                                                        "cloudapp.azure.com",
+                                                        "appspot.com",
+                                                        "web.app",
+                                                        "firebaseapp.com",
+                                                        "firebaseio.com",
+                                                        "storage.googleapis.com",
+                                                        "run.app",
+                                                        "ngrok.io",
+                                                        "ngrok-free.app",
+                                                        "digitaloceanspaces.com",
+                                                        "fly.dev",
+                                                        "onrender.com",
+                                                        "deno.dev",
+                                                        "repl.co",
+                                                        "glitch.me",
+                                                        "fastly.net",
+                                                        "akamaized.net"};
 
 constexpr std::string_view kMetadata = "169.254.169.254";
 
@@ -40,8 +66,7 @@ void check_wildcard(Case& now, const Endpoint& endpoint) {
 }
 
 void check_allowed(Case& now, const Endpoint& endpoint) {
-  if (endpoint.ports.empty())
-    now.warning(endpoint.place, shown(endpoint) + " opens every port", "name the ports");
+  if (endpoint.ports.empty()) now.warning(endpoint.place, shown(endpoint) + " opens every port", "name the ports");
   if (endpoint.kind == HostKind::Wildcard) check_wildcard(now, endpoint);
   if (endpoint.kind == HostKind::Prefix && endpoint.prefix_length == 0)
     now.warning(endpoint.place, shown(endpoint) + " is every address, those of this machine's own network too");

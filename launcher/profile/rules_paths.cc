@@ -24,8 +24,10 @@ std::string_view word_for(Access access) {
   return {};
 }
 
-// `run` makes the state folder before it looks; `check` may come before the first run.
-bool will_be_made(const Case& now, const std::string& path) { return path == now.profile.state; }
+// `run` makes what the plugin may write of its state folder before it looks; `check` may come before the first run.
+bool will_be_made(const Case& now, const Grant& grant) {
+  return grant.access == Access::Write && !now.profile.state.empty() && is_within(grant.path, now.profile.state);
+}
 
 // True when there is something to judge further.
 bool is_resolved(Case& now, const std::string& path, const Place& place) {
@@ -37,7 +39,7 @@ bool is_resolved(Case& now, const std::string& path, const Place& place) {
 }
 
 void require_grant(Case& now, const Grant& grant) {
-  if (!is_resolved(now, grant.path, grant.place) || grant.optional || will_be_made(now, grant.path)) return;
+  if (!is_resolved(now, grant.path, grant.place) || grant.optional || will_be_made(now, grant)) return;
   if (now.fact(grant.path).kind == PathKind::Missing)
     now.error(grant.place, quoted(grant.path) + ": no such file or folder",
               "create it, or write {path: ..., optional: true} if the plugin can do without");
@@ -128,14 +130,16 @@ void warn_of_secrets_in(Case& now, const Grant& grant) {
       const std::string secret = joined(now.facts.home, below);
       if (!now.contains(secret, grant.path) && !now.contains(grant.path, secret)) continue;
       if (is_hidden(now, secret)) continue;
-      return now.warning(grant.place, quoted(grant.path) + " reaches " + quoted("~/" + std::string(below)) +
-                                          ", where secrets are kept",
-                         "hide it: \"preset:" + std::string(preset.name) + "\"");
+      return now.warning(
+          grant.place,
+          quoted(grant.path) + " reaches " + quoted("~/" + std::string(below)) + ", where secrets are kept",
+          "hide it: \"preset:" + std::string(preset.name) + "\"");
     }
 }
 
 bool gives_the_machine(std::string_view group) {
-  constexpr std::array<std::string_view, 8> kGroups{"docker", "lxd", "incus", "disk", "kvm", "libvirt", "podman", "shadow"};
+  constexpr std::array<std::string_view, 8> kGroups{"docker", "lxd",     "incus",  "disk",
+                                                    "kvm",    "libvirt", "podman", "shadow"};
   return std::ranges::find(kGroups, group) != kGroups.end();
 }
 
@@ -156,10 +160,8 @@ void check_group_of(Case& now, const std::string& path, const Place& place, bool
   const std::string group = group_name(now, fact.group);
   const std::string message = quoted(path) + " is reached only by group " + quoted(group) +
                               ", which a jail started by an ordinary user cannot give up";
-  if (gives_the_machine(group) && !dangerous)
-    now.error(place, message, std::string(kOverrideHint));
-  else
-    now.warning(place, message);
+  if (gives_the_machine(group) && !dangerous) now.error(place, message, std::string(kOverrideHint));
+  else now.warning(place, message);
 }
 
 }  // namespace
@@ -196,8 +198,9 @@ void warn_of_groups(Case& now) {
   if (now.facts.uid == 0) return;  // root's groups are cleared
   for (const std::uint32_t group : now.facts.groups)
     if (gives_the_machine(group_name(now, group)))
-      now.warning(now.profile.place, "the plugin keeps group " + quoted(group_name(now, group)) +
-                                         ": an ordinary user's jail cannot give groups up",
+      now.warning(now.profile.place,
+                  "the plugin keeps group " + quoted(group_name(now, group)) +
+                      ": an ordinary user's jail cannot give groups up",
                   "start it as a user outside that group, or as root");
 }
 

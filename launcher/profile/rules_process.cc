@@ -11,9 +11,10 @@ namespace jail::profile {
 namespace {
 
 constexpr std::array<std::string_view, 38> kInterpreters{
-    "python", "pypy", "node", "nodejs", "deno", "bun", "ruby", "perl", "lua", "luajit", "php", "java", "dotnet", "mono",
-    "R", "Rscript", "julia", "guile", "tclsh", "erl", "escript", "elixir", "ghci", "runghc", "sh", "bash", "dash", "ash",
-    "zsh", "ksh", "fish", "csh", "tcsh", "busybox", "awk", "gawk", "mawk", "gdb"};
+    "python",  "pypy",   "node",   "nodejs",  "deno", "bun",     "ruby",  "perl",  "lua",   "luajit",
+    "php",     "java",   "dotnet", "mono",    "R",    "Rscript", "julia", "guile", "tclsh", "erl",
+    "escript", "elixir", "ghci",   "runghc",  "sh",   "bash",    "dash",  "ash",   "zsh",   "ksh",
+    "fish",    "csh",    "tcsh",   "busybox", "awk",  "gawk",    "mawk",  "gdb"};
 
 // "python" of "/usr/bin/python3.11".
 std::string_view without_version(std::string_view path) {
@@ -66,15 +67,18 @@ void warn_of_code(Case& now, std::string_view name, const Place& place) {
 
 void check_names(Case& now, const std::vector<EnvName>& names) {
   for (const EnvName& entry : names) {
-    if (is_glob(entry.pattern))
-      check_glob(now, entry);
-    else
-      warn_of_code(now, entry.pattern, entry.place);
+    if (is_glob(entry.pattern)) check_glob(now, entry);
+    else warn_of_code(now, entry.pattern, entry.place);
   }
 }
 
 bool is_listed(const std::vector<EnvName>& names, std::string_view name) {
   return std::ranges::find(names, name, &EnvName::pattern) != names.end();
+}
+
+// `run` makes such folders (rules_paths.cc); `check` may come before the first run.
+bool is_of_state(const Case& now, const std::string& path) {
+  return !now.profile.state.empty() && is_within(path, now.profile.state);
 }
 
 // Folders every jail has, granted or not (DECISIONS 7).
@@ -96,9 +100,10 @@ void check_programs(Case& now) {
     if (interpreter == nullptr && runs_any_code(now, grant)) interpreter = &grant;
   }
   if (interpreter != nullptr)
-    now.warning(interpreter->place,
-                quoted(interpreter->path) + " runs whatever code it is given: exec says which files start, not which code",
-                "what such code can do is bounded by the other grants alone");
+    now.warning(
+        interpreter->place,
+        quoted(interpreter->path) + " runs whatever code it is given: exec says which files start, not which code",
+        "what such code can do is bounded by the other grants alone");
 }
 
 void check_environment(Case& now) {
@@ -133,8 +138,7 @@ void check_user(Case& now) {
   const Place place = user.stated.value_or(now.profile.place);
   if (now.facts.uid != 0)
     now.error(place, "only root can start a plugin as root", "leave 'user' out: the plugin runs as who starts it");
-  else
-    now.warning(place, "the plugin runs as root: what the jail misses, it may do to the whole machine");
+  else now.warning(place, "the plugin runs as root: what the jail misses, it may do to the whole machine");
 }
 
 void check_cwd(Case& now) {
@@ -144,7 +148,7 @@ void check_cwd(Case& now) {
   const PathFact& fact = now.fact(cwd.value);
   if (!is_reachable(now, cwd.value))
     now.error(place, "the working folder " + quoted(cwd.value) + " is not granted", "grant it, or use /tmp");
-  else if (fact.kind != PathKind::Directory && cwd.value != now.profile.state)
+  else if (fact.kind != PathKind::Directory && !is_of_state(now, cwd.value))
     now.error(place, "the working folder " + quoted(cwd.value) + " is no folder");
 }
 
@@ -160,7 +164,8 @@ void check_limits(Case& now) {
   const Limits& limits = now.profile.limits;
   const Setting<std::uint64_t>& temporary = now.profile.filesystem.temporary;
   if (limits.memory.value && temporary.stated && temporary.value >= *limits.memory.value)
-    now.warning(*temporary.stated, "filesystem.temporary is not below limits.memory: what stands in /tmp counts as memory",
+    now.warning(*temporary.stated,
+                "filesystem.temporary is not below limits.memory: what stands in /tmp counts as memory",
                 "a full /tmp would end the run");
 }
 

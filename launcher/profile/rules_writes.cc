@@ -71,7 +71,8 @@ void refuse_writable_digests(Case& now, const Grant& write) {
   if (!now.profile.integrity) return;
   const Integrity& integrity = *now.profile.integrity;
   if (now.contains(write.path, integrity.path) || now.contains(integrity.path, write.path))
-    now.error(write.place, "write of " + quoted(write.path) + " changes the tree of " + see("integrity", integrity.place),
+    now.error(write.place,
+              "write of " + quoted(write.path) + " changes the tree of " + see("integrity", integrity.place),
               "the next run would be refused: grant a folder outside it");
 }
 

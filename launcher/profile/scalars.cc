@@ -38,7 +38,8 @@ bool is_decimal_number(std::string_view text) {
 
 bool is_date(std::string_view text) {  // 2026-01-31, with or without a time
   return text.size() >= 8 && std::ranges::all_of(text.substr(0, 4), is_digit) && text[4] == '-' &&
-         std::ranges::all_of(text, [](char c) { return is_digit(c) || std::string_view("-:.tz +").find(c) != std::string_view::npos; });
+         std::ranges::all_of(
+             text, [](char c) { return is_digit(c) || std::string_view("-:.tz +").find(c) != std::string_view::npos; });
 }
 
 }  // namespace

@@ -11,11 +11,15 @@
 namespace jail::profile {
 namespace {
 
-constexpr std::array kRules{require_paths,        refuse_dangerous_grants, refuse_sockets,  warn_of_granted_secrets,
-                            warn_of_groups,       refuse_host_executed,    refuse_protected, refuse_writable_code,
-                            check_hidden,         check_programs,          check_environment, check_syscalls,
-                            check_user,           check_cwd,               check_integrity, check_limits,
-                            check_network,        check_monitor};
+constexpr std::array kRules{require_paths,     refuse_dangerous_grants,
+                            refuse_sockets,    warn_of_granted_secrets,
+                            warn_of_groups,    refuse_host_executed,
+                            refuse_protected,  refuse_writable_code,
+                            check_hidden,      check_programs,
+                            check_environment, check_syscalls,
+                            check_user,        check_cwd,
+                            check_integrity,   check_limits,
+                            check_network,     check_monitor};
 
 void sort_by_place(Diagnostics& findings, const Profile& profile) {
   const auto rank = [&](const Diagnostic& one) {
@@ -58,9 +62,7 @@ bool Case::contains(const std::string& folder, const std::string& path) const {
          std::ranges::find(fact(path).chain, container.identity) != fact(path).chain.end();
 }
 
-std::string see(std::string_view what, const Place& place) {
-  return std::string(what) + " in " + to_string(place);
-}
+std::string see(std::string_view what, const Place& place) { return std::string(what) + " in " + to_string(place); }
 
 Diagnostics validate(const Profile& profile, const Facts& facts) {
   Case now{profile, facts, {}};

@@ -8,8 +8,8 @@
 
 #include "base/text.h"
 #include "profile/paths.h"
-#include "profile/suggest.h"
 #include "profile/quoted.h"
+#include "profile/suggest.h"
 
 namespace jail::profile {
 namespace {
@@ -60,10 +60,8 @@ struct Variables::Scan {
   }
 
   void put_value(std::string_view value) {
-    if (flavour == Flavour::Glob)
-      append_escaped(result.text, value, kGlobCharacters);
-    else
-      result.text += value;
+    if (flavour == Flavour::Glob) append_escaped(result.text, value, kGlobCharacters);
+    else result.text += value;
     if (result.text.size() > kLongestText) fail("the text is longer than 128 KiB with its variables", {});
   }
 
@@ -71,7 +69,8 @@ struct Variables::Scan {
   std::size_t put_literal(std::string_view rest) {
     if (flavour == Flavour::Path && rest[0] == '\\') return put_escape(rest);
     if (flavour == Flavour::Path && (rest[0] == '*' || rest[0] == '?'))
-      fail("a pattern where a path is meant", "grant the folder; a name that holds '*' or '?' is written with '\\' before it");
+      fail("a pattern where a path is meant",
+           "grant the folder; a name that holds '*' or '?' is written with '\\' before it");
     result.text.push_back(rest[0]);
     return 1;
   }
@@ -83,8 +82,7 @@ struct Variables::Scan {
     }
     if (rest.size() < 2 || kGlobCharacters.find(rest[1]) == std::string_view::npos)
       fail("a '\\' before nothing it could escape", "a backslash in a name is written twice");
-    else
-      result.text.push_back(rest[1]);
+    else result.text.push_back(rest[1]);
     return 2;
   }
 };
@@ -149,8 +147,8 @@ void Variables::substitute(Scan& scan, std::string_view name, const std::string&
   // A default is a text of its own: it is expanded whole, then put in like any other value.
   Scan inner{scan.flavour == Flavour::Text ? Flavour::Text : Flavour::Path, scan.substitutions};
   this->scan(inner, found->second.text, found->second.folder, depth + 1);
-  if (inner.failed()) return scan.fail("in the default of '" + std::string(name) + "': " + inner.result.problem,
-                                       inner.result.hint);
+  if (inner.failed())
+    return scan.fail("in the default of '" + std::string(name) + "': " + inner.result.problem, inner.result.hint);
   scan.result.from_environment |= inner.result.from_environment;
   scan.put_value(inner.result.text);
 }
@@ -192,10 +190,8 @@ std::string without_meaning(std::string_view text, Flavour flavour) {
     if (text.starts_with("${")) result.push_back('$');
     if (flavour == Flavour::Path && std::string_view("*?\\").find(text[0]) != std::string_view::npos)
       result.push_back('\\');
-    if (flavour == Flavour::Path && !next.valid)
-      result += byte_escape(text[0]);
-    else
-      result += text.substr(0, next.size);
+    if (flavour == Flavour::Path && !next.valid) result += byte_escape(text[0]);
+    else result += text.substr(0, next.size);
     text.remove_prefix(next.size);
   }
   return result;

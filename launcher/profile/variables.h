@@ -29,8 +29,8 @@ struct Expanded {
   std::string text;
   std::string problem;  // empty when all went well; never holds a value that came from the environment
   std::string hint;
-  bool from_environment = false;       // some of the text is a value of the environment: not to be shown
-  bool begins_with_variable = false;   // other than `~`
+  bool from_environment = false;      // some of the text is a value of the environment: not to be shown
+  bool begins_with_variable = false;  // other than `~`
 };
 
 class Variables {

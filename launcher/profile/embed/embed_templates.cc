@@ -28,10 +28,8 @@ std::string literal(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\')
-      result += c;
-    else
-      result.append("\\").append({kDigits[byte >> 6], kDigits[byte >> 3 & 7], kDigits[byte & 7]});
+    if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\') result += c;
+    else result.append("\\").append({kDigits[byte >> 6], kDigits[byte >> 3 & 7], kDigits[byte & 7]});
   }
   return result + "\"";
 }
@@ -58,8 +56,8 @@ int main(int argc, char** argv) {
     table += "    {" + literal(name) + ", " + literal(parsed.document.file) + ", " + literal(parsed.document.sha256) +
              ", k_" + name + "},\n";
   }
-  std::cout << "constexpr Template kTemplates[] = {\n" << table
-            << "};\n\n}  // namespace\n\nstd::span<const Template> templates() { return kTemplates; }\n\n"
+  std::cout << "constexpr Template kTemplates[] = {\n"
+            << table << "};\n\n}  // namespace\n\nstd::span<const Template> templates() { return kTemplates; }\n\n"
             << "}  // namespace jail::profile\n";
   return std::cout.good() ? 0 : 1;
 }
