@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <optional>
 #include <vector>
 
@@ -84,15 +85,28 @@ Problem cannot_open(const std::string& path, int error) {
   return file::problem("open", path, error);
 }
 
-// Whether what is there ends in the middle of a record. What cannot be read is taken to be whole.
+// What cannot be read is taken to end properly.
+bool ends_properly(const Fd& reader) {
+  struct stat status {};
+  char last = '\n';
+  if (file::status(reader.get(), status) == 0 && status.st_size > 0)
+    (void)!::pread(reader.get(), &last, 1, status.st_size - 1);
+  return last == '\n';
+}
+
+// Whether the file ends in the middle of a record. Another run may be in the middle of one right now (a file grows page
+// by page within one write), so only an end that stays as it is is torn.
 Sink::Tail tail_of(const Fd& folder, const std::string& name, const struct stat& written) {
   const file::Opened reader = file::open(folder.get(), name, O_RDONLY | O_NONBLOCK, 0, Walk::BeneathNoLinks);
   struct stat status {};
-  char last = '\n';
-  if (reader.error == 0 && file::status(reader.fd.get(), status) == 0 && status.st_ino == written.st_ino &&
-      status.st_dev == written.st_dev && status.st_size > 0)
-    (void)!::pread(reader.fd.get(), &last, 1, status.st_size - 1);
-  return last == '\n' ? Sink::Tail::Clean : Sink::Tail::Torn;
+  if (reader.error != 0 || file::status(reader.fd.get(), status) != 0) return Sink::Tail::Clean;
+  if (status.st_ino != written.st_ino || status.st_dev != written.st_dev) return Sink::Tail::Clean;
+  for (int look = 0; look < 4; ++look) {
+    if (ends_properly(reader.fd)) return Sink::Tail::Clean;
+    const timespec moment{.tv_sec = 0, .tv_nsec = 1'000'000};
+    ::nanosleep(&moment, nullptr);
+  }
+  return Sink::Tail::Torn;
 }
 
 // O_NONBLOCK keeps a FIFO without reader from holding us here; a regular file knows no such thing (open(2)).

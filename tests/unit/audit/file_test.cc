@@ -176,14 +176,23 @@ TEST(AuditFile, KeepsTheRecordsOfTwoProcessesApart) {
   EXPECT_GE(last["bbbb"], kRecords);
 }
 
+// One write(2): the kernel takes an id map whole or not at all (user_namespaces(7)).
+void write_once(const char* path, const std::string& text) {
+  const Fd file(::open(path, O_WRONLY | O_CLOEXEC));
+  (void)!::write(file.get(), text.data(), text.size());
+}
+
 // A mount namespace that this process may mount in, as root or as an ordinary user.
 bool enter_own_view() {
   const uid_t uid = ::geteuid();
   if (uid == 0) return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  const auto same = [](unsigned id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
+  const gid_t gid = ::getegid();
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-  test::put("/proc/self/setgroups", "deny");
-  test::put("/proc/self/uid_map", std::to_string(uid) + " " + std::to_string(uid) + " 1");
-  return true;
+  write_once("/proc/self/setgroups", "deny");
+  write_once("/proc/self/gid_map", same(gid));
+  write_once("/proc/self/uid_map", same(uid));
+  return ::getegid() == gid && ::geteuid() == uid;
 }
 
 TEST(AuditFile, SaysThatTheDiskIsFullAndGoesOnWhenItIsNot) {
