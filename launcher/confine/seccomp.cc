@@ -17,9 +17,9 @@ constexpr std::uint32_t kWaitKillableRecv = 1U << 5;
 constexpr unsigned kMfdNoexecSeal = 0x0008U;
 
 // Of pid 1: poll and ppoll for its descriptors, send and write for its report, read for the signals of children.
-constexpr std::string_view kCallsOfInit[] = {"close", "exit",        "exit_group",      "kill",         "poll",
-                                             "ppoll", "read",        "restart_syscall", "rt_sigreturn", "sendto",
-                                             "wait4", "waitid",      "write"};
+constexpr std::string_view kCallsOfInit[] = {
+    "close",           "exit",         "exit_group", "kill",  "poll",   "ppoll", "read",
+    "restart_syscall", "rt_sigreturn", "sendto",     "wait4", "waitid", "write"};
 
 Plan plan_of_init() {
   Plan plan;

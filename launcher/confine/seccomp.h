@@ -99,12 +99,12 @@ struct Installed {
 Installed verify();
 
 struct Support {
-  bool filter = false;               // Linux 3.5, CONFIG_SECCOMP_FILTER
-  bool kill_process = false;         // Linux 4.14
-  bool notify = false;               // SECCOMP_RET_USER_NOTIF, Linux 5.0
-  bool wait_killable = false;        // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19
-  bool memfd_noexec_seal = false;    // Linux 6.3; before, every memfd_create is refused: by us without the flag, by the
-                                     // kernel with it
+  bool filter = false;             // Linux 3.5, CONFIG_SECCOMP_FILTER
+  bool kill_process = false;       // Linux 4.14
+  bool notify = false;             // SECCOMP_RET_USER_NOTIF, Linux 5.0
+  bool wait_killable = false;      // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19
+  bool memfd_noexec_seal = false;  // Linux 6.3; before, every memfd_create is refused: by us without the flag, by the
+                                   // kernel with it
 };
 Support probe();
 

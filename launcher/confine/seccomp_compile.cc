@@ -188,8 +188,8 @@ class Compiler {
     Label found = yes.entry(loaded);
     Label missing = no.entry(loaded);
     if (test.is == Test::Is::NoneOf) std::swap(found, missing);
-    const Label after_load = bits ? assembler_.branch(BPF_JSET, test.mask, missing, found)
-                                  : compare(test.wanted(), found, missing);
+    const Label after_load =
+        bits ? assembler_.branch(BPF_JSET, test.mask, missing, found) : compare(test.wanted(), found, missing);
     if (loaded.mask != kWholeWord) assembler_.mask(loaded.mask);
     return {assembler_.load(low_word_of(test.argument)), after_load, loaded};
   }

@@ -52,10 +52,10 @@ struct Test {
 // When a clause belongs to the filter at all.
 enum class When : std::uint8_t {
   Always,
-  Strict,             // in the set `strict`
-  UnixAllowed,        // AF_UNIX as UnixSockets says (seccomp.h)
+  Strict,       // in the set `strict`
+  UnixAllowed,  // AF_UNIX as UnixSockets says (seccomp.h)
   UnixSocketpair,
-  GapPathMetadata,    // another layer has this gap on this machine: see Gap in seccomp.h
+  GapPathMetadata,  // another layer has this gap on this machine: see Gap in seccomp.h
   GapTruncate,
   GapSignals,
   GapProcesses,
@@ -92,10 +92,10 @@ struct Row {
   std::uint16_t number;
   std::string_view name;
   Groups groups;
-  Verdict standard;                      // in the set `standard`, when no clause decides
-  Strict strict = Strict::Same;          // Denied: the set `strict` refuses the call whatever its arguments
-  std::string_view risk = {};            // not empty: an invariant. No group lifts it or its checks, only its own
-                                         // name; this says what is then given away
+  Verdict standard;              // in the set `standard`, when no clause decides
+  Strict strict = Strict::Same;  // Denied: the set `strict` refuses the call whatever its arguments
+  std::string_view risk = {};    // not empty: an invariant. No group lifts it or its checks, only its own
+                                 // name; this says what is then given away
   std::span<const Clause> checks = {};
 };
 
@@ -105,7 +105,7 @@ inline constexpr std::uint32_t kTableEnd = 472;
 std::span<const Row> rows();      // in the order of numbers
 std::span<const Group> groups();  // in the order of names
 
-const Row* find_row(std::uint32_t number);      // null: no such system call
+const Row* find_row(std::uint32_t number);  // null: no such system call
 const Row* find_row(std::string_view name);
 const Group* find_group(std::string_view name);  // "@mount"
 bool is_member(const Row& row, const Group& group);

@@ -100,8 +100,8 @@ constexpr std::array kCheckExecveat{Clause{When::Strict, {any_bits(4, AT_EMPTY_P
 constexpr std::array kCheckPersonality{Clause{When::Always, {any_of(0, PER_LINUX, 0xffffffff)}, kAllow}};
 
 // CLONE_NEWTIME is missing on purpose: in clone(2) its bit is part of the exit signal.
-constexpr std::uint32_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                                         CLONE_NEWPID | CLONE_NEWNET;
+constexpr std::uint32_t kNewNamespaces =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 constexpr std::array kCheckClone{Clause{When::Always, {any_bits(0, kNewNamespaces)}, kDeny}};
 
 constexpr std::array kCheckPrctl{
@@ -158,9 +158,7 @@ constexpr std::array kCheckSocketpair{
 };
 
 // TCP fast open connects inside a send, past Landlock's connect rule. EOPNOTSUPP: as with net.ipv4.tcp_fastopen off.
-constexpr Clause fastopen(int flags) {
-  return {When::Always, {any_bits(flags, MSG_FASTOPEN)}, fails_with(EOPNOTSUPP)};
-}
+constexpr Clause fastopen(int flags) { return {When::Always, {any_bits(flags, MSG_FASTOPEN)}, fails_with(EOPNOTSUPP)}; }
 constexpr std::array kCheckSendmsg{fastopen(2)};
 constexpr std::array kCheckSendto{fastopen(3)};  // and sendmmsg
 // An upper layer protocol turns a TCP socket into another kind (smc), which Landlock's TCP rules do not know.
@@ -173,26 +171,26 @@ constexpr std::string_view kRiskMetadata = "mode, owner, times and attributes of
 constexpr std::string_view kRiskTruncate = "every file you own can be emptied, granted or not";
 constexpr std::string_view kRiskHidden = "flags behind a pointer, which no filter can check: set-user-ID files";
 constexpr std::string_view kRiskMount = "mounts can be moved, covered and made: the view of files no longer holds";
-constexpr std::string_view kRiskNamespaces = "new namespaces give capabilities inside them, and with them most of the "
-                                             "kernel's attack surface";
+constexpr std::string_view kRiskNamespaces =
+    "new namespaces give capabilities inside them, and with them most of the kernel's attack surface";
 constexpr std::string_view kRiskRing = "io_uring does its work past the filter and the log: files, sockets, programs";
 constexpr std::string_view kRiskHandles = "files are opened by number, past the view of the file system";
-constexpr std::string_view kRiskPeers = "memory, registers and descriptors of other processes of the jail, and of "
-                                        "others of this user that it can see";
+constexpr std::string_view kRiskPeers =
+    "memory, registers and descriptors of other processes of the jail, and of others of this user that it can see";
 constexpr std::string_view kRiskProcesses = "limits, priority and signals of your other processes";
 constexpr std::string_view kRiskIpc = "shared memory, semaphores and queues of your other processes";
-constexpr std::string_view kRiskKeys = "keys of this user that the kernel holds, and programs of the host that the "
-                                       "kernel starts to get some";
-constexpr std::string_view kRiskKernel = "code of the kernel that is written for administrators and a common way to "
-                                         "take it over";
+constexpr std::string_view kRiskKeys =
+    "keys of this user that the kernel holds, and programs of the host that the kernel starts to get some";
+constexpr std::string_view kRiskKernel =
+    "code of the kernel that is written for administrators and a common way to take it over";
 constexpr std::string_view kRiskSystem = "the whole machine, should the plugin ever hold a capability";
 constexpr std::string_view kRiskHost = "shows what the host does";
 constexpr std::string_view kRiskMonitor = "the log may no longer see what the plugin does";
 constexpr std::string_view kRiskTerminal = "input can be put into a terminal that the plugin holds";
 constexpr std::string_view kRiskPrograms = "programs run from memory that no `exec` line names";
 constexpr std::string_view kRiskPersonality = "address randomisation and non-executable data can be switched off";
-constexpr std::string_view kRiskSockets = "every socket family and protocol of the kernel: the hypervisor, raw "
-                                          "packets, TCP that the network rules do not see";
+constexpr std::string_view kRiskSockets =
+    "every socket family and protocol of the kernel: the hypervisor, raw packets, TCP past the network rules";
 constexpr std::string_view kRiskNetwork = "TCP connections that the network rules do not see";
 
 }  // namespace jail::confine::seccomp

@@ -42,7 +42,9 @@ TEST(SeccompAbi, EveryRefusedNumberGetsItsErrno) {
     wanted.set.value = set;
     const Plan rules = plan(wanted);
     EXPECT_EQ(under_filter(rules, [&] { return refuses_what_it_says(rules); }), "");
-    EXPECT_EQ(under_filter(rules, [&] { return refuses_what_it_says(rules); }, Who::AsIs), "");
+    EXPECT_EQ(under_filter(
+                  rules, [&] { return refuses_what_it_says(rules); }, Who::AsIs),
+              "");
   }
 }
 
@@ -58,8 +60,8 @@ long int_0x80(long number) {
 TEST(SeccompAbi, I386CallsAreAbsent) {
   if (test::in_child([] { return int_0x80(kGetpidOnI386) == ::getpid(); }) != 0)
     GTEST_SKIP() << "this kernel has no i386 system calls";
-  EXPECT_EQ(under_filter([] { return expect_errno("i386 getpid", static_cast<int>(-int_0x80(kGetpidOnI386)), ENOSYS); }),
-            "");
+  EXPECT_EQ(
+      under_filter([] { return expect_errno("i386 getpid", static_cast<int>(-int_0x80(kGetpidOnI386)), ENOSYS); }), "");
 }
 
 // Kernels without x32 say ENOSYS themselves, so the filter under test says something else.
@@ -111,8 +113,8 @@ long clone_with(unsigned long flags) {
 }
 
 TEST(SeccompAbi, CloneMakesNoNamespace) {
-  for (const unsigned long flag : {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID,
-                                   CLONE_NEWNET}) {
+  for (const unsigned long flag :
+       {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET}) {
     const auto clone = [flag] { return expect_errno("clone", static_cast<int>(clone_with(flag)), EPERM); };
     EXPECT_EQ(under_filter(clone, Who::AsIs), "");
     if (::geteuid() == 0) {
@@ -139,9 +141,8 @@ TEST(SeccompAbi, ANamedCallIsOpen) {
 // The exit status of a child under the filter of pid 1: 0 for a body that held, 128+n for signal n.
 int under_init(const std::function<bool()>& body) {
   const Program program = init_program();
-  return test::in_child([&] {
-    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && enforce(program) == 0 && body();
-  });
+  return test::in_child(
+      [&] { return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && enforce(program) == 0 && body(); });
 }
 
 TEST(SeccompInit, ItsLoopRuns) {

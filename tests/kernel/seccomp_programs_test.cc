@@ -29,9 +29,11 @@ const Program kPrograms[] = {
     {"Shell", "/bin/sh", {"-c", "for i in 1 2 3; do echo $i | cat; done | sort -r > /dev/null && ls -l / > /dev/null"}},
     {"Python", "/usr/bin/python3", {"-c", kPython}},
     {"Perl", "/usr/bin/perl", {"-e", "my $x = `echo hello`; exit($x eq \"hello\\n\" ? 0 : 1)"}},
-    {"Node", "/usr/bin/node",
-     {"-e", "const c=require('child_process');c.execSync('true');new (require('worker_threads').Worker)('0',{eval:true});"
-            "require('net').createServer().listen(0,'127.0.0.1',function(){this.close()})"}},
+    {"Node",
+     "/usr/bin/node",
+     {"-e",
+      "const c=require('child_process');c.execSync('true');new (require('worker_threads').Worker)('0',{eval:true});"
+      "require('net').createServer().listen(0,'127.0.0.1',function(){this.close()})"}},
     {"Git", "/usr/bin/git", {"--version"}},
 };
 

@@ -21,7 +21,8 @@ using test::unfiltered;
 using test::Who;
 
 constexpr int kMptcp = 262;
-constexpr int kProtocols[] = {0, 1, 2, 3, 6, 9, 15, 16, 17, 21, 33, 41, 47, 50, 58, 89, 115, 132, 136, 143, 255, 256, kMptcp};
+constexpr int kProtocols[] = {0,  1,  2,  3,  6,   9,   15,  16,  17,  21,  33,    41,
+                              47, 50, 58, 89, 115, 132, 136, 143, 255, 256, kMptcp};
 
 bool is_allowed(int family, int type, int protocol) {
   const bool internet = family == AF_INET || family == AF_INET6;
@@ -91,7 +92,8 @@ TEST(SeccompSockets, WhatIsRefusedCouldBeMade) {
 
 std::string pairs(int type, int wanted) {
   int ends[2];
-  return expect_errno("socketpair of type " + std::to_string(type), errno_of(SYS_socketpair, AF_UNIX, type, 0, ends), wanted);
+  return expect_errno("socketpair of type " + std::to_string(type), errno_of(SYS_socketpair, AF_UNIX, type, 0, ends),
+                      wanted);
 }
 
 TEST(SeccompSockets, OnlyPairsThatStayPairsAreMade) {
@@ -169,8 +171,8 @@ class Loopback {
     message.msg_hdr.msg_namelen = sizeof address_;
     message.msg_hdr.msg_iov = &bytes;
     message.msg_hdr.msg_iovlen = 1;
-    return expect_errno("sendto",
-                        errno_of(SYS_sendto, fresh(), buffer_, 1, MSG_FASTOPEN, &address_, sizeof address_), wanted) +
+    return expect_errno("sendto", errno_of(SYS_sendto, fresh(), buffer_, 1, MSG_FASTOPEN, &address_, sizeof address_),
+                        wanted) +
            expect_errno("sendmsg", errno_of(SYS_sendmsg, fresh(), &message.msg_hdr, MSG_FASTOPEN), wanted) +
            expect_errno("sendmmsg", errno_of(SYS_sendmmsg, fresh(), &message, 1, MSG_FASTOPEN), wanted);
   }

@@ -40,7 +40,8 @@ TEST(SeccompEnforce, WithASecondListenerIsBusyAndWithoutOneWorks) {
               if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return "no_new_privs";
               if (enforce(program, SECCOMP_FILTER_FLAG_NEW_LISTENER) < 0) return "no listener to begin with";
               const int second = enforce(program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
-              return expect_errno("second listener", -second, EBUSY) + expect_errno("no listener", -enforce(program), 0);
+              return expect_errno("second listener", -second, EBUSY) +
+                     expect_errno("no listener", -enforce(program), 0);
             }),
             "");
 }

@@ -67,10 +67,11 @@ TEST(SeccompCompile, AgreesWithTheRulesOnEveryNumberAndEveryInterestingArgument)
     const Plan rules = plan(of(variant.set), variant.options);
     const Program program = compile(rules);
     for (std::uint32_t number = 0; number <= 600; ++number)
-      for_each_interesting_call(number, number < kTableEnd ? rules.rules[number] : kNoRule, [&](const seccomp_data& call) {
-        ++asked;
-        ASSERT_TRUE(agrees(rules, program, call));
-      });
+      for_each_interesting_call(number, number < kTableEnd ? rules.rules[number] : kNoRule,
+                                [&](const seccomp_data& call) {
+                                  ++asked;
+                                  ASSERT_TRUE(agrees(rules, program, call));
+                                });
   }
   EXPECT_GT(asked, 300'000);  // fewer: interesting values went missing
 }
@@ -154,8 +155,8 @@ TEST(SeccompCompile, FarJumpsAreBridged) {
 TEST(SeccompCompile, InitKnowsItsLoopAndNothingElse) {
   const Program program = init_program();
   EXPECT_LT(program.size(), 40U);
-  for (const std::string_view name : {"read", "write", "poll", "ppoll", "sendto", "wait4", "waitid", "kill", "exit_group",
-                                      "exit", "rt_sigreturn", "restart_syscall", "close"})
+  for (const std::string_view name : {"read", "write", "poll", "ppoll", "sendto", "wait4", "waitid", "kill",
+                                      "exit_group", "exit", "rt_sigreturn", "restart_syscall", "close"})
     EXPECT_EQ(interpret(program, call_of(name)), SECCOMP_RET_ALLOW) << name;
   std::size_t allowed = 0;
   for (std::uint32_t number = 0; number <= 600; ++number) {
@@ -172,7 +173,7 @@ TEST(SeccompCompile, InitKnowsItsLoopAndNothingElse) {
 TEST(SeccompInterpreter, AnythingMalformedKills) {
   const std::vector<Program> malformed{
       {},
-      {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}},                                        // runs off the end
+      {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}},  // runs off the end
       {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 64}, {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}},
       {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 61}, {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}},
       {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 2}, {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}},
@@ -192,7 +193,7 @@ TEST(SeccompInterpreter, AnythingMalformedKills) {
 
 TEST(SeccompInterpreter, KnowsEachInstruction) {
   const Program low_and_high{
-      {BPF_LD | BPF_W | BPF_ABS, 0, 0, 20},           // upper half of the first argument
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, 20},  // upper half of the first argument
       {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xff00},
       {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, 0x1200},
       {BPF_LD | BPF_W | BPF_ABS, 0, 0, 16},

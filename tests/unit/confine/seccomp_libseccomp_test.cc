@@ -30,7 +30,8 @@ class Libseccomp {
   }
 
   // One rule for every combination of values; "any of these bits" becomes a rule for each bit.
-  void add_clause(std::uint32_t action, std::uint32_t number, std::span<const Test> tests, const Arguments& before = {}) {
+  void add_clause(std::uint32_t action, std::uint32_t number, std::span<const Test> tests,
+                  const Arguments& before = {}) {
     if (tests.empty()) return add(action, number, before);
     const Test& test = tests.front();
     const auto with = [&](std::uint64_t mask, std::uint64_t value) {

@@ -3,9 +3,9 @@
 #include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
 
 #include "confine/seccomp.h"
 #include "seccomp_calls.h"
@@ -165,13 +165,54 @@ TEST(SeccompPlan, UnknownNumbersAndForeignMachinesAreAbsent) {
 }
 
 // What gives the jail away, and what a group of systemd would give with it.
-const std::string_view kInvariants[] = {
-    "setns", "unshare", "clone3", "io_uring_setup", "io_uring_enter", "io_uring_register", "process_vm_readv",
-    "process_vm_writev", "add_key", "request_key", "keyctl", "name_to_handle_at", "open_by_handle_at", "kcmp",
-    "userfaultfd", "bpf", "perf_event_open", "ptrace", "pidfd_getfd", "mount", "umount2", "pivot_root", "chroot",
-    "open_tree", "open_tree_attr", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr",
-    "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff",
-    "iopl", "ioperm", "acct", "quotactl", "quotactl_fd", "openat2", "syslog", "memfd_secret", "listns"};
+const std::string_view kInvariants[] = {"setns",
+                                        "unshare",
+                                        "clone3",
+                                        "io_uring_setup",
+                                        "io_uring_enter",
+                                        "io_uring_register",
+                                        "process_vm_readv",
+                                        "process_vm_writev",
+                                        "add_key",
+                                        "request_key",
+                                        "keyctl",
+                                        "name_to_handle_at",
+                                        "open_by_handle_at",
+                                        "kcmp",
+                                        "userfaultfd",
+                                        "bpf",
+                                        "perf_event_open",
+                                        "ptrace",
+                                        "pidfd_getfd",
+                                        "mount",
+                                        "umount2",
+                                        "pivot_root",
+                                        "chroot",
+                                        "open_tree",
+                                        "open_tree_attr",
+                                        "move_mount",
+                                        "fsopen",
+                                        "fsconfig",
+                                        "fsmount",
+                                        "fspick",
+                                        "mount_setattr",
+                                        "init_module",
+                                        "finit_module",
+                                        "delete_module",
+                                        "kexec_load",
+                                        "kexec_file_load",
+                                        "reboot",
+                                        "swapon",
+                                        "swapoff",
+                                        "iopl",
+                                        "ioperm",
+                                        "acct",
+                                        "quotactl",
+                                        "quotactl_fd",
+                                        "openat2",
+                                        "syslog",
+                                        "memfd_secret",
+                                        "listns"};
 
 TEST(SeccompPlan, NoGroupLiftsAnInvariant) {
   std::vector<std::string> all{"@system-service", "@process", "@aio", "@ipc"};
@@ -312,11 +353,38 @@ TEST(SeccompPlan, EachGapOnlyNarrows) {
 
 TEST(SeccompPlan, GapsAreClosed) {
   const Plan closed = plan({}, test::every_gap());
-  for (const std::string_view name :
-       {"chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "setxattr", "lsetxattr",
-        "fsetxattr", "setxattrat", "removexattr", "removexattrat", "utime", "utimes", "futimesat", "utimensat",
-        "file_setattr", "truncate", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
-        "pidfd_send_signal", "shmget", "shmat", "semget", "msgget", "mq_open", "mq_unlink"})
+  for (const std::string_view name : {"chmod",
+                                      "fchmod",
+                                      "fchmodat",
+                                      "fchmodat2",
+                                      "chown",
+                                      "fchown",
+                                      "lchown",
+                                      "fchownat",
+                                      "setxattr",
+                                      "lsetxattr",
+                                      "fsetxattr",
+                                      "setxattrat",
+                                      "removexattr",
+                                      "removexattrat",
+                                      "utime",
+                                      "utimes",
+                                      "futimesat",
+                                      "utimensat",
+                                      "file_setattr",
+                                      "truncate",
+                                      "kill",
+                                      "tkill",
+                                      "tgkill",
+                                      "rt_sigqueueinfo",
+                                      "rt_tgsigqueueinfo",
+                                      "pidfd_send_signal",
+                                      "shmget",
+                                      "shmat",
+                                      "semget",
+                                      "msgget",
+                                      "mq_open",
+                                      "mq_unlink"})
     EXPECT_TRUE(verdict(closed, name) == kDeny) << name;
   EXPECT_TRUE(verdict(closed, "openat", {0, 0, O_RDONLY | O_TRUNC}) == kDeny);
   EXPECT_TRUE(verdict(closed, "open", {0, O_ACCMODE | O_TRUNC}) == kDeny);

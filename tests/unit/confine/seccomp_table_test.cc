@@ -103,7 +103,8 @@ TEST(SyscallTable, HasTheGroupsOfSystemd) {
     if (name == "@known") continue;  // ours is every row
     for (const Row& row : rows()) {
       const bool member = contains(theirs, name, std::string(row.name));
-      const bool placed_by_us = row.number >= kFirstNewerThanSystemd252 || !contains(theirs, "@known", std::string(row.name));
+      const bool placed_by_us =
+          row.number >= kFirstNewerThanSystemd252 || !contains(theirs, "@known", std::string(row.name));
       if (member || !placed_by_us) {
         // In no group of systemd 252 but these: we say where they belong.
         static const std::set<std::string_view> ungrouped{"uprobe", "process_mrelease", "cachestat"};
@@ -122,8 +123,8 @@ TEST(SyscallTable, LeavesNoSiblingUnchecked) {
       {"chmod", "fchmod", "fchmodat", "fchmodat2"},
       {"mkdir", "mkdirat", "mknod", "mknodat"},
       {"chown", "fchown", "lchown", "fchownat"},
-      {"setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat",
-       "file_setattr"},
+      {"setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr",
+       "removexattrat", "file_setattr"},
       {"utime", "utimes", "futimesat", "utimensat"},
       {"sendto", "sendmsg", "sendmmsg"},
       {"socket", "socketpair"},
