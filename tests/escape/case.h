@@ -24,7 +24,7 @@ inline const Errors kNotRunnable = {"EACCES", "EPERM", "ENOENT", "ENOSYS", "EINV
 inline const Errors kNobody = {"ESRCH", "EPERM", "ENOSYS"};            // the process does not exist in there
 inline const Errors kAny = {};
 
-enum class Expect { Denied, Allowed, DeniedOrRefused };
+enum class Expect { Denied, Allowed, DeniedOrRefused, Refused };
 
 struct Control {
   enum class Kind { Outside, OutsideAsRoot, Granted, None };
@@ -49,9 +49,10 @@ struct Case {
   std::string name;
   std::vector<std::string> attack;
   Errors errors = kAny;             // errno names that count as the right denial; empty: any
-  Expect expect = Expect::Denied;
+  Expect expect = Expect::Denied;   // Refused: 125, and the reason names `names`
   Profile profile = {};             // beside the scene's own grants of {read}, {write} and the attacker
   Control control = {};
+  std::vector<std::string> control_attack = {};            // outside: other words, where the jail's own are special
   std::string event = {};           // kind of the record that must stand in the log once events are there
   std::map<std::string, std::string> environment = {};     // of the launcher, beside the scene's own
   std::vector<gid_t> groups = {};                          // supplementary ones of the launcher
@@ -59,6 +60,7 @@ struct Case {
   std::function<void(const Scene&)> prepare = {};          // in the launching child, still as the driver's identity
   std::function<bool(const Scene&)> host_was_hit = {};     // decides instead of the attack's own verdict
   Only only = Only::Both;
+  std::string names = {};           // Refused: what the message must name
   int from_abi = 0;                 // Landlock ABI below which the documents promise less
 };
 
@@ -73,5 +75,6 @@ std::vector<Case> socket_cases();
 std::vector<Case> identity_cases();
 std::vector<Case> secret_cases();
 std::vector<Case> resource_cases();
+std::vector<Case> change_cases();
 
 }  // namespace jail::test

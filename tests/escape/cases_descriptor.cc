@@ -110,20 +110,24 @@ void send_secret(const Scene& scene) {
   // The other end stays open in the launcher: a closed one would hide the message behind an end of file.
 }
 
+void victim(Scene& scene) { scene.spawn_victim(); }
+
 void add_processes(std::vector<Case>& table) {
   table.push_back({.name = "descriptor_through_stdin", .attack = {"receive-fd", "0"},
                    .errors = {"ENOTSOCK", "EPERM", "ENODATA", "EBADF"}, .prepare = send_secret});
   table.push_back({.name = "steal_from_child", .attack = {"steal-fd", "child"}, .errors = kFiltered,
                    .event = "syscall.denied"});
   table.push_back({.name = "steal_from_init", .attack = {"steal-fd", "1"}, .errors = kFiltered,
-                   .control = outside_as_root(), .event = "syscall.denied"});
+                   .control_attack = {"steal-fd", "{victim}"}, .event = "syscall.denied", .setup = victim});
   table.push_back({.name = "descriptors_of_init", .attack = {"list-fds-of", "1"},
-                   .errors = {"EACCES", "EPERM", "ENOENT"}, .control = outside_as_root()});
+                   .errors = {"EACCES", "EPERM", "ENOENT"}, .control_attack = {"list-fds-of", "{victim}"},
+                   .setup = victim});
   table.push_back({.name = "program_of_init", .attack = {"overwrite-exe", "1"},
                    .errors = {"EACCES", "EPERM", "ENOENT"},
                    .control = no_control("a running program is ETXTBSY outside: see the launcher's own below")});
   table.push_back({.name = "link_to_program_of_init", .attack = {"process-link", "1", "exe"},
-                   .errors = {"EACCES", "EPERM", "ENOENT"}, .control = outside_as_root()});
+                   .errors = {"EACCES", "EPERM", "ENOENT"}, .control_attack = {"process-link", "{victim}", "exe"},
+                   .setup = victim});
 }
 
 }  // namespace

@@ -66,6 +66,13 @@ void add_signals(std::vector<Case>& table) {
                    .host_was_hit = idle_io});
 }
 
+// The same attack on a process outside of whose pid nothing is special.
+std::vector<std::string> of_victim(std::vector<std::string> words) {
+  for (std::string& word : words)
+    if (word == "1") word = "{victim}";
+  return words;
+}
+
 void add_processes(std::vector<Case>& table) {
   const std::pair<std::string, std::vector<std::string>> victims[] = {
       {"attach", {"trace", "attach", "{victim}"}}, {"seize", {"trace", "seize", "{victim}"}},
@@ -90,10 +97,9 @@ void add_processes(std::vector<Case>& table) {
     table.push_back({.name = "init_" + name,
                      .attack = attack,
                      .errors = hidden,
-                     .control = name == "prlimit" || name == "attach" || name == "seize"
-                                    ? no_control("nobody stops the machine's own pid 1")
-                                    : outside_as_root(),
-                     .event = "privilege.attempt"});
+                     .control_attack = of_victim(attack),
+                     .event = "privilege.attempt",
+                     .setup = victim});
   table.push_back({.name = "init_ignores_signals", .attack = {"signal-init"},
                    .control = no_control("nobody signals the machine's own pid 1")});
   table.push_back({.name = "orphans_are_reaped", .attack = {"orphans", "20"},

@@ -91,8 +91,9 @@ void add_walks(std::vector<Case>& table) {
     table.push_back({.name = "walk_" + name,
                      .attack = {"read-by", "open", path},
                      .errors = {"ENOENT", "EACCES", "EPERM"},
-                     .control = of_init ? outside_as_root() : outside(),
-                     .event = "file.open"});
+                     .control_attack = {"read-by", "open", of_init ? "/proc/{victim}/root{secret}/key" : path},
+                     .event = "file.open",
+                     .setup = [](Scene& scene) { scene.spawn_victim(); }});
   }
   table.push_back({.name = "relative_to_launcher_folder",
                    .attack = {"relative-open", "key"},

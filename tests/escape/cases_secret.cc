@@ -20,7 +20,8 @@ void add_environment(std::vector<Case>& table) {
   for (const std::string file : {"environ", "cmdline", "maps", "auxv"})
     table.push_back({.name = "init_" + file, .attack = {"process-file", "1", file},
                      .errors = {"EACCES", "ENOENT", "EPERM"},
-                     .control = outside_as_root()});
+                     .control_attack = {"process-file", "{victim}", file},
+                     .setup = [](Scene& scene) { scene.spawn_victim(); }});
   // Each makes a program load code of the caller's choice.
   for (const std::string name : {"LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "BASH_ENV", "ENV", "PYTHONSTARTUP",
                                  "PYTHONPATH", "NODE_OPTIONS", "PERL5OPT", "GCONV_PATH", "GLIBC_TUNABLES", "PS4",

@@ -42,7 +42,7 @@ void add_families(std::vector<Case>& table) {
                      .attack = {"socket", it.family, it.type, it.protocol},
                      .errors = mptcp ? Errors{"EPROTONOSUPPORT"} : Errors{"EPERM", "EACCES"},
                      .control = as_root_where_supported({"EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT",
-                                                         "ENOPROTOOPT", "EPERM", "EACCES", "ENOENT"}),
+                                                         "ENOPROTOOPT", "EPERM", "EACCES", "ENOENT", "ENODEV"}),
                      .event = "syscall.denied"});
   }
   table.push_back({.name = "socket_sweep", .attack = {"socket-sweep"}, .control = outside_as_root()});

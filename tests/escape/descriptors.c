@@ -93,10 +93,10 @@ static void steal_descriptor(char **arguments) {
     pause();
     _exit(0);
   }
-  const int handle = (int)syscall(434 /* pidfd_open */, target, 0);
-  const long stolen = handle < 0 ? -1 : syscall(438 /* pidfd_getfd */, handle, pair[0], 0);
+  const int child = strcmp(whose, "child") == 0, handle = (int)syscall(434 /* pidfd_open */, target, 0);
+  const long stolen = handle < 0 ? -1 : syscall(438 /* pidfd_getfd */, handle, child ? pair[0] : 0, 0);
   const int error = errno;
-  if (strcmp(whose, "child") == 0) kill(target, SIGKILL);
+  if (child) kill(target, SIGKILL);
   errno = error;
   verdict(stolen, whose);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -111,17 +112,25 @@ void Scene::make_folder(const std::string& place, unsigned mode) const {
 }
 
 pid_t Scene::spawn(const std::function<void()>& body, const Identity& identity) {
+  int ready[2];
+  if (::pipe2(ready, O_CLOEXEC) != 0) throw std::system_error(errno, std::system_category(), "pipe2");
   const pid_t child = ::fork();
   if (child == 0) {
     ::setpgid(0, 0);
     if (::geteuid() == 0 && (::setresgid(identity.gid, identity.gid, identity.gid) != 0 ||
                              ::setresuid(identity.uid, identity.uid, identity.uid) != 0))
       ::_exit(99);
+    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // the change of uid took it away; an ordinary process has it
+    ::close(ready[0]);
+    ::close(ready[1]);
     body();
     ::_exit(0);
   }
-  ::setpgid(child, child);
   children_.push_back(child);
+  ::close(ready[1]);
+  char none;
+  if (::read(ready[0], &none, 1) != 0) throw std::runtime_error("a child that writes");  // end of file: it is ready
+  ::close(ready[0]);
   return child;
 }
 
@@ -173,6 +182,21 @@ std::vector<std::string> Scene::log_lines() const {
   std::ifstream log(at("{log}/run.jsonl"));
   for (std::string line; std::getline(log, line);) lines.push_back(line);
   return lines;
+}
+
+Profile usual_grants() { return {.read = {"{read}"}, .write = {"{write}"}, .exec = {"{attacker}"}}; }
+
+Profile operator+(Profile left, const Profile& right) {
+  const auto add = [](std::vector<std::string>& to, const std::vector<std::string>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  add(left.read, right.read);
+  add(left.write, right.write);
+  add(left.exec, right.exec);
+  add(left.libraries, right.libraries);
+  add(left.hide, right.hide);
+  left.more += right.more;
+  return left;
 }
 
 Verdict verdict_of(const Outcome& outcome) {

@@ -25,6 +25,10 @@ struct Profile {
   std::string more = {};  // further YAML; what is indented continues `filesystem`
 };
 
+// What most attempts are granted: {read}, {write} and the attacker.
+Profile usual_grants();
+Profile operator+(Profile left, const Profile& right);
+
 struct Verdict {
   enum class Kind { Allowed, Denied, Refused, None };  // Refused: 125, nothing of the plugin ran
   Kind kind = Kind::None;

@@ -1,0 +1,156 @@
+// Changes under a live jail, and between two runs (SECURITY C4 to C7): the host mounts, saves and renames as hosts do;
+// a plugin plants a link where the next run will look for a grant. `--after` holds the attack until the host is done.
+#include "case.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace jail::test {
+namespace {
+
+using Act = std::function<void(const Scene&)>;
+
+void save(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path) << text;
+  ::chmod(path.c_str(), 0666);
+}
+
+// A process of the host that waits until the attack is ready, acts, and lets it go on.
+Act meanwhile(Act act) {
+  return [act = std::move(act)](const Scene& scene) {
+    if (::fork() != 0) return;
+    for (int tries = 0; tries < 1500 && ::access(scene.at("{write}/ready").c_str(), F_OK) != 0; ++tries) ::usleep(2000);
+    act(scene);
+    save(scene.at("{write}/go"), "");
+    ::_exit(0);
+  };
+}
+
+std::vector<std::string> afterwards(std::vector<std::string> attack) {
+  attack.insert(attack.begin(), {"--after", "{write}/ready", "{write}/go"});
+  return attack;
+}
+
+// New mounts of the host propagate into namespaces that are its slaves.
+Act shared_namespace(Act act) {
+  return [act = std::move(act)](const Scene& scene) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr) != 0) ::_exit(98);
+    act(scene);
+  };
+}
+
+void add_late_mounts(std::vector<Case>& table) {
+  const Act mount_late = [](const Scene& scene) {
+    ::mount("tmpfs", scene.at("{read}/late").c_str(), "tmpfs", 0, "mode=777,size=1m");
+    save(scene.at("{read}/late/marker"), "late");
+  };
+  const auto make_point = [](Scene& scene) { scene.make_folder("{read}/late"); };
+  table.push_back({.name = "late_mount_is_written", .attack = afterwards({"change-by", "create", "{read}/late/x"}),
+                   .errors = kReadOnly, .setup = make_point, .prepare = shared_namespace(meanwhile(mount_late))});
+  table.push_back({.name = "late_mount_is_seen", .attack = afterwards({"read-by", "open", "{read}/late/marker"}),
+                   .errors = kNotThere, .setup = make_point, .prepare = shared_namespace(meanwhile(mount_late))});
+}
+
+// An ordinary save on the host: the new file has the old one's name, the mask stays on the old one.
+void add_saves(std::vector<Case>& table) {
+  const Errors denied = {"EACCES", "ENOENT", "EPERM", "ENODATA", "EROFS", "SIGKILL"};
+  const Act save_file = [](const Scene& scene) {
+    save(scene.at("{read}/env.new"), kSecret);
+    std::filesystem::rename(scene.at("{read}/env.new"), scene.at("{read}/env"));
+  };
+  const Act replace_folder = [](const Scene& scene) {
+    std::filesystem::rename(scene.at("{write}/keys"), scene.at("{write}/keys.old"));
+    std::filesystem::create_directory(scene.at("{write}/keys"));
+    ::chmod(scene.at("{write}/keys").c_str(), 0777);
+    save(scene.at("{write}/keys/private"), kSecret);
+  };
+  const auto make_file = [](Scene& scene) { scene.write_file("{read}/env", kSecret); };
+  const auto make_folder = [](Scene& scene) {
+    scene.make_folder("{write}/keys", 0777);
+    scene.write_file("{write}/keys/private", kSecret, 0666);
+  };
+  const Profile hidden_file = {.hide = {"{read}/env"}}, hidden_folder = {.hide = {"{write}/keys"}};
+  const Profile read_only_folder = {.read = {"{write}/keys"}};
+  table.push_back({.name = "host_saves_hidden_file", .attack = afterwards({"read-by", "open", "{read}/env"}),
+                   .errors = denied, .expect = Expect::DeniedOrRefused, .profile = hidden_file, .setup = make_file,
+                   .prepare = meanwhile(save_file)});
+  table.push_back({.name = "host_replaces_hidden_folder",
+                   .attack = afterwards({"read-by", "open", "{write}/keys/private"}), .errors = denied,
+                   .expect = Expect::DeniedOrRefused, .profile = hidden_folder, .setup = make_folder,
+                   .prepare = meanwhile(replace_folder)});
+  table.push_back({.name = "host_moves_hidden_folder_away",
+                   .attack = afterwards({"read-by", "open", "{write}/keys.old/private"}), .errors = denied,
+                   .expect = Expect::DeniedOrRefused, .profile = hidden_folder, .setup = make_folder,
+                   .prepare = meanwhile(replace_folder)});
+  table.push_back({.name = "host_replaces_read_only_folder",
+                   .attack = afterwards({"change-by", "create", "{write}/keys/x"}), .errors = denied,
+                   .expect = Expect::DeniedOrRefused, .profile = read_only_folder, .setup = make_folder,
+                   .prepare = meanwhile(replace_folder)});
+}
+
+// SECURITY C5: what hides today must hide in the next run too.
+void add_hidden_ancestors(std::vector<Case>& table) {
+  const auto make = [](Scene& scene) {
+    scene.make_folder("{write}/a", 0777);
+    scene.make_folder("{write}/a/keys", 0777);
+    scene.write_file("{write}/a/keys/private", kSecret, 0666);
+    scene.make_folder("{dir}/alias");
+  };
+  const Errors denied = {"EBUSY", "EACCES", "EPERM", "EXDEV", "EROFS"};
+  const Profile hidden = {.hide = {"{write}/a/keys"}};
+  for (const auto& [name, attack] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"rename", {"rename", "{write}/a", "{write}/b"}}, {"exchange", {"exchange", "{write}/a", "{write}/mine"}}})
+    table.push_back({.name = "hidden_ancestor_" + name, .attack = attack, .errors = denied,
+                     .expect = Expect::DeniedOrRefused, .profile = hidden, .setup = make});
+  // The same tree under a second name: a bind mount of the host's.
+  const Act bind = [](const Scene& scene) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(scene.at("{read}").c_str(), scene.at("{dir}/alias").c_str(), nullptr, MS_BIND, nullptr) != 0)
+      ::_exit(98);
+  };
+  table.push_back({.name = "hidden_under_an_alias", .attack = {"read-by", "open", "{dir}/alias/folder/inner"},
+                   .errors = {"EACCES", "ENOENT", "EPERM", "ENODATA"}, .expect = Expect::DeniedOrRefused,
+                   .profile = {.read = {"{dir}/alias"}, .hide = {"{read}/folder"}}, .setup = make, .prepare = bind});
+}
+
+// SECURITY C6: links where a plugin could have planted them. The run must not start, and must name the link.
+void add_planted_links(std::vector<Case>& table) {
+  const auto plant = [](const std::string& link, const std::string& target) {
+    return [=](Scene& scene) {
+      ::symlink(scene.expand(target).c_str(), scene.at(link).c_str());
+      scene.own(scene.at(link));
+    };
+  };
+  const std::tuple<std::string, Profile, std::string, std::string> plants[] = {
+      {"grant_below_write_grant", {.read = {"{write}/cache"}}, "{write}/cache", "{secret}"},
+      {"parent_of_grant", {.read = {"{write}/link/key"}}, "{write}/link", "{secret}"},
+      {"relative_parent_of_grant", {.read = {"{write}/link/key"}}, "{write}/link", "../secret"},
+      {"write_grant_below_write_grant", {.write = {"{write}/cache"}}, "{write}/cache", "{secret}"},
+      {"exec_grant_below_write_grant", {.exec = {"{write}/tool"}}, "{write}/tool", "{attacker}"},
+      {"plugin_data", {.read = {"${plugin}/data"}, .more = "variables:\n  plugin: \"{read}\"\n"}, "{read}/data", "{secret}"},
+  };
+  for (const auto& [name, profile, link, target] : plants)
+    table.push_back({.name = "planted_" + name, .attack = {"read-by", "open", "{secret}/key"},
+                     .expect = Expect::Refused, .profile = profile, .control = outside(),
+                     .setup = plant(link, target), .names = link.substr(link.rfind('/') + 1)});
+  table.push_back({.name = "link_of_the_system_works", .attack = {"read-by", "open", "/etc/localtime"},
+                   .expect = Expect::Allowed, .profile = {.read = {"/etc/localtime"}}});
+}
+
+}  // namespace
+
+std::vector<Case> change_cases() {
+  std::vector<Case> table;
+  add_late_mounts(table);
+  add_saves(table);
+  add_hidden_ancestors(table);
+  add_planted_links(table);
+  return table;
+}
+
+}  // namespace jail::test
