@@ -6,7 +6,7 @@
 #include <map>
 
 #include "event/encode.h"
-#include "scratch.h"
+#include "scene.h"
 
 namespace jail::audit {
 namespace {

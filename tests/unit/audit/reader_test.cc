@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 
-#include "arbitrary.h"
+#include "../base/arbitrary.h"
 #include "audit/logs.h"
 #include "audit/render.h"
 #include "base/text.h"
 #include "event/encode.h"
-#include "scratch.h"
+#include "scene.h"
 
 namespace jail::audit {
 namespace {

@@ -7,7 +7,7 @@
 #include <chrono>
 
 #include "event/encode.h"
-#include "scratch.h"
+#include "scene.h"
 
 namespace jail::audit {
 namespace {

@@ -27,4 +27,3 @@ inline std::string arbitrary_bytes(std::mt19937_64& random, std::size_t longest)
 }
 
 }  // namespace jail::test
-

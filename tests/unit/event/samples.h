@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "arbitrary.h"
+#include "../base/arbitrary.h"
 #include "event/event.h"
 
 namespace jail::test {

@@ -1,4 +1,4 @@
-// A folder of the test's own, gone afterwards, and small things to do in it.
+// The log of one run to try things on, and small things to do with files and children.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,31 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "../../scratch.h"
 #include "audit/log.h"
 #include "audit/sink.h"
 
 namespace jail::test {
-
-class Scratch {
- public:
-  Scratch() {
-    std::string name = std::filesystem::canonical(::testing::TempDir()) / "jail-audit-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline std::string content(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
