@@ -1,5 +1,5 @@
-// A record as one line for people: time (UTC), profile, run, kind, what happened. Nothing in it but our own colours acts
-// on a terminal.
+// A record as one line for people: time (UTC), profile, run, kind, what happened. Nothing in it but our own colours
+// acts on a terminal.
 #pragma once
 
 #include <string>

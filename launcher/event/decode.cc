@@ -1,5 +1,5 @@
-// The mirror of encode.cc. Lenient about what is absent, strict about what makes a record: schema, number, time, run and
-// a kind and spellings that this build knows.
+// The mirror of encode.cc. Lenient about what is absent, strict about what makes a record: schema, number, time, run
+// and a kind and spellings that this build knows.
 #include <cstdint>
 #include <limits>
 
