@@ -41,7 +41,7 @@ Findings examine(const run::Plan& plan) {
   findings.kernel = ::uname(&names) == 0 ? names.release : "unknown";
   findings.layers = plan.layers;
   findings.refusals = plan.refusals;
-  if (plan.refusals.empty()) findings.failure = run::rehearse(plan);
+  if (plan.refusals.empty()) findings.failure = run::rehearse(plan, run::Proc::Required);
   return findings;
 }
 

@@ -22,8 +22,12 @@ void print_all(std::FILE* to, const profile::Diagnostics& diagnostics, Severity 
 
 }  // namespace
 
-void print(std::FILE* to, const profile::Diagnostics& diagnostics) {
+void print_errors(std::FILE* to, const profile::Diagnostics& diagnostics) {
   print_all(to, diagnostics, Severity::Error, "error");
+}
+
+void print(std::FILE* to, const profile::Diagnostics& diagnostics) {
+  print_errors(to, diagnostics);
   print_all(to, diagnostics, Severity::Warning, "warning");
 }
 

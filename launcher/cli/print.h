@@ -12,6 +12,7 @@ namespace jail::cli {
 
 // "file:line:column: error: message", then "  hint: ..."; errors first.
 void print(std::FILE* to, const profile::Diagnostics& diagnostics);
+void print_errors(std::FILE* to, const profile::Diagnostics& diagnostics);  // without the warnings
 void print(std::FILE* to, const run::Refusal& refusal);
 
 // The same as one JSON object: {"diagnostics":[{"severity":...,"file":...,"line":...,"column":...,"message":...,"hint":...}]}

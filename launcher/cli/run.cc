@@ -38,7 +38,7 @@ run::Options session_options(const Options& options) {
 
 int run_verb(const Options& options) {
   const run::Result result = run::run(session_options(options));
-  print(stderr, result.diagnostics);
+  print_errors(stderr, result.diagnostics);  // warnings are for `jail check`
   for (const run::Refusal& refusal : result.refusals) print(stderr, refusal);
   if (!result.problem.empty()) std::fprintf(stderr, "jail: %s\n", result.problem.c_str());
   return result.exit_status;

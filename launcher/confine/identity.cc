@@ -36,19 +36,12 @@ std::string map_line(std::uint32_t id) {
   return text + " " + text + " 1";
 }
 
-void write_maps_at(const Plan& plan, const std::string& process) {
-  const std::string folder = "/proc/" + process;
-  // setgroups(2) stays allowed only where the launcher writes the map: the child must drop root's groups with it.
-  if (plan.writer == MapWriter::Plugin) sys::write_file(folder + "/setgroups", "deny");
-  sys::write_file(folder + "/uid_map", map_line(plan.uid));
-  sys::write_file(folder + "/gid_map", map_line(plan.gid));
-}
-
 Plan started_by_root(const profile::User& user, const Launcher& launcher, std::optional<Account> named) {
-  Plan plan{.uid = kUnprivilegedId, .gid = kUnprivilegedId, .writer = MapWriter::Launcher, .kept_groups = {}, .problem = {}};
+  Plan plan{.uid = kUnprivilegedId, .gid = kUnprivilegedId, .by_root = true, .kept_groups = {}, .problem = {}};
   if (user.kind == profile::User::Kind::Root) {
     plan.uid = launcher.uid;
     plan.gid = launcher.gid;
+    plan.by_root = false;
   } else if (user.kind == profile::User::Kind::Named) {
     if (!named) plan.problem = "no such user '" + user.name + "'";
     else if (named->uid == 0 || named->gid == 0) plan.problem = "'" + user.name + "' is root";
@@ -58,7 +51,7 @@ Plan started_by_root(const profile::User& user, const Launcher& launcher, std::o
 }
 
 Plan started_by_user(const profile::User& user, const Launcher& launcher, std::optional<Account> named) {
-  Plan plan{.uid = launcher.uid, .gid = launcher.gid, .writer = MapWriter::Plugin, .kept_groups = launcher.groups, .problem = {}};
+  Plan plan{.uid = launcher.uid, .gid = launcher.gid, .by_root = false, .kept_groups = launcher.groups, .problem = {}};
   const bool other = user.kind == profile::User::Kind::Root ||
                      (user.kind == profile::User::Kind::Named && (!named || named->uid != launcher.uid));
   if (other) plan.problem = "only root can run a plugin as another user";
@@ -82,12 +75,20 @@ Plan plan(const profile::Setting<profile::User>& wanted, const Launcher& launche
                            : started_by_user(wanted.value, launcher, named);
 }
 
-void write_maps(const Plan& plan, pid_t child) { write_maps_at(plan, std::to_string(child)); }
+void write_own_maps(std::uint32_t uid, std::uint32_t gid) {
+  sys::write_file("/proc/self/setgroups", "deny");
+  sys::write_file("/proc/self/uid_map", map_line(uid));
+  sys::write_file("/proc/self/gid_map", map_line(gid));
+}
+
+void write_maps(const Plan& plan, pid_t init) {
+  const std::string folder = "/proc/" + std::to_string(init);
+  sys::write_file(folder + "/uid_map", map_line(plan.uid));
+  sys::write_file(folder + "/gid_map", map_line(plan.gid));  // setgroups(2) stays: root's groups must be dropped with it
+}
 
 void enforce(const Plan& plan) {
-  if (plan.writer == MapWriter::Plugin) {
-    write_maps_at(plan, "self");
-  } else {
+  if (plan.by_root) {
     sys::set_groups_empty();
     sys::set_ids(plan.uid, plan.gid);
   }
@@ -101,7 +102,7 @@ bool verify(const Plan& plan) {
   check(::getresgid(&gids[0], &gids[1], &gids[2]), "getresgid");
   for (int i = 0; i < 3; ++i)
     if (uids[i] != plan.uid || gids[i] != plan.gid) return false;
-  return plan.writer == MapWriter::Plugin || sys::supplementary_groups().empty();
+  return !plan.by_root || sys::supplementary_groups().empty();
 }
 
 }  // namespace jail::confine::identity

@@ -2,7 +2,7 @@
 // keyring of its own (A5).
 //
 // A user's own id is mapped to itself. Started by root, the plugin gets the id of `user:`, else a fixed one that no
-// account has; the launcher writes the map from outside, because only it may map an id that is not its own.
+// account has; root writes the map from outside, because only it may map an id that is not its own.
 #pragma once
 
 #include <sys/types.h>
@@ -34,21 +34,22 @@ struct Account {
 // `name` of /etc/passwd, "uid" or "uid:gid". Reads the file itself: a static program must not load name services.
 std::optional<Account> find_account(const std::string& name);
 
-enum class MapWriter { Plugin, Launcher };
-
 struct Plan {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  MapWriter writer = MapWriter::Plugin;
+  bool by_root = false;  // root maps what ids it likes, and all of its own must go
   std::vector<std::uint32_t> kept_groups;  // an ordinary user cannot drop them
   std::string problem;                     // not empty: the run must be refused
 };
 
 Plan plan(const profile::Setting<profile::User>& wanted, const Launcher& launcher, std::optional<Account> named);
 
-// In the launcher: writes the maps of a child that waits for them. Only for MapWriter::Launcher.
-void write_maps(const Plan& plan, pid_t child);
-// In the child: the maps where they are its own to write, then the ids, groups and keyring.
+// An ordinary user's way: pid 1 of the new user namespace maps its own id to itself, and gives up setgroups(2).
+void write_own_maps(std::uint32_t uid, std::uint32_t gid);
+// Root's way: the launcher maps the id it has chosen, and nothing else, for pid 1.
+void write_maps(const Plan& plan, pid_t init);
+
+// In a process of the mapped user namespace: the ids, no further group, a fresh session keyring.
 void enforce(const Plan& plan);
 // The ids are the planned ones, all four of them.
 bool verify(const Plan& plan);

@@ -31,8 +31,8 @@ std::vector<Rule> rules_of(const view::Plan& view, std::uint64_t handled) {
   for (const OwnPlace& place : kTemporary) add(place.path, Rule::kInView, rights_of(place.access, view::Node::Folder));
   add("/", Rule::kInView, kReadDir);
   add(kTerminals.path, Rule::kInView, rights_of(kTerminals.access, view::Node::File) | kReadDir);
-  if (view.proc == view::Proc::Own)  // /proc/self/oom_score_adj, comm and the like are written by ordinary programs
-    add(kProcesses.path, Rule::kInView, rights_of(kProcesses.access, view::Node::File) | kReadDir);
+  // /proc/self/oom_score_adj, comm and the like are written by ordinary programs.
+  add(kProcesses.path, Rule::kInView, rights_of(kProcesses.access, view::Node::File) | kReadDir);
   return rules;
 }
 
@@ -84,6 +84,13 @@ void enforce(const Plan& plan, const std::vector<Fd>& anchors) {
     sys::landlock_allow_beneath(ruleset, in_view ? opened : anchors.at(rule.anchor), rule.access, rule.path);
   }
   sys::landlock_restrict_self(ruleset, plan.flags);
+}
+
+void enforce_nothing_allowed(Support support) {
+  if (support.abi == 0) return;
+  const Fd ruleset = sys::landlock_create_ruleset(
+      {.filesystem = known_to(kRights, support.abi), .network = 0, .scopes = known_to(kScopes, support.abi)});
+  sys::landlock_restrict_self(ruleset, 0);
 }
 
 bool verify() {

@@ -37,6 +37,8 @@ Support probe();
 Plan plan(const view::Plan& view, Support support);
 // In the view, with the descriptors that view::enforce() returned. Needs no_new_privs.
 void enforce(const Plan& plan, const std::vector<Fd>& anchors);
+// Everything that Landlock knows is denied to the caller from here on: for pid 1, which needs none of it.
+void enforce_nothing_allowed(Support support);
 // A place no rule can allow is denied.
 bool verify();
 

@@ -14,8 +14,8 @@
 namespace jail::confine::namespaces {
 namespace {
 
-constexpr std::uint64_t kAlways =
-    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+static_assert(kFirst == (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) && kView == (CLONE_NEWUSER | CLONE_NEWNS));
+static_assert(kRest == (CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP));
 constexpr const char* kHostname = "jail";
 constexpr const char* kNamespaceLimits[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"};
 
@@ -56,15 +56,23 @@ std::string explain(int error) {
 }
 
 Plan plan(const profile::Network& network) {
-  return {network.mode.value == profile::NetworkMode::Isolated ? kAlways | CLONE_NEWNET : kAlways};
+  return {network.mode.value == profile::NetworkMode::Host ? Plan::Net::Hosts : Plan::Net::Own};
 }
 
-Fd enforce(const Plan& plan) {
-  sys::make_private("/");
-  sys::set_hostname(kHostname);
-  if (plan.flags & CLONE_NEWNET) sys::bring_up_loopback();
-  return sys::open_at("/proc/sys/user", O_PATH | O_DIRECTORY, sys::Resolve::NoLinks);
+std::uint64_t rest_of(const Plan& plan) {
+  const std::uint64_t all = kRest | CLONE_NEWPID;
+  return plan.net == Plan::Net::Own ? all : all & ~static_cast<std::uint64_t>(CLONE_NEWNET);
 }
+
+void make_private() { sys::make_private("/"); }
+
+void make_rest() {
+  sys::unshare(kRest);
+  sys::set_hostname(kHostname);
+  sys::bring_up_loopback();
+}
+
+Fd open_limits() { return sys::open_at("/proc/sys/user", O_PATH | O_DIRECTORY, sys::Resolve::NoLinks); }
 
 void forbid_more(const Fd& limits) {
   for (const char* kind : kNamespaceLimits)

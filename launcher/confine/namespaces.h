@@ -18,18 +18,28 @@ Refusal classify(int error);
 std::string explain(int error);  // the sysctl or policy that forbids it on this machine, for a person
 
 struct Plan {
-  std::uint64_t flags = 0;  // CLONE_NEW*, for sys::fork_into()
+  enum class Net { Own, Hosts } net = Net::Own;
 };
-
 Plan plan(const profile::Network& network);
 
-// In the child, with all capabilities in its new user namespace: loopback up, a neutral host name, mounts cut off from
-// the host's. Returns the folder of the limits that forbid_more() will set: it is the host's /proc, out of reach once the
-// view is the root.
-[[nodiscard]] Fd enforce(const Plan& plan);
+// Made with pid 1 of the jail itself: what the view is built in. The others it makes meanwhile; for whom it is all about
+// joins them last.
+inline constexpr std::uint64_t kFirst = 0x10000000 | 0x20000000 | 0x00020000;  // CLONE_NEWUSER, NEWPID, NEWNS
+inline constexpr std::uint64_t kView = 0x10000000 | 0x00020000;                // of those, what the builder joins at once
+inline constexpr std::uint64_t kRest = 0x40000000 | 0x08000000 | 0x04000000 | 0x02000000;  // NEWNET, IPC, UTS, CGROUP
 
-// No process in here makes another namespace, whatever its filter says. After the view: each detached mount of its
-// construction counts as a mount namespace (fsmount(2) is ENOSPC else: measured).
+// What the plugin joins of them.
+std::uint64_t rest_of(const Plan& plan);
+
+// In pid 1: mounts cut off from the host's. First of all, so that no mount made below can leak out or in.
+void make_private();
+// In pid 1: the rest of the namespaces, loopback up, a neutral host name.
+void make_rest();
+
+// The folder of the limits that forbid_more() sets: it is the host's /proc, out of reach once the view is the root.
+[[nodiscard]] Fd open_limits();
+// No process of this user namespace makes another one of any kind, whatever its filter says. After the view: each detached
+// mount of its construction counts as a mount namespace (fsmount(2) is ENOSPC else: measured).
 void forbid_more(const Fd& limits);
 
 // No mount of this namespace receives mounts from outside. Needs a /proc.

@@ -1,5 +1,5 @@
-// The building half of the view. Order matters: anchors (parents first), then /dev and /tmp of our own, then links, then
-// pins and masks over what is there; at last the root turns read-only and becomes the root.
+// The building half of the view. Order matters: /dev and /tmp of our own, so that a grant below them lies on top; anchors,
+// parents first; then links, then pins and masks over what is there; at last the root turns read-only and becomes the root.
 #include "confine/view.h"
 
 #include <fcntl.h>
@@ -23,7 +23,6 @@ constexpr int kPathOnly = O_PATH | O_NOFOLLOW;
 constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 constexpr const char* kEmptyFolder = ".empty-folder";
 constexpr const char* kEmptyFile = ".empty-file";
-constexpr const char* kStaging = ".temporary";
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -110,22 +109,22 @@ void attach_filesystem(Builder& view, const Fd& mount, const std::string& path) 
   sys::attach(mount, view.folder(path), path);
 }
 
-// One tmpfs, two folders: /tmp and /dev/shm share its size.
+// One tmpfs, two folders: /tmp and /dev/shm share its size. Its own root lies on /tmp, covered by the folder of that name:
+// taking it away again would cost a grace period of the kernel's (umount2(2), some 100 us).
 void attach_temporary(Builder& view, std::uint64_t bytes) {
   constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms;
   const std::string inodes = std::to_string(std::max<std::uint64_t>(1024, bytes / 4096));
   const Fd mount = sys::new_filesystem(
       "tmpfs", {{"size", std::to_string(bytes)}, {"nr_inodes", inodes}, {"mode", "0700"}}, kForbids);
-  const std::string staging = std::string("/") + kStaging;
-  attach_filesystem(view, mount, staging);
-  for (const char* name : {"tmp", "shm"}) {
+  attach_filesystem(view, mount, "/tmp");
+  for (const char* name : {"shm", "tmp"}) {
     sys::make_folder(mount, name, 0777);
-    const Fd folder = sys::open_at(mount, name, O_PATH, Resolve::NoLinksBeneath);
     check(::fchmodat(mount.get(), name, 01777, 0), "chmod", name);  // the umask has cut the mode of mkdir
-    attach_filesystem(view, sys::clone_tree(folder), std::string(name) == "tmp" ? "/tmp" : "/dev/shm");
   }
-  sys::detach(mount);
-  check(::unlinkat(view.root().get(), kStaging, AT_REMOVEDIR), "rmdir", staging);
+  const Fd shm = sys::clone_tree(sys::open_at(mount, "shm", O_PATH, Resolve::NoLinksBeneath));
+  const Fd tmp = sys::clone_tree(sys::open_at(mount, "tmp", O_PATH, Resolve::NoLinksBeneath));
+  attach_filesystem(view, shm, "/dev/shm");
+  attach_filesystem(view, tmp, "/tmp");
 }
 
 void attach_devices(Builder& view) {
@@ -184,24 +183,26 @@ std::vector<Anchor> find_devices() {
 Site build(const Plan& plan) {
   Site site{.root = new_root(), .anchors = {}};
   Builder view(site.root);
+  attach_devices(view);
+  attach_temporary(view, plan.temporary_bytes);
   site.anchors.reserve(plan.anchors.size());
   for (const Anchor& anchor : plan.anchors) {
     site.anchors.push_back(open_anchor(anchor));
     if (anchor.mounted) attach_anchor(view, anchor, site.anchors.back());
   }
-  attach_devices(view);
-  attach_temporary(view, plan.temporary_bytes);
   for (const Link& link : plan.links) view.link(link.text, link.path);
   cover_hidden(view, plan.masks);
   return site;
 }
 
-void attach_proc(const Site& site, const Plan& plan) {
-  constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms;
-  Builder view(site.root);
-  const Fd folder = view.folder("/proc");
-  if (plan.proc == Proc::None) return;
-  sys::attach(sys::new_filesystem("proc", {{"subset", "pid"}, {"hidepid", "2"}}, kForbids), folder, "/proc");
+Fd new_proc() {
+  return sys::new_filesystem("proc", {{"subset", "pid"}, {"hidepid", "2"}},
+                             sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms);
+}
+
+void attach_proc(const Site& site, const Fd& proc) {
+  const Fd folder = Builder(site.root).folder("/proc");
+  if (proc) sys::attach(proc, folder, "/proc");
 }
 
 void enter(const Site& site) {

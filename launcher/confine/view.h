@@ -45,14 +45,11 @@ struct Mask {
   profile::Place place;
 };
 
-enum class Proc { Own, None };
-
 struct Plan {
   std::vector<Anchor> anchors;  // parents before children
   std::vector<Link> links;
   std::vector<Mask> masks;
   std::uint64_t temporary_bytes = 0;
-  Proc proc = Proc::Own;
   std::string cwd;
 };
 
@@ -68,16 +65,20 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const st
 // /dev/null and its kin, as this machine has them.
 std::vector<Anchor> find_devices();
 
-// A view under construction, in the child, with the host's tree still as its root. The stages call these in this order.
+// A view under construction, in the jail's mount namespace, with the host's tree still as its root.
 struct Site {
   Fd root;                  // our tmpfs
   std::vector<Fd> anchors;  // the descriptors of plan.anchors, in that order
 };
 // Throws SysError; ESTALE: a path is no longer what the plan saw.
 Site build(const Plan& plan);
-// A /proc of the jail's own pid namespace. EPERM where a container has masked parts of its own.
-void attach_proc(const Site& site, const Plan& plan);
-// The view becomes the root, read-only but for what is granted.
+
+// A /proc of the caller's pid namespace: pid 1 makes it. EPERM where a container has masked parts of its own.
+Fd new_proc();
+// `proc`: from new_proc(), or empty where the jail has none.
+void attach_proc(const Site& site, const Fd& proc);
+
+// The view becomes the root of its namespace, read-only but for what is granted.
 void enter(const Site& site);
 
 // Nothing of the host's old root is left: the root is our read-only tmpfs.

@@ -4,11 +4,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
+#include "run/init.h"
 #include "run/stages.h"
 #include "run/supervise.h"
 #include "sys/file.h"
@@ -19,24 +22,6 @@ namespace {
 
 constexpr int kMostSetupMs = 30'000;  // a dead network file system among the grants must not hang the caller for ever
 
-// The vocabulary of layers for what failed in a stage.
-struct StageLayer {
-  std::string_view stage;
-  std::string_view layer;
-};
-constexpr StageLayer kStageLayers[] = {
-    {"descriptors", "fds"}, {"identity", "userns"}, {"namespaces", "net"},  {"view", "mount"},
-    {"proc", "proc"},       {"root", "mount"},      {"terminal", "fds"},    {"namespace-lock", "userns"},
-    {"capabilities", "capabilities"}, {"landlock", "landlock"}, {"init", "pid"}, {"fork", "limits.pids"},
-    {"cwd", "mount"},       {"limits", "limits"},   {"signals", "fds"},     {"seccomp", "seccomp"},
-};
-
-std::string layer_of(std::string_view stage) {
-  for (const StageLayer& row : kStageLayers)
-    if (row.stage == stage) return std::string(row.layer);
-  return "mount";
-}
-
 pid_t host_pid(const Fd& pidfd) {
   const std::string path = "/proc/self/fdinfo/" + std::to_string(pidfd.get());
   const std::string text = sys::read_file(sys::open_at(path, O_RDONLY, sys::Resolve::Anything), 4096);
@@ -44,74 +29,134 @@ pid_t host_pid(const Fd& pidfd) {
   return field == std::string::npos ? 0 : static_cast<pid_t>(std::atoi(text.c_str() + field + 6));
 }
 
-Gate gate_of(std::vector<Fd> descriptors) {
-  Gate gate;
-  gate.plugin = std::move(descriptors.front());
-  gate.pid = host_pid(gate.plugin);
-  for (std::size_t i = 1; i < descriptors.size(); ++i) gate.masters.push_back(std::move(descriptors[i]));
-  return gate;
+BuildFailure failure_of(const Report& report) {
+  std::string reason = report.text[0] != '\0' ? report.text : std::strerror(report.error);
+  if (report.error == ESTALE) reason += " (it changed while the jail was being built)";
+  return {report.stage, std::move(reason), report.error};
 }
 
-std::string reason_of(const std::string& text, int error) {
-  return error == ESTALE ? text + " (it changed while the jail was being built)" : text;
+BuildFailure gone(const char* who) { return {"pid", std::string(who) + " was killed while the jail was being built", ECHILD}; }
+
+Worker start_builder(const Worker& init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
+                     const std::vector<int>& passed) {
+  const confine::seccomp::Program filter = confine::seccomp::compile(plan.seccomp);
+  sys::SocketPair pair = sys::socket_pair();
+  sys::Child child = sys::fork_into(0);
+  if (child.pid == 0) {
+    pair.ours.reset();
+    Material material{.plan = &plan, .stdio = &stdio, .ends = std::move(ends), .filter = filter, .passed = passed,
+                      .init = Fd(::dup(init.pidfd().get()))};
+    become_plugin(std::move(material), std::move(pair.theirs));
+  }
+  for (Fd& end : ends.plugin) end.reset();
+  return {std::move(child), std::move(pair.ours)};
 }
 
 }  // namespace
 
-Jail::~Jail() { kill(); }
+Worker::Worker(Worker&& other) noexcept
+    : child_{std::exchange(other.child_.pid, 0), std::move(other.child_.pidfd)}, socket_(std::move(other.socket_)) {}
 
-void Jail::kill() noexcept {
-  if (init_.pid == 0) return;
-  (void)::kill(init_.pid, SIGKILL);  // it is our child and not reaped yet: the number cannot be anybody else's
-  rusage usage{};
-  int status = 0;
-  while (::wait4(init_.pid, &status, 0, &usage) < 0 && errno == EINTR) {
-  }
-  init_.pid = 0;
+Worker& Worker::operator=(Worker&& other) noexcept {
+  std::swap(child_.pid, other.child_.pid);
+  std::swap(child_.pidfd, other.child_.pidfd);
+  std::swap(socket_, other.socket_);
+  return *this;
 }
 
-std::variant<Jail, BuildFailure> start(const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
-                                       const std::vector<int>& passed) {
-  Material material{.plan = &plan, .stdio = &stdio, .ends = {}, .filter = confine::seccomp::compile(plan.seccomp),
-                    .init_filter = confine::seccomp::init_program(), .passed = passed};
+sys::Ended Worker::end() noexcept {
+  sys::Ended ended;
+  if (child_.pid == 0) return ended;
+  (void)::kill(child_.pid, SIGKILL);  // a child of ours, not reaped yet: the number cannot be anybody else's
+  while (::wait4(child_.pid, &ended.status, 0, &ended.usage) < 0 && errno == EINTR) {
+  }
+  ended.pid = std::exchange(child_.pid, 0);
+  return ended;
+}
+
+std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity) {
   sys::SocketPair pair = sys::socket_pair();
   sys::Child child;
   try {
-    child = sys::fork_into(plan.namespaces.flags);
+    child = sys::fork_into(confine::namespaces::kFirst);
   } catch (const SysError& error) {
     return BuildFailure{"userns", std::string(error.what()) + ": " + confine::namespaces::explain(error.error()), error.error()};
   }
   if (child.pid == 0) {
     pair.ours.reset();
-    material.ends = std::move(ends);
-    become_jail(std::move(material), std::move(pair.theirs));
+    become_init(std::move(pair.theirs), identity.uid, identity.gid, identity.by_root ? Maps::ByLauncher : Maps::OwnId);
   }
-  Jail jail(std::move(child), std::move(pair.ours));
-  for (Fd& end : ends.plugin) end.reset();
-  if (plan.identity.writer == confine::identity::MapWriter::Launcher) {
-    confine::identity::write_maps(plan.identity, jail.init().pid);
-    send_go(jail.socket());
+  Worker init(std::move(child), std::move(pair.ours));
+  if (identity.by_root) {
+    confine::identity::write_maps(identity, init.pid());
+    send_proceed(init.socket());
   }
+  return init;
+}
+
+Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
+                           const std::vector<int>& passed)
+    : init_(std::move(init)) {
+  // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.
+  const std::optional<Received> standing = receive_report(init_.socket());
+  if (standing && standing->report.kind == ReportKind::Standing) builder_ = start_builder(init_, plan, stdio, ends, passed);
+  else if (standing) failure_ = failure_of(standing->report);
+  else failure_ = gone("the jail's first process");
+}
+
+std::variant<Jail, BuildFailure> Construction::wait_ready(const Fd& signals, Proc proc) {
+  while (!failure_ && !done()) {
+    pollfd polled[] = {{init_.socket().get(), POLLIN, 0}, {builder_.socket().get(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
+    const int ready = check(TEMP_FAILURE_RETRY(::poll(polled, 3, kMostSetupMs)), "poll");
+    if (ready == 0) return BuildFailure{"mount", "building the jail took longer than 30 s", ETIMEDOUT};
+    if (polled[0].revents != 0) hear_init(proc);
+    if (polled[1].revents != 0 && !failure_) hear_builder();
+    if (polled[2].revents != 0 && pending_signal(signals))
+      return BuildFailure{"pid", "a signal ended the run before the plugin was started", EINTR};
+  }
+  if (failure_) return *failure_;
+  (void)sys::reap(builder_.pid());  // it ended when it had forked the plugin
+  builder_.reaped();
+  Jail jail{.init = std::move(init_), .plugin = {}, .masters = std::move(masters_)};
+  const pid_t pid = host_pid(plugin_);
+  jail.plugin = Worker({pid, std::move(plugin_)}, std::move(builder_).take_socket());
   return jail;
 }
 
-BuildFailure failure_of(const Report& report) {
-  return {layer_of(report.stage), reason_of(report.text[0] != '\0' ? report.text : std::strerror(report.error), report.error),
-          report.error};
+void Construction::hear_init(Proc proc) {
+  std::optional<Received> received = receive_report(init_.socket());
+  if (!received) {
+    failure_ = gone("the jail's first process");
+    return;
+  }
+  const Report& report = received->report;
+  if (report.kind == ReportKind::Sealed) {
+    sealed_ = true;
+  } else if (report.kind == ReportKind::Complete && report.error == 0 && !received->descriptors.empty()) {
+    send_proceed(builder_.socket(), received->descriptors.front());
+  } else if (report.kind == ReportKind::Complete && proc == Proc::MayBeAbsent &&
+             confine::namespaces::classify(report.error) != confine::namespaces::Refusal::Exhausted) {
+    without_proc_ = report.text;
+    send_proceed(builder_.socket());
+  } else {
+    failure_ = failure_of(report);
+  }
 }
 
-std::variant<Gate, BuildFailure> wait_ready(const Jail& jail, const Fd& signals) {
-  pollfd polled[] = {{jail.socket().get(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
-  while (polled[0].revents == 0) {
-    const int ready = check(TEMP_FAILURE_RETRY(::poll(polled, 2, kMostSetupMs)), "poll");
-    if (ready == 0) return BuildFailure{"mount", "building the jail took longer than 30 s", ETIMEDOUT};
-    if (polled[0].revents == 0 && pending_signal(signals))
-      return BuildFailure{"pid", "a signal ended the run before the plugin was started", EINTR};
+void Construction::hear_builder() {
+  std::optional<Received> received = receive_report(builder_.socket());
+  if (!received) {
+    failure_ = gone("the process that builds it");
+    return;
   }
-  std::optional<Received> received = receive_report(jail.socket());
-  if (!received) return BuildFailure{"pid", "the jail's first process was killed", ECHILD};
-  if (received->report.kind != ReportKind::Ready || received->descriptors.empty()) return failure_of(received->report);
-  return gate_of(std::move(received->descriptors));
+  if (received->report.kind == ReportKind::Entered) {
+    send_proceed(init_.socket());
+  } else if (received->report.kind == ReportKind::Ready && !received->descriptors.empty()) {
+    plugin_ = std::move(received->descriptors.front());
+    for (std::size_t i = 1; i < received->descriptors.size(); ++i) masters_.push_back(std::move(received->descriptors[i]));
+  } else {
+    failure_ = failure_of(received->report);
+  }
 }
 
 }  // namespace jail::run

@@ -1,11 +1,13 @@
 // Starts the processes of a jail and waits until the plugin stands before its execve.
+//
+// Three processes come of it: pid 1 of the jail, forked before the profile is read; the builder, which joins pid 1's
+// namespaces and ends when it has forked the plugin; the plugin, a child of the supervisor.
 #pragma once
 
 #include <sys/types.h>
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,46 +19,68 @@
 
 namespace jail::run {
 
-// A jail's processes, from the supervisor's side. Kills what is left of them when it goes.
-class Jail {
- public:
-  Jail(sys::Child init, Fd socket) : init_(std::move(init)), socket_(std::move(socket)) {}
-  ~Jail();
-  Jail(Jail&& other) noexcept
-      : init_{std::exchange(other.init_.pid, 0), std::move(other.init_.pidfd)}, socket_(std::move(other.socket_)) {}
-  Jail& operator=(Jail&&) = delete;
-
-  [[nodiscard]] const sys::Child& init() const { return init_; }
-  [[nodiscard]] const Fd& socket() const { return socket_; }
-
-  void kill() noexcept;
-  void reaped() noexcept { init_.pid = 0; }
-
- private:
-  sys::Child init_;
-  Fd socket_;
-};
-
-// Why a jail was not built: the layer that failed, the kernel's answer in words, and whether it proves that this machine
-// lacks or forbids the layer.
+// Why a jail was not built: the layer that failed and the kernel's answer in words.
 struct BuildFailure {
   std::string layer;
   std::string reason;
   int error = 0;
 };
 
-// Forks the child; returns while it is still building. `ends` are the plugin's stdio pipes.
-std::variant<Jail, BuildFailure> start(const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
-                                       const std::vector<int>& passed);
+// A child of ours with the socket we share. Killed and reaped when the object goes.
+class Worker {
+ public:
+  Worker() = default;
+  Worker(sys::Child child, Fd socket) : child_(std::move(child)), socket_(std::move(socket)) {}
+  Worker(Worker&& other) noexcept;
+  Worker& operator=(Worker&& other) noexcept;
+  ~Worker() { end(); }
 
-struct Gate {
-  Fd plugin;  // pidfd
-  pid_t pid = 0;
+  [[nodiscard]] pid_t pid() const { return child_.pid; }  // 0: there is none
+  [[nodiscard]] const Fd& pidfd() const { return child_.pidfd; }
+  [[nodiscard]] const Fd& socket() const { return socket_; }
+
+  sys::Ended end() noexcept;             // SIGKILL, if it still runs, and reap
+  void reaped() noexcept { child_.pid = 0; }
+  Fd take_socket() && { return std::move(socket_); }
+
+ private:
+  sys::Child child_;
+  Fd socket_;
+};
+
+// Pid 1 of a jail, alone: the namespaces are being made while the caller goes on. `identity` is only looked at for root.
+std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity);
+
+// What the supervisor holds of a jail whose plugin waits for the word to start.
+struct Jail {
+  Worker init;
+  Worker plugin;  // its socket tells of a failed execve
   std::vector<Fd> masters;
 };
-// Waits for the plugin process to report, at most 30 s; a signal that asks to end (supervise.h) ends the wait.
-std::variant<Gate, BuildFailure> wait_ready(const Jail& jail, const Fd& signals);
 
-BuildFailure failure_of(const Report& report);
+enum class Proc { Required, MayBeAbsent };
+
+// Forks the builder and brings it and pid 1 together. Bounded in time; a signal that asks to end (supervise.h) ends it.
+// `without_proc` receives why there is no /proc, where it may be absent and is.
+class Construction {
+ public:
+  Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const std::vector<int>& passed);
+
+  std::variant<Jail, BuildFailure> wait_ready(const Fd& signals, Proc proc);
+  [[nodiscard]] const std::string& without_proc() const { return without_proc_; }
+
+ private:
+  void hear_init(Proc proc);
+  void hear_builder();
+  [[nodiscard]] bool done() const { return sealed_ && plugin_; }
+
+  Worker init_;
+  Worker builder_;
+  Fd plugin_;  // pidfd
+  std::vector<Fd> masters_;
+  bool sealed_ = false;
+  std::optional<BuildFailure> failure_;
+  std::string without_proc_;
+};
 
 }  // namespace jail::run

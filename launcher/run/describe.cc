@@ -47,7 +47,6 @@ std::string describe_view(const confine::view::Plan& plan) {
     for (const std::string& pin : mask.pins) all += line("mount", "pin " + text::for_people(pin) + " (or a rename would undo the mask)");
   }
   all += line("mount", "tmpfs of " + text::human_size(plan.temporary_bytes) + " for /tmp and /dev/shm");
-  all += line("proc", plan.proc == confine::view::Proc::Own ? "own, processes of the jail only" : "none");
   return all + line("mount", "start in " + text::for_people(plan.cwd));
 }
 

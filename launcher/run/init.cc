@@ -1,3 +1,5 @@
+// Read top down: the stages of pid 1, then its loop. It handles no signal, so none from inside the jail has an effect; it
+// is undumpable, under a Landlock domain that allows nothing and a filter of a dozen calls (SECURITY D4).
 #include "run/init.h"
 
 #include <poll.h>
@@ -6,10 +8,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "base/error.h"
+#include "confine/identity.h"
+#include "confine/landlock.h"
+#include "confine/namespaces.h"
+#include "confine/seccomp.h"
+#include "confine/view.h"
 #include "run/protocol.h"
+#include "sys/capabilities.h"
 #include "sys/process.h"
 
 extern char** environ;
@@ -17,30 +26,115 @@ extern char** environ;
 namespace jail::run {
 namespace {
 
+struct Keeper {
+  const Fd& supervisor;  // outlives it: a failure is told after everything else is gone
+  std::uint32_t uid;
+  std::uint32_t gid;
+  Maps maps;
+  Fd namespace_limits;
+  Fd children;  // signalfd
+};
+
+struct Stage {
+  std::string_view name;
+  void (*apply)(Keeper&);
+};
+
 // The supervisor's environment was copied here with its memory; it may hold secrets the plugin has no right to.
-void forget_environment() {
+void forget_environment(Keeper&) {
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) ::explicit_bzero(*entry, std::strlen(*entry));
 }
 
-Fd child_signals() {
-  sigset_t children;
-  sigemptyset(&children);
-  sigaddset(&children, SIGCHLD);
-  check(::sigprocmask(SIG_BLOCK, &children, nullptr), "sigprocmask");
-  return Fd(check(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+void close_descriptors(Keeper& keeper) { sys::close_from(0, {keeper.supervisor.get()}); }
+
+void die_with_supervisor(Keeper&) { sys::set_parent_death_signal(SIGKILL); }
+
+void take_identity(Keeper& keeper) {
+  if (keeper.maps == Maps::OwnId) return confine::identity::write_own_maps(keeper.uid, keeper.gid);
+  if (!receive_proceed(keeper.supervisor)) ::_exit(1);  // the launcher has written them
+  sys::set_groups_empty();
+  sys::set_ids(keeper.uid, keeper.gid);
+  // The builder, by then of the same ids, may join namespaces of a process it could ptrace; guard() ends that again.
+  sys::set_dumpable(sys::Dumpable::Yes);
+  sys::set_parent_death_signal(SIGKILL);
 }
 
-// Reaps whatever has ended; the plugin's end is the jail's.
-void reap_children(pid_t plugin, int supervisor) noexcept {
-  int status = 0;
-  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-    if (pid != plugin) continue;
-    send_report_raw(supervisor, Report{.kind = ReportKind::Ended, .error = 0, .status = status, .stage = {}, .text = {}});
-    ::_exit(0);
+void make_private(Keeper&) { confine::namespaces::make_private(); }
+
+void report_standing(Keeper& keeper) { send_report(keeper.supervisor, report_of(ReportKind::Standing)); }
+
+void make_rest(Keeper& keeper) {
+  confine::namespaces::make_rest();
+  keeper.namespace_limits = confine::namespaces::open_limits();
+}
+
+// A container that masks parts of /proc forbids a new one. Whether the run goes on without is the profile's to say.
+void report_complete(Keeper& keeper) {
+  try {
+    const Fd proc = confine::view::new_proc();
+    send_report(keeper.supervisor, report_of(ReportKind::Complete), {proc.get()});
+  } catch (const SysError& error) {
+    send_report(keeper.supervisor, report_of(ReportKind::Complete, "proc", error.error(), error.what()));
   }
 }
 
-[[noreturn]] void wait_for_the_end(pid_t plugin, int supervisor, int children) noexcept {
+void wait_for_the_view(Keeper& keeper) {
+  if (!receive_proceed(keeper.supervisor)) ::_exit(1);
+}
+
+void forbid_namespaces(Keeper& keeper) {
+  confine::namespaces::forbid_more(keeper.namespace_limits);
+  keeper.namespace_limits.reset();
+}
+
+void drop_privileges(Keeper&) {
+  sys::drop_all_capabilities();
+  sys::set_no_new_privileges();
+  confine::landlock::enforce_nothing_allowed(confine::landlock::probe());
+}
+
+// After the last change of credentials, which clears both.
+void guard(Keeper&) {
+  sys::set_dumpable(sys::Dumpable::No);
+  sys::set_parent_death_signal(SIGKILL);
+  if (sys::dumpable() != sys::Dumpable::No || sys::parent_death_signal() != SIGKILL)
+    throw SysError(EINVAL, "prctl", "read back");
+}
+
+void watch_children(Keeper& keeper) {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGCHLD);
+  check(::sigprocmask(SIG_BLOCK, &wanted, nullptr), "sigprocmask");
+  keeper.children = Fd(check(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+}
+
+void report_sealed(Keeper& keeper) { send_report(keeper.supervisor, report_of(ReportKind::Sealed)); }
+
+void install_filter(Keeper&) {
+  const confine::seccomp::Program filter = confine::seccomp::init_program();
+  if (const int sealed = confine::seccomp::enforce(filter); sealed < 0) throw SysError(-sealed, "seccomp");
+}
+
+constexpr Stage kStages[] = {
+    {"fds", close_descriptors},       // first: nothing of the supervisor's may be at hand below
+    {"pid", die_with_supervisor},     // once now, once more when the credentials no longer change
+    {"userns", take_identity},        // before anything is made that has an owner
+    {"mount", make_private},          // before the first mount: none may come in from the host, or leak out
+    {"pid", report_standing},         // the builder starts from here, the rest is made while it works
+    {"net", make_rest},
+    {"proc", report_complete},        // by pid 1 itself: a /proc shows the namespace of whoever makes it
+    {"env", forget_environment},
+    {"pid", watch_children},          // before the filter, which knows no signalfd(2)
+    {"pid", wait_for_the_view},
+    {"userns", forbid_namespaces},    // after the view: each of its detached mounts counted as a namespace
+    {"capabilities", drop_privileges},
+    {"pid", guard},
+    {"pid", report_sealed},           // the plugin waits for this: until now pid 1 could have been attached to
+    {"seccomp", install_filter},
+};
+
+[[noreturn]] void wait_for_the_end(int supervisor, int children) noexcept {
   pollfd polled[] = {{supervisor, 0, 0}, {children, POLLIN, 0}};
   for (;;) {
     if (::poll(polled, 2, -1) < 0 && errno != EINTR) ::_exit(1);
@@ -48,20 +142,29 @@ void reap_children(pid_t plugin, int supervisor) noexcept {
     signalfd_siginfo ignored;
     while (::read(children, &ignored, sizeof ignored) > 0) {
     }
-    reap_children(plugin, supervisor);
+    int status = 0;
+    while (::waitpid(-1, &status, WNOHANG) > 0) {
+    }
   }
 }
 
 }  // namespace
 
-void be_init(pid_t plugin, Fd supervisor, const confine::seccomp::Program& filter) {
-  forget_environment();
-  const Fd children = child_signals();
-  std::vector<int> keep{supervisor.get(), children.get()};
-  if (keep[0] > keep[1]) std::swap(keep[0], keep[1]);
-  sys::close_from(0, keep);
-  if (const int sealed = confine::seccomp::enforce(filter); sealed < 0) throw SysError(-sealed, "seccomp", "init");
-  wait_for_the_end(plugin, supervisor.get(), children.get());
+void become_init(Fd supervisor, std::uint32_t uid, std::uint32_t gid, Maps maps) noexcept {
+  std::string_view current;
+  try {
+    Keeper keeper{supervisor, uid, gid, maps, {}, {}};
+    for (const Stage& stage : kStages) {
+      current = stage.name;
+      stage.apply(keeper);
+    }
+    wait_for_the_end(keeper.supervisor.get(), keeper.children.get());
+  } catch (const SysError& error) {
+    send_report_raw(supervisor.get(), report_of(ReportKind::Failed, current, error.error(), error.what()));
+  } catch (const std::exception& error) {
+    send_report_raw(supervisor.get(), report_of(ReportKind::Failed, current, 0, error.what()));
+  }
+  ::_exit(1);
 }
 
 }  // namespace jail::run

@@ -1,15 +1,18 @@
-// Pid 1 of a jail: reaps, tells how the plugin ended, dies with the supervisor. Its end kills everything in the jail.
+// Pid 1 of a jail. It is forked before the profile is read, so it never holds anything of it, and makes the namespaces
+// while the supervisor reads. Afterwards it reaps orphans and waits for its own end, which is the end of everything in
+// the jail (pid_namespaces(7)).
 #pragma once
 
-#include <sys/types.h>
+#include <cstdint>
 
 #include "base/fd.h"
-#include "confine/seccomp.h"
 
 namespace jail::run {
 
-// Never returns. Nothing of the supervisor is left in this process: no descriptor but the socket, no environment, a
-// filter of its own. It handles no signal, so none from inside the jail has an effect (pid_namespaces(7)).
-[[noreturn]] void be_init(pid_t plugin, Fd supervisor, const confine::seccomp::Program& filter);
+// Who pid 1 is. A root launcher does not know yet (`user:` of the profile) and writes the maps itself.
+enum class Maps { OwnId, ByLauncher };
+
+// In a fresh child in namespaces::kFirst. Never returns.
+[[noreturn]] void become_init(Fd supervisor, std::uint32_t uid, std::uint32_t gid, Maps maps) noexcept;
 
 }  // namespace jail::run

@@ -93,11 +93,12 @@ void refuse_bad_identity(const profile::Profile& profile, Plan& plan) {
   plan.refusals.push_back({"userns", plan.identity.problem, "name another account: user: NAME", profile.user.stated});
 }
 
-confine::seccomp::Options filter_options(const Support& support, const profile::Network& network) {
+// Whatever network.unix states: until the supervisor makes those connections, a socket of the plugin's own would reach
+// every path socket it can see (DECISIONS 10).
+confine::seccomp::Options filter_options(const Support& support) {
   using confine::seccomp::UnixSockets;
   const bool safe = support.landlock.abi >= confine::landlock::kResolveUnixAbi;
-  return {.unix_sockets = safe || !network.unix_sockets.empty() ? UnixSockets::Allowed : UnixSockets::SocketpairOnly,
-          .gaps = {}};
+  return {.unix_sockets = safe ? UnixSockets::Allowed : UnixSockets::SocketpairOnly, .gaps = {}};
 }
 
 }  // namespace
@@ -119,7 +120,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.landlock = confine::landlock::plan(plan.view, support.landlock);
   plan.limits = confine::limits::plan(profile.limits);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);
-  plan.seccomp = confine::seccomp::plan(profile.syscalls, filter_options(support, profile.network));
+  plan.seccomp = confine::seccomp::plan(profile.syscalls, filter_options(support));
   if (!request.argv.empty()) plan.command = plan_command(request.argv, plan.environment);
   plan.time_ms = profile.limits.time_ms.value;
   plan.grace_ms = profile.limits.grace_ms.value;

@@ -11,7 +11,7 @@
 namespace jail::run {
 namespace {
 
-constexpr std::byte kGo{'g'};
+constexpr std::byte kProceed{'p'};
 
 template <std::size_t Size>
 void fill(char (&field)[Size], std::string_view text) {
@@ -20,8 +20,9 @@ void fill(char (&field)[Size], std::string_view text) {
 
 }  // namespace
 
-Report report_failure(std::string_view stage, int error, std::string_view text) {
+Report report_of(ReportKind kind, std::string_view stage, int error, std::string_view text) {
   Report report;
+  report.kind = kind;
   report.error = error;
   fill(report.stage, stage);
   fill(report.text, text);
@@ -47,8 +48,17 @@ std::optional<Received> receive_report(const Fd& socket) {
   return received;
 }
 
-void send_go(const Fd& socket) { sys::send_message(socket, std::span(&kGo, 1)); }
+void send_proceed(const Fd& socket, const Fd& descriptor) {
+  const int raw = descriptor.get();
+  sys::send_message(socket, std::span(&kProceed, 1), std::span(&raw, descriptor ? 1U : 0U));
+}
 
-bool receive_go(const Fd& socket) { return !sys::receive_message(socket).bytes.empty(); }
+std::optional<Proceed> receive_proceed(const Fd& socket) {
+  sys::Message message = sys::receive_message(socket);
+  if (message.bytes.empty()) return std::nullopt;
+  Proceed proceed;
+  if (!message.descriptors.empty()) proceed.descriptor = std::move(message.descriptors.front());
+  return proceed;
+}
 
 }  // namespace jail::run

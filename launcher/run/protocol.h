@@ -1,6 +1,13 @@
-// What the jail's processes tell the supervisor while they are built: fixed-size records over a SOCK_SEQPACKET pair. The
-// other way there is one message, "go": first after the supervisor wrote the id maps (only if it must), last when
-// run.started is written and the plugin may be executed.
+// What the processes of a jail under construction and its supervisor tell each other: fixed-size records over one
+// SOCK_SEQPACKET pair for pid 1 and one for the builder, which becomes the plugin.
+//
+//   pid 1                    supervisor                    builder, then plugin
+//   Standing  ------------->  (maps; forks the builder)
+//   Complete + /proc  ----->  -- Proceed + /proc  ------->  (has built the view meanwhile)
+//             <-- Proceed --  <------------------ Entered   (the view is the root)
+//   Sealed  --------------->  <---- Ready + pidfd, terminals
+//                             writes run.started
+//                             -- Proceed  -------------->   execve
 #pragma once
 
 #include <cstdint>
@@ -14,21 +21,23 @@
 namespace jail::run {
 
 enum class ReportKind : std::uint8_t {
-  Ready,       // the plugin process stands before its filter and execve; descriptors: its pidfd, then terminal masters
+  Standing,    // pid 1: the namespaces that the view is built in are there
+  Complete,    // pid 1: the others, too; descriptor: the /proc mount. error: why there is none
+  Entered,     // builder: the host's tree is gone
+  Sealed,      // pid 1: nothing can reach it, and no namespace can be made
+  Ready,       // the plugin stands before its filter and execve; descriptors: its pidfd, then terminal masters
   Failed,      // a stage failed: stage, error, text
   ExecFailed,  // execve failed: error
-  Ended,       // the plugin ended: status as of waitpid(2)
 };
 
 struct Report {
   ReportKind kind = ReportKind::Failed;
   std::int32_t error = 0;
-  std::int32_t status = 0;
   char stage[24] = {};
   char text[256] = {};
 };
 
-Report report_failure(std::string_view stage, int error, std::string_view text);
+Report report_of(ReportKind kind, std::string_view stage = {}, int error = 0, std::string_view text = {});
 
 void send_report(const Fd& socket, const Report& report, const std::vector<int>& descriptors = {});
 // For the last yard: one raw call, no allocation.
@@ -38,11 +47,15 @@ struct Received {
   Report report;
   std::vector<Fd> descriptors;
 };
-// Empty: the other side is gone.
+// Waits. Empty: the other side is gone.
 std::optional<Received> receive_report(const Fd& socket);
 
-void send_go(const Fd& socket);
-// False: the supervisor is gone.
-bool receive_go(const Fd& socket);
+// The supervisor's one word.
+void send_proceed(const Fd& socket, const Fd& descriptor = {});
+struct Proceed {
+  Fd descriptor;  // if one came along
+};
+// Waits. Empty: the supervisor is gone.
+std::optional<Proceed> receive_proceed(const Fd& socket);
 
 }  // namespace jail::run

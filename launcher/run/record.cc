@@ -83,8 +83,6 @@ std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Tar
 }
 
 void leave_out_proc(Plan& plan, const std::string& reason) {
-  plan.view.proc = confine::view::Proc::None;
-  std::erase_if(plan.landlock.rules, [](const confine::landlock::Rule& rule) { return rule.path == "/proc"; });
   for (confine::Layer& layer : plan.layers)
     if (layer.name == "proc") layer.state = confine::LayerState::Absent, layer.reason = reason;
 }

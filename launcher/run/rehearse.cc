@@ -5,13 +5,14 @@
 
 namespace jail::run {
 
-std::optional<BuildFailure> rehearse(const Plan& plan) {
+std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc) {
   const Fd signals = open_signals();
   const StdioPlan stdio;
   StdioEnds ends;
-  auto started = start(plan, stdio, ends, {});
-  if (auto* failure = std::get_if<BuildFailure>(&started)) return *failure;
-  auto ready = wait_ready(std::get<Jail>(started), signals);
+  auto init = start_init(plan.identity);
+  if (auto* failure = std::get_if<BuildFailure>(&init)) return *failure;
+  Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, {});
+  auto ready = construction.wait_ready(signals, proc);
   if (auto* failure = std::get_if<BuildFailure>(&ready)) return *failure;
   return std::nullopt;
 }

@@ -10,7 +10,7 @@
 namespace jail::run {
 
 // Empty: the jail was built, every stage of it.
-std::optional<BuildFailure> rehearse(const Plan& plan);
+std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc);
 
 // The plan of a profile that asks for nothing: what this machine offers on its own account.
 Plan bare_plan();

@@ -1,17 +1,15 @@
-// The order of a run: profile and plan, the child forked, and while it builds itself the log opened and run.started made
-// ready; then the record, "go", and the watch.
+// The order of a run: pid 1 of the jail, then profile and plan while it makes its namespaces; the builder, and while it
+// works the log opened and run.started made ready; then the record, the word to proceed, and the watch.
 #include "run/session.h"
 
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <variant>
 
 #include "base/error.h"
-#include "base/random.h"
-#include "base/sha256.h"
 #include "run/build.h"
 #include "run/exit_status.h"
+#include "run/facts.h"
 #include "run/record.h"
 #include "run/status.h"
 #include "run/supervise.h"
@@ -25,6 +23,7 @@ class Session {
   explicit Session(const Options& options) : options_(options), status_(options.status_fd), signals_(open_signals()) {}
 
   Result run() {
+    if (::geteuid() != 0) start_early();
     prepared_ = prepare(options_.wanted, State::Make);
     result_.diagnostics = prepared_.diagnostics;
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
@@ -32,33 +31,44 @@ class Session {
     stdio_ = plan_stdio();
     if (!stdio_.problem.empty()) plan_.refusals.push_back({"fds", stdio_.problem, {}, {}});
     if (!plan_.refusals.empty()) return refuse(plan_.refusals);
+    if (::geteuid() == 0) init_ = start_init(plan_.identity);
+    if (const auto* failure = std::get_if<BuildFailure>(&init_)) return refuse(*failure);
     return build();
   }
 
  private:
-  Result build() {
-    StdioEnds ends = make_ends(stdio_);
-    auto started = start(plan_, stdio_, ends, options_.pass_fds);
-    if (auto* failure = std::get_if<BuildFailure>(&started)) return refuse_failure(*failure);
-    Jail& jail = std::get<Jail>(started);
-    if (!open_log()) return no_log();
-    event::Event record = started_record(prepared_, plan_, options_.wanted);  // while the child builds
-    auto ready = wait_ready(jail, signals_);
-    if (auto* failure = std::get_if<BuildFailure>(&ready)) return try_without(*failure, jail);
-    Gate& gate = std::get<Gate>(ready);
-    record.pid = gate.pid;
-    if (const auto error = log_->append(record)) return refuse_sink(*error);
-    status_.started(log_->run(), gate.pid);
-    return watch(jail, std::move(gate), std::move(ends));
+  // An ordinary user's pid 1 needs nothing of the profile: its namespaces are made while the profile is read. Root's has to
+  // wait for `user:`.
+  void start_early() {
+    const confine::identity::Launcher who = launcher();
+    init_ = start_init({.uid = who.uid, .gid = who.gid, .by_root = false, .kept_groups = {}, .problem = {}});
   }
 
-  Result watch(Jail& jail, Gate gate, StdioEnds ends) {
-    StdioProxy stdio(stdio_, std::move(ends), std::move(gate.masters));
+  Result build() {
+    StdioEnds ends = make_ends(stdio_);
+    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, options_.pass_fds);
+    if (!open_log()) return no_log();
+    event::Event record = started_record(prepared_, plan_, options_.wanted);  // while the jail is being built
+    const bool proc_may_be_absent = may_be_absent(prepared_.profile, options_.wanted.strictness, "proc");
+    auto ready = construction.wait_ready(signals_, proc_may_be_absent ? Proc::MayBeAbsent : Proc::Required);
+    if (const auto* failure = std::get_if<BuildFailure>(&ready)) return refuse(*failure);
+    Jail& jail = std::get<Jail>(ready);
+    if (!construction.without_proc().empty()) {
+      leave_out_proc(plan_, construction.without_proc());
+      record = started_record(prepared_, plan_, options_.wanted);
+    }
+    record.pid = jail.plugin.pid();
+    if (const auto error = log_->append(record)) return refuse_sink(*error);
+    status_.started(log_->run(), jail.plugin.pid());
+    return watch(jail, std::move(ends));
+  }
+
+  Result watch(Jail& jail, StdioEnds ends) {
+    StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
     const Fd parent = ::getppid() > 0 ? sys::pidfd_open(::getppid()) : Fd();
-    send_go(jail.socket());
-    const Ending ending = supervise(jail, std::move(gate), stdio, signals_,
-                                    {.time_ms = plan_.time_ms, .grace_ms = plan_.grace_ms, .parent = parent ? &parent : nullptr});
-    return end(ending);
+    send_proceed(jail.plugin.socket());
+    return end(supervise(jail, stdio, signals_,
+                         {.time_ms = plan_.time_ms, .grace_ms = plan_.grace_ms, .parent = parent ? &parent : nullptr}));
   }
 
   Result end(const Ending& ending) {
@@ -71,17 +81,6 @@ class Session {
     if (ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError) result_.problem = record.reason;
     result_.exit_status = ending.exit_status;
     return std::move(result_);
-  }
-
-  // A layer that this machine is proven to forbid or lack may be left out if the profile says so; then once more.
-  Result try_without(const BuildFailure& failure, Jail& jail) {
-    jail.kill();
-    const bool forbidden = confine::namespaces::classify(failure.error) != confine::namespaces::Refusal::Exhausted;
-    const bool allowed = may_be_absent(prepared_.profile, options_.wanted.strictness, "proc");
-    if (failure.layer != "proc" || !forbidden || !allowed || plan_.view.proc == confine::view::Proc::None)
-      return refuse_failure(failure);
-    leave_out_proc(plan_, failure.reason);
-    return build();
   }
 
   bool open_log() {
@@ -102,8 +101,8 @@ class Session {
     return refuse_with(refused_record(refusals));
   }
 
-  Result refuse_failure(const BuildFailure& failure) {
-    return refuse({Refusal{failure.layer, failure.reason, hint_for(failure), {}}});
+  Result refuse(const BuildFailure& failure) {
+    return refuse(std::vector{Refusal{failure.layer, failure.reason, hint_for(failure), {}}});
   }
 
   Result refuse_with(const event::RunRefused& record) {
@@ -132,6 +131,7 @@ class Session {
   Prepared prepared_;
   Plan plan_;
   StdioPlan stdio_;
+  std::variant<Worker, BuildFailure> init_;
   std::optional<audit::Log> log_;
   audit::Problem log_problem_;
   Result result_;

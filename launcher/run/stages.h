@@ -1,4 +1,4 @@
-// What a child does to itself to become a jail: read stages.cc first.
+// What a child does to itself to become a plugin in a jail: read stages.cc first.
 #pragma once
 
 #include <vector>
@@ -16,11 +16,11 @@ struct Material {
   const StdioPlan* stdio = nullptr;
   StdioEnds ends;
   confine::seccomp::Program filter;
-  confine::seccomp::Program init_filter;
   std::vector<int> passed;  // --pass-fd, sorted
+  Fd init;                  // pidfd of the jail's pid 1, whose namespaces are joined
 };
 
-// In a fresh child in new namespaces: never returns. Failures reach the supervisor by `supervisor`.
-[[noreturn]] void become_jail(Material material, Fd supervisor) noexcept;
+// In a fresh child: never returns. Failures reach the supervisor by `supervisor`.
+[[noreturn]] void become_plugin(Material material, Fd supervisor) noexcept;
 
 }  // namespace jail::run

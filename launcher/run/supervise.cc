@@ -37,94 +37,111 @@ std::uint64_t milliseconds(const timeval& time) {
 
 class Loop {
  public:
-  Loop(Jail& jail, Gate gate, StdioProxy& stdio, const Fd& signals, const Watch& watch)
-      : jail_(jail), gate_(std::move(gate)), stdio_(stdio), signals_(signals), watch_(watch), timer_(open_timer()) {
+  Loop(Jail& jail, StdioProxy& stdio, const Fd& signals, const Watch& watch)
+      : jail_(jail), stdio_(stdio), signals_(signals), watch_(watch), timer_(open_timer()) {
     if (watch_.time_ms) arm(timer_, *watch_.time_ms);
   }
 
   Ending run() {
-    while (!gone_) step();
+    while (jail_.plugin.pid() != 0) step();
+    // Whatever the plugin has left behind dies with pid 1; reaping it waits until the kernel has taken all of them away.
+    init_ = jail_.init.end();
+    Ending ending = describe();
+    while (stdio_.pending() && !asked_to_end_) step();
     stdio_.drain();
-    return ending();
+    return ending;
   }
 
  private:
-  enum Slot { kSignals, kReports, kInit, kParent, kTimer, kSlots };
+  enum Slot { kSignals, kReports, kPlugin, kInit, kParent, kTimer, kSlots };
 
   void step() {
     std::vector<pollfd> polled(kSlots);
     polled[kSignals] = {signals_.get(), POLLIN, 0};
-    polled[kReports] = {reports_open_ ? jail_.socket().get() : -1, POLLIN, 0};
-    polled[kInit] = {jail_.init().pidfd.get(), POLLIN, 0};
+    polled[kReports] = {reports_open_ ? jail_.plugin.socket().get() : -1, POLLIN, 0};
+    polled[kPlugin] = {jail_.plugin.pid() != 0 ? jail_.plugin.pidfd().get() : -1, POLLIN, 0};
+    polled[kInit] = {jail_.plugin.pid() != 0 ? jail_.init.pidfd().get() : -1, POLLIN, 0};
     polled[kParent] = {watch_.parent != nullptr && !orphaned_ ? watch_.parent->get() : -1, POLLIN, 0};
     polled[kTimer] = {timer_.get(), POLLIN, 0};
     stdio_.add_to(polled);
-    if (TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), -1)) < 0) throw SysError(errno, "poll");
+    check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), -1)), "poll");
     if (polled[kReports].revents != 0) read_report();
     if (polled[kTimer].revents != 0) time_is_up();
     if (polled[kParent].revents != 0) parent_ended();
     stdio_.handle(polled);
     if (polled[kSignals].revents != 0) read_signals();
-    if (polled[kInit].revents != 0) reap();
+    if (polled[kPlugin].revents != 0 || polled[kInit].revents != 0) plugin_ended();
   }
 
   void read_report() {
-    std::optional<Received> received = receive_report(jail_.socket());
-    if (!received) reports_open_ = false;
-    else report_ = received->report;
+    std::optional<Received> received = receive_report(jail_.plugin.socket());
+    if (!received) reports_open_ = false;  // closed by a successful execve
+    else exec_failure_ = received->report;
   }
 
   void read_signals() {
     signalfd_siginfo info;
     while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       const int signal = static_cast<int>(info.ssi_signo);
-      if (signal == SIGCHLD) reap();
+      if (signal == SIGCHLD) reap_strangers();
       else if (signal == SIGWINCH) stdio_.window_changed();
-      else (void)sys::pidfd_send_signal(gate_.plugin, signal);
+      else if (signal == SIGCONT) stdio_.continued();
+      else forward(signal);
     }
   }
 
-  // As PID 1 of a container other people's orphans are ours to reap, too. The end of our own child is learned from its
-  // pidfd: its SIGCHLD may have been read while the jail was being built.
-  void reap() {
-    for (sys::Ended ended = sys::reap_any(); ended.pid != 0; ended = sys::reap_any()) {
-      if (ended.pid != jail_.init().pid) continue;
-      jail_.reaped();
-      gone_ = true;
-      init_ = ended;
+  void forward(int signal) {
+    asked_to_end_ = true;
+    if (jail_.plugin.pid() != 0) (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), signal);
+  }
+
+  // As PID 1 of a container other people's orphans are ours to reap. Our own children are waited for by number.
+  void reap_strangers() const {
+    siginfo_t next{};
+    while (::waitid(P_ALL, 0, &next, WEXITED | WNOHANG | WNOWAIT) == 0 && next.si_pid != 0) {
+      if (next.si_pid == jail_.plugin.pid() || next.si_pid == jail_.init.pid()) return;
+      (void)sys::reap(next.si_pid);
+      next = {};
     }
+  }
+
+  // The plugin's own end, or that of pid 1, which takes the plugin with it.
+  void plugin_ended() {
+    if (jail_.plugin.pid() == 0) return;
+    plugin_ = sys::reap(jail_.plugin.pid());
+    jail_.plugin.reaped();
+    while (reports_open_) read_report();
   }
 
   void time_is_up() {
     std::uint64_t expirations = 0;
-    if (::read(timer_.get(), &expirations, sizeof expirations) < 0) return;
+    if (::read(timer_.get(), &expirations, sizeof expirations) < 0 || jail_.plugin.pid() == 0) return;
     if (timed_out_ || watch_.grace_ms == 0) {
       kill_jail();
     } else {
-      (void)sys::pidfd_send_signal(gate_.plugin, SIGTERM);
-      (void)sys::pidfd_send_signal(gate_.plugin, SIGCONT);  // a stopped plugin would sleep through its grace
+      (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGTERM);
+      (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGCONT);  // a stopped plugin would sleep through its grace
       arm(timer_, watch_.grace_ms);
     }
     timed_out_ = true;
   }
 
   void parent_ended() {
-    orphaned_ = true;
+    orphaned_ = asked_to_end_ = true;
     kill_jail();
   }
 
-  void kill_jail() { (void)sys::pidfd_send_signal(jail_.init().pidfd, SIGKILL); }
+  void kill_jail() const {
+    if (jail_.init.pid() != 0) (void)sys::pidfd_send_signal(jail_.init.pidfd(), SIGKILL);
+  }
 
-  Ending ending() {
-    // The last report may still be in the socket: pid 1 writes it and ends, and we heard of the end first.
-    while (reports_open_) read_report();
+  [[nodiscard]] Ending describe() const {
     Ending ending;
     ending.record.accounts = accounts();
     if (timed_out_) end(ending, event::Outcome::Timeout, kExitTimeout, "limits.time was reached");
     else if (orphaned_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, "the process that started jail ended");
-    else if (!report_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, "the jail's first process was killed");
-    else if (report_->kind == ReportKind::Ended) end_by_plugin(ending, report_->status);
-    else end_before_exec(ending);
+    else if (exec_failure_) end_before_exec(ending);
+    else end_by_plugin(ending, plugin_.status);
     return ending;
   }
 
@@ -152,36 +169,38 @@ class Loop {
     return event::Outcome::Signaled;
   }
 
-  void end_before_exec(Ending& ending) {
-    const bool missing = report_->error == ENOENT || report_->error == ENOTDIR;
-    const int status = report_->kind == ReportKind::Failed ? kExitJailFailed : missing ? kExitNotFound : kExitNotExecutable;
-    end(ending, event::Outcome::SetupError, status, "exec: " + std::string(std::strerror(report_->error)));
+  void end_before_exec(Ending& ending) const {
+    const int error = exec_failure_->error;
+    const bool missing = error == ENOENT || error == ENOTDIR;
+    const int tried = missing ? kExitNotFound : kExitNotExecutable;
+    end(ending, event::Outcome::SetupError, exec_failure_->kind == ReportKind::ExecFailed ? tried : kExitJailFailed,
+        std::string(exec_failure_->kind == ReportKind::ExecFailed ? "execve: " : "seccomp: ") + std::strerror(error));
   }
 
   [[nodiscard]] event::Accounts accounts() const {
     event::Accounts accounts;
     accounts.wall_ms = (clock::boottime_ns() - started_ns_) / kNsPerMs;
-    accounts.user_ms = milliseconds(init_.usage.ru_utime);
-    accounts.sys_ms = milliseconds(init_.usage.ru_stime);
-    accounts.memory_peak = static_cast<std::uint64_t>(init_.usage.ru_maxrss) * 1024;
-    accounts.blocks_read = static_cast<std::uint64_t>(init_.usage.ru_inblock);
-    accounts.blocks_written = static_cast<std::uint64_t>(init_.usage.ru_oublock);
+    accounts.user_ms = milliseconds(plugin_.usage.ru_utime) + milliseconds(init_.usage.ru_utime);
+    accounts.sys_ms = milliseconds(plugin_.usage.ru_stime) + milliseconds(init_.usage.ru_stime);
+    accounts.memory_peak = static_cast<std::uint64_t>(plugin_.usage.ru_maxrss) * 1024;
+    accounts.blocks_read = static_cast<std::uint64_t>(plugin_.usage.ru_inblock + init_.usage.ru_inblock);
+    accounts.blocks_written = static_cast<std::uint64_t>(plugin_.usage.ru_oublock + init_.usage.ru_oublock);
     return accounts;
   }
 
   Jail& jail_;
-  Gate gate_;
   StdioProxy& stdio_;
   const Fd& signals_;
   Watch watch_;
   Fd timer_;
   std::uint64_t started_ns_ = clock::boottime_ns();
-  std::optional<Report> report_;
+  std::optional<Report> exec_failure_;
+  sys::Ended plugin_;
   sys::Ended init_;
   bool reports_open_ = true;
   bool timed_out_ = false;
   bool orphaned_ = false;
-  bool gone_ = false;
+  bool asked_to_end_ = false;
 };
 
 }  // namespace
@@ -190,7 +209,7 @@ Fd open_signals() {
   sigset_t wanted;
   sigemptyset(&wanted);
   for (const int signal : kForwarded) sigaddset(&wanted, signal);
-  for (const int signal : {SIGCHLD, SIGWINCH}) sigaddset(&wanted, signal);
+  for (const int signal : {SIGCHLD, SIGWINCH, SIGCONT}) sigaddset(&wanted, signal);
   check(::sigprocmask(SIG_BLOCK, &wanted, nullptr), "sigprocmask");
   // Ignored, a child's end would be nobody's to collect; a caller such as a thread-pool host may leave it so.
   (void)::signal(SIGCHLD, SIG_DFL);
@@ -206,8 +225,8 @@ std::optional<int> pending_signal(const Fd& signals) {
   return std::nullopt;
 }
 
-Ending supervise(Jail& jail, Gate gate, StdioProxy& stdio, const Fd& signals, const Watch& watch) {
-  return Loop(jail, std::move(gate), stdio, signals, watch).run();
+Ending supervise(Jail& jail, StdioProxy& stdio, const Fd& signals, const Watch& watch) {
+  return Loop(jail, stdio, signals, watch).run();
 }
 
 }  // namespace jail::run

@@ -26,8 +26,8 @@ struct Watch {
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
 };
 
-// After "go". Returns when every process of the jail is gone.
-Ending supervise(Jail& jail, Gate gate, StdioProxy& stdio, const Fd& signals, const Watch& watch);
+// After the plugin was told to proceed. Returns when every process of the jail is gone.
+Ending supervise(Jail& jail, StdioProxy& stdio, const Fd& signals, const Watch& watch);
 
 // Reads what is pending and returns the first signal that asks to end, if any: for the time before the plugin exists.
 std::optional<int> pending_signal(const Fd& signals);

@@ -57,11 +57,6 @@ Fd new_filesystem(const char* type, std::initializer_list<MountOption> options, 
       check(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(forbids)), "fsmount", type)));
 }
 
-void detach(const Fd& mount) {
-  check(::fchdir(mount.get()), "fchdir");
-  check(umount2(".", kDetach), "umount");
-}
-
 void change_root(const Fd& new_root) {
   check(::fchdir(new_root.get()), "fchdir", "new root");
   check(::syscall(SYS_pivot_root, ".", "."), "pivot_root");

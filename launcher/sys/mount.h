@@ -40,9 +40,6 @@ using MountOption = std::pair<const char*, std::string>;
 // A new detached file system, for example tmpfs with {"size", "64M"}. An option without a value is a flag.
 Fd new_filesystem(const char* type, std::initializer_list<MountOption> options, MountForbids forbids);
 
-// Takes an attached mount away again; leaves the working folder nowhere.
-void detach(const Fd& mount);
-
 // Makes `new_root` the root and working folder, and detaches the old one (pivot_root(2) with both on one folder).
 void change_root(const Fd& new_root);
 

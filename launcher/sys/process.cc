@@ -26,14 +26,24 @@ namespace {
   return ::stat("/proc/self/task", &status) != 0 || status.st_nlink == 3;
 }
 
-}  // namespace
-
-Child fork_into(std::uint64_t namespaces) {
+Child fork_with(std::uint64_t flags) {
   assert(single_threaded());
   int pidfd = -1;
-  const long pid = check(::syscall(SYS_clone, namespaces | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, 0), "clone");
+  const long pid = check(::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, 0), "clone");
   return {static_cast<pid_t>(pid), pid == 0 ? Fd() : Fd(pidfd)};
 }
+
+}  // namespace
+
+Child fork_into(std::uint64_t namespaces) { return fork_with(namespaces); }
+
+Child fork_sibling() { return fork_with(CLONE_PARENT); }
+
+void join_namespaces(const Fd& process, std::uint64_t namespaces) {
+  check(::setns(process.get(), static_cast<int>(namespaces)), "setns");
+}
+
+void unshare(std::uint64_t namespaces) { check(::unshare(static_cast<int>(namespaces)), "unshare"); }
 
 Fd pidfd_open(pid_t pid) { return Fd(static_cast<int>(check(::syscall(SYS_pidfd_open, pid, 0), "pidfd_open"))); }
 
@@ -119,8 +129,8 @@ void set_limit(const Limit& limit) {
   rlimit current{};
   const auto resource = static_cast<__rlimit_resource_t>(limit.resource);
   check(::getrlimit(resource, &current), "getrlimit");
-  const rlim_t value = std::min<rlim_t>(limit.value, current.rlim_max);
-  const rlimit wanted{value, value};
+  const rlimit wanted{std::min<rlim_t>(limit.value, current.rlim_max),
+                      std::min<rlim_t>(limit.value + limit.beyond, current.rlim_max)};
   check(::setrlimit(resource, &wanted), "setrlimit");
 }
 

@@ -22,6 +22,14 @@ struct Child {
 // so the child may allocate.
 Child fork_into(std::uint64_t namespaces);
 
+// The same for a child of the caller's own parent (CLONE_PARENT): whoever set the caller up reaps it.
+Child fork_sibling();
+
+// Moves the caller into namespaces of that process; a pid namespace holds for its later children only (setns(2) with a
+// pidfd, Linux 5.8).
+void join_namespaces(const Fd& process, std::uint64_t namespaces);
+void unshare(std::uint64_t namespaces);
+
 Fd pidfd_open(pid_t pid);
 // False when the process is gone (ESRCH).
 bool pidfd_send_signal(const Fd& process, int signal);
@@ -65,6 +73,7 @@ void set_hostname(const char* name);
 struct Limit {
   int resource = 0;  // RLIMIT_*
   std::uint64_t value = 0;
+  std::uint64_t beyond = 0;  // how far the hard limit lies above the soft one
 };
 // Soft and hard limit at once; never above the hard limit that stands.
 void set_limit(const Limit& limit);

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include <cassert>
+#include <cerrno>
 #include <cstring>
 
 #include "base/error.h"
@@ -15,6 +16,15 @@ namespace {
 
 constexpr std::size_t kMostBytes = 4096;
 constexpr std::size_t kControlSize = CMSG_SPACE(kMostDescriptors * sizeof(int));
+
+// The end of a process that left something unread is told first, as an error and once (unix(7)); what it sent before is
+// still there to be read.
+ssize_t receive(int socket, msghdr& header) {
+  for (;;) {
+    const ssize_t size = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+    if (size >= 0 || (errno != EINTR && errno != ECONNRESET)) return size;
+  }
+}
 
 std::vector<Fd> take_descriptors(msghdr& header) {
   std::vector<Fd> descriptors;
@@ -67,7 +77,7 @@ Message receive_message(const Fd& socket) {
   header.msg_iovlen = 1;
   header.msg_control = control;
   header.msg_controllen = sizeof control;
-  const ssize_t size = check(TEMP_FAILURE_RETRY(::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC)), "recvmsg");
+  const ssize_t size = check(receive(socket.get(), header), "recvmsg");
   message.bytes.resize(static_cast<std::size_t>(size));
   message.descriptors = take_descriptors(header);
   return message;
