@@ -6,18 +6,22 @@
 namespace jail::profile {
 namespace {
 
-constexpr std::array<std::string_view, 42> kCodeVariables{
+constexpr std::array<std::string_view, 47> kCodeVariables{
     // shells: bash(1), dash(1), zsh(1)
     "BASH_ENV", "ENV", "PROMPT_COMMAND", "PS0", "PS1", "PS2", "PS4", "SHELLOPTS", "BASHOPTS", "IFS", "ZDOTDIR",
-    "CDPATH",
+    "CDPATH", "FPATH",
     // interpreters
     "PYTHONSTARTUP", "PYTHONPATH", "PYTHONHOME", "PYTHONINSPECT", "PYTHONUSERBASE", "PYTHONBREAKPOINT",
     "PYTHONEXECUTABLE", "NODE_OPTIONS", "NODE_PATH", "PERL5OPT", "PERL5LIB", "PERL5DB", "PERLLIB", "RUBYOPT", "RUBYLIB",
-    "LUA_INIT", "LUA_PATH", "LUA_CPATH", "PHPRC", "PHP_INI_SCAN_DIR", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH",
+    "LUA_INIT", "LUA_PATH", "LUA_CPATH", "PHPRC", "PHP_INI_SCAN_DIR", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS", "CLASSPATH", "DOTNET_STARTUP_HOOKS",
     // libraries that load modules: ld.so(8), iconv, locale(7), openssl
-    "GCONV_PATH", "LOCPATH", "NLSPATH", "TERMINFO", "HOSTALIASES", "OPENSSL_CONF", "OPENSSL_MODULES"};
+    "GCONV_PATH", "LOCPATH", "NLSPATH", "TERMINFO", "TERMINFO_DIRS", "HOSTALIASES", "OPENSSL_CONF", "OPENSSL_MODULES",
+    "OPENSSL_ENGINES"};
 
-constexpr std::array<std::string_view, 4> kPrefixes{"LD_", "DYLD_", "GLIBC_", "BASH_FUNC_"};
+// Lua appends its version: LUA_INIT_5_4 (lua(1)).
+constexpr std::array<std::string_view, 7> kPrefixes{"LD_",       "DYLD_",     "GLIBC_",    "BASH_FUNC_",
+                                                    "LUA_INIT_", "LUA_PATH_", "LUA_CPATH_"};
 
 // Only the last '*' is ever tried again, so that no pattern costs more than pattern times name.
 bool is_match(std::string_view pattern, std::string_view name) {

@@ -11,7 +11,7 @@ namespace jail::profile {
 // out.
 bool runs_code(std::string_view name);
 
-// The names that are not told by their beginning (LD_, DYLD_, GLIBC_, BASH_FUNC_ are).
+// The names that are not told by their beginning (LD_, DYLD_, GLIBC_, BASH_FUNC_ and versioned LUA_ ones are).
 std::span<const std::string_view> code_variables();
 
 // Whether a variable of this name is passed by this entry: the name itself, or a glob with '*'.
