@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "confine/layer.h"
 #include "profile/profile.h"
 
 namespace jail::confine::environment {
@@ -15,10 +14,7 @@ struct Plan {
 };
 
 // `caller` is an environ(7): "NAME=value". A glob of the profile never matches a name that makes an interpreter or the
-// loader run something (LD_PRELOAD, PYTHONSTARTUP, ...): such a name must be written out.
+// loader run something (profile/environment.h): such a name must be written out.
 Plan plan(const profile::Environment& wanted, const std::vector<std::string>& caller);
-
-// Whether `name` is one of those.
-bool runs_code(std::string_view name);
 
 }  // namespace jail::confine::environment
