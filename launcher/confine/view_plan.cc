@@ -77,6 +77,11 @@ void leave_out_needless_mounts(std::vector<Anchor>& anchors) {
   }
 }
 
+// Whoever writes a script chooses what its first line names: a file that the kernel would not start is not granted by it.
+bool is_program(const profile::PathFact& fact) {
+  return fact.kind == profile::PathKind::File && (fact.mode & 0111) != 0;
+}
+
 void add_grants(Anchors& anchors, std::map<std::string, std::string>& links, const profile::Profile& profile,
                 const profile::Facts& facts) {
   for (const profile::Grant& grant : profile.filesystem.grants) {
@@ -87,7 +92,7 @@ void add_grants(Anchors& anchors, std::map<std::string, std::string>& links, con
     if (grant.access != profile::Access::Exec) continue;
     for (const std::string& interpreter : found->second.interpreters) {
       const auto fact = facts.paths.find(interpreter);
-      if (fact == facts.paths.end() || fact->second.kind != profile::PathKind::File) continue;
+      if (fact == facts.paths.end() || !is_program(fact->second)) continue;
       anchors.add(fact->second, access_of(profile::Access::Exec), &grant.place);
       for (const profile::Link& link : fact->second.links) links.emplace(link.path, link.text);
     }
@@ -125,6 +130,10 @@ void add_mask(std::map<std::string, Mask>& masks, const std::vector<Anchor>& anc
   masks.emplace(mask.path, std::move(mask));
 }
 
+bool any_above(const std::vector<Mask>& masks, const std::string& path) {
+  return std::any_of(masks.begin(), masks.end(), [&](const Mask& mask) { return beneath(path, mask.path); });
+}
+
 std::vector<Mask> plan_masks(const profile::Profile& profile, const profile::Facts& facts,
                              const std::vector<Anchor>& anchors, const std::vector<MountPoint>& mounts) {
   std::map<std::string, Mask> masks;
@@ -136,8 +145,9 @@ std::vector<Mask> plan_masks(const profile::Profile& profile, const profile::Fac
     for (const MountPoint& mount : mounts)
       if (nearest_above(anchors, mount.path) != nullptr) add_mask(masks, anchors, hidden, found->second, mount);
   }
-  std::vector<Mask> all;
-  for (auto& [path, mask] : masks) all.push_back(std::move(mask));
+  std::vector<Mask> all;  // below a covered folder there is nothing left to cover
+  for (auto& [path, mask] : masks)
+    if (!any_above(all, path)) all.push_back(std::move(mask));
   return all;
 }
 
