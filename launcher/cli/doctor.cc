@@ -45,19 +45,10 @@ Findings examine(const run::Plan& plan) {
   return findings;
 }
 
-const char* name_of(confine::LayerState state) {
-  switch (state) {
-    case confine::LayerState::Enforced: return "enforced";
-    case confine::LayerState::Partial: return "partial";
-    case confine::LayerState::Absent: return "absent";
-  }
-  return "absent";
-}
-
 void print_findings(const Findings& findings) {
   std::printf("kernel %s, as uid %u\n", findings.kernel.c_str(), ::geteuid());
   for (const confine::Layer& layer : findings.layers)
-    std::printf("  %-9s %-16s %s\n", name_of(layer.state), std::string(layer.name).c_str(), layer.reason.c_str());
+    std::printf("  %-9s %-16s %s\n", confine::name_of(layer.state), std::string(layer.name).c_str(), layer.reason.c_str());
   for (const run::Refusal& refusal : findings.refusals) print(stdout, refusal);
   if (findings.failure)
     std::printf("a jail cannot be built here: %s: %s\n", findings.failure->layer.c_str(),
@@ -75,7 +66,7 @@ void print_json(const Findings& findings) {
   for (const confine::Layer& layer : findings.layers) {
     writer.begin_object();
     writer.member("layer", layer.name);
-    writer.member("state", name_of(layer.state));
+    writer.member("state", confine::name_of(layer.state));
     if (!layer.reason.empty()) writer.member("reason", layer.reason);
     writer.end_object();
   }

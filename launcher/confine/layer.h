@@ -12,6 +12,15 @@ namespace jail::confine {
 
 enum class LayerState { Enforced, Partial, Absent };
 
+constexpr const char* name_of(LayerState state) {
+  switch (state) {
+    case LayerState::Enforced: return "enforced";
+    case LayerState::Partial: return "partial";
+    case LayerState::Absent: return "absent";
+  }
+  return "absent";
+}
+
 struct Layer {
   std::string_view name;  // one of profile::kLayers
   LayerState state = LayerState::Enforced;

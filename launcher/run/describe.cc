@@ -85,10 +85,7 @@ std::string describe_seccomp(const confine::seccomp::Plan& plan) {
 }
 
 std::string describe_layer(const confine::Layer& layer) {
-  const char* state = layer.state == confine::LayerState::Enforced  ? "enforced"
-                      : layer.state == confine::LayerState::Partial ? "partial"
-                                                                    : "absent";
-  std::string text = state;
+  std::string text = confine::name_of(layer.state);
   if (!layer.reason.empty()) text += ": " + layer.reason;
   if (layer.asked_by) text += places({*layer.asked_by});
   return line(layer.name, text);
