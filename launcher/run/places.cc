@@ -61,7 +61,12 @@ std::string own_program() {
   return sys::read_link(sys::open_at("/proc/self/exe", O_PATH | O_NOFOLLOW, sys::Resolve::Anything));
 }
 
-profile::ProtectedPlace protect(std::string what, const std::string& path) { return {std::move(what), path, chain_of(path)}; }
+// A place that is not there yet has no identity of its own, but what will contain it has.
+profile::ProtectedPlace protect(std::string what, const std::string& path) {
+  profile::ProtectedPlace place{std::move(what), path, chain_of(path)};
+  if (::access(path.c_str(), F_OK) != 0) place.chain.insert(place.chain.begin(), profile::Identity{});
+  return place;
+}
 
 }  // namespace
 
