@@ -9,6 +9,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <array>
 #include <istream>
 #include <streambuf>
 
@@ -152,18 +153,33 @@ class TreeBuilder : public YAML::EventHandler {
   int documents_ = 0;
 };
 
-std::string_view line_of(std::string_view text, int line) {
-  for (; line > 0 && text.find('\n') != std::string_view::npos; --line) text.remove_prefix(text.find('\n') + 1);
-  return text.substr(0, text.find('\n'));
-}
+struct SyntaxError {
+  std::string_view theirs;  // the library's words (yaml-cpp 0.7, exceptions.h); another release may have others
+  std::string_view message;
+  std::string_view hint;
+};
 
-// The library's message for a forgotten quote speaks of flow maps and reserved indicators.
-std::string_view syntax_hint(std::string_view text, const YAML::Mark& mark) {
-  const std::string_view line = line_of(text, mark.line);
-  if (line.find('\t') != std::string_view::npos) return "indent with spaces: YAML knows no tabs";
-  return line.find_first_of("$*@`[{%") != std::string_view::npos
-             ? "values that hold ${...}, [...], * or @ need quotes, such as \"${plugin}\""
-             : std::string_view{};
+constexpr std::string_view kQuotes = "values that hold ${...}, [...], * or @ need quotes, such as \"${plugin}\"";
+
+// The library speaks of flow maps, block entries and reserved indicators; a person forgot a quote or a space.
+constexpr std::array kSyntaxErrors{
+    SyntaxError{"the referenced anchor is not defined", "an alias", "a value that begins with '*' needs quotes"},
+    SyntaxError{"end of sequence flow not found", "a list that begins with '[' is not closed before this", kQuotes},
+    SyntaxError{"end of map flow not found", "a mapping that begins with '{' is not closed before this", kQuotes},
+    SyntaxError{"end of map not found", "this line belongs to no mapping above it",
+                "keys of one level begin in one column"},
+    SyntaxError{"end of sequence not found", "this line belongs to no list above it",
+                "items of one list begin in one column"},
+    SyntaxError{"illegal map value", "a ':' where no value can follow",
+                "indent with spaces, and quote texts that hold ': '"},
+    SyntaxError{"illegal block entry", "a '-' where no list can begin", "indent with spaces: YAML knows no tabs"},
+    SyntaxError{"unknown token", "a character that YAML keeps for itself", kQuotes},
+};
+
+SyntaxError describe(const YAML::Exception& error) {
+  for (const SyntaxError& known : kSyntaxErrors)
+    if (error.msg == known.theirs) return known;
+  return {error.msg, error.msg, {}};
 }
 
 void read(std::string_view text, TreeBuilder& builder) {
@@ -176,9 +192,10 @@ void read(std::string_view text, TreeBuilder& builder) {
   } catch (const Stop&) {
     // said already
   } catch (const YAML::Exception& error) {
-    builder.refuse(error.mark, "no valid YAML: " + error.msg, syntax_hint(text, error.mark));
+    const SyntaxError fault = describe(error);
+    builder.refuse(error.mark, "not valid YAML: " + std::string(fault.message), fault.hint);
   } catch (const std::exception& error) {
-    builder.refuse(YAML::Mark::null_mark(), std::string("no valid YAML: ") + error.what(), {});
+    builder.refuse(YAML::Mark::null_mark(), std::string("not valid YAML: ") + error.what(), {});
   }
 }
 

@@ -12,8 +12,10 @@ bool is_one_environment_variable(std::string_view text) {
   return text.starts_with("${env:") && text.find('}') == text.size() - 1;
 }
 
+// A text with a user name in it may have the password too: it is not repeated.
 std::string problem_of(const Node& node, const std::string& problem) {
-  return "the endpoint " + quoted(node.text) + ": " + problem;
+  const bool may_hold_password = node.text.find('@') != std::string_view::npos;
+  return "the endpoint" + (may_hold_password ? "" : " " + quoted(node.text)) + ": " + problem;
 }
 
 std::optional<Endpoint> endpoint_of(Reader& reader, const Node& node) {

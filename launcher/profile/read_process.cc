@@ -61,11 +61,9 @@ bool is_profile_name(std::string_view name) {
 }
 
 void read_version(Reader& reader, const Node& value) {
-  if (value.kind != NodeKind::Plain || value.text != "1")
-    reader.error(value,
-                 value.is_scalar() ? "version " + quoted(value.text) + " is not known to this jail"
-                                   : "the version must be a number",
-                 "write version: 1");
+  const std::optional<std::string_view> version = reader.number_text(value);
+  if (version && *version != "1")
+    reader.error(value, "version " + quoted(*version) + " is not known to this jail", "write version: 1");
 }
 
 void read_name(Reader& reader, const Node& value) {

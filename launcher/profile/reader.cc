@@ -15,7 +15,7 @@ constexpr std::size_t kLongestPath = 4095;  // PATH_MAX without its zero byte, p
 
 std::string_view name_of(NodeKind kind) {
   switch (kind) {
-    case NodeKind::Null: return "nothing";
+    case NodeKind::Null: return "an empty value";
     case NodeKind::Plain: return "a word";
     case NodeKind::Quoted: return "a text in quotes";
     case NodeKind::Sequence: return "a list";

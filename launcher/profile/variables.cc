@@ -59,7 +59,9 @@ struct Variables::Scan {
     if (!failed()) result.problem = std::move(problem), result.hint = std::move(hint);
   }
 
+  // "${data}/etc" with nothing in `data` would be the system's.
   void put_value(std::string_view value) {
+    if (flavour != Flavour::Text && value.empty()) return fail("a variable with an empty value in a path", {});
     if (flavour == Flavour::Glob) append_escaped(result.text, value, kGlobCharacters);
     else result.text += value;
     if (result.text.size() > kLongestText) fail("the text is longer than 128 KiB with its variables", {});
@@ -105,7 +107,7 @@ Expanded Variables::expand(std::string_view text, Flavour flavour, const std::st
 
 void Variables::scan(Scan& scan, std::string_view text, const std::string& folder, int depth) const {
   if (scan.flavour != Flavour::Text && text.starts_with('~')) {
-    if (text.size() > 1 && text[1] != '/') return scan.fail("another user's home", "write the path out");
+    if (text.size() > 1 && text[1] != '/') return scan.fail("'~' of another user", "write the path out");
     substitute(scan, "home", folder, depth);
     text.remove_prefix(1);
   }
@@ -147,8 +149,10 @@ void Variables::substitute(Scan& scan, std::string_view name, const std::string&
   // A default is a text of its own: it is expanded whole, then put in like any other value.
   Scan inner{scan.flavour == Flavour::Text ? Flavour::Text : Flavour::Path, scan.substitutions};
   this->scan(inner, found->second.text, found->second.folder, depth + 1);
-  if (inner.failed())
-    return scan.fail("in the default of '" + std::string(name) + "': " + inner.result.problem, inner.result.hint);
+  if (inner.failed()) {
+    const std::string where = depth == 0 ? "in the default of '" + std::string(name) + "': " : "";
+    return scan.fail(where + inner.result.problem, inner.result.hint);
+  }
   scan.result.from_environment |= inner.result.from_environment;
   scan.put_value(inner.result.text);
 }
@@ -168,7 +172,7 @@ std::string Variables::hint_for_unknown(std::string_view name) const {
   std::vector<std::string_view> known(kBuiltInVariables.begin(), kBuiltInVariables.end());
   for (const auto& [given, value] : inputs_.set) known.push_back(given);
   for (const auto& [declared, value] : defaults_) known.push_back(declared);
-  if (const std::string_view near = nearest(name, known); !near.empty())
+  if (const std::string_view near = nearest(name, known); !near.empty() && !name.empty())
     return "did you mean '${" + std::string(near) + "}'?";
   return is_variable_name(name) ? "give it with --set " + std::string(name) + "=VALUE" : "";
 }
