@@ -1,0 +1,357 @@
+// The jail's terminal and the operator's: what a person at the keyboard sees, and what a plugin cannot do to the shell
+// that is there before and after it. The test sits at the master of a pty as the terminal emulator does.
+#include <gtest/gtest.h>
+#include <sys/ioctl.h>
+
+#include <cstring>
+#include <thread>
+
+#include "in_child.h"
+#include "stdio_scene.h"
+
+namespace jail::test {
+namespace {
+
+Standing on(const Pair& pty) { return {pty.slave.get(), pty.slave.get(), pty.slave.get()}; }
+
+bool is_raw(const Pair& pty) {
+  termios attributes{};
+  return ::tcgetattr(pty.slave.get(), &attributes) == 0 && (attributes.c_lflag & (ICANON | ECHO | ISIG)) == 0;
+}
+
+bool becomes_raw(const Pair& pty) {
+  for (int tries = 0; tries < 1000 && !is_raw(pty); ++tries) ::usleep(2000);
+  return is_raw(pty);
+}
+
+std::string attributes_of(const Pair& pty) {
+  termios attributes{};
+  (void)::tcgetattr(pty.slave.get(), &attributes);
+  return {reinterpret_cast<const char*>(&attributes), offsetof(termios, c_ispeed)};
+}
+
+// What a shell would read next: in its own mode, as a line editor has it.
+std::string next_read(const Pair& pty) {
+  termios attributes{};
+  (void)::tcgetattr(pty.slave.get(), &attributes);
+  ::cfmakeraw(&attributes);
+  (void)::tcsetattr(pty.slave.get(), TCSANOW, &attributes);
+  return read_for(pty.slave, milliseconds(150));
+}
+
+bool type(const Pair& pty, std::string_view text) { return write_all(pty.master.get(), text); }
+
+TEST(StdioTerminal, WhatIsTypedIsEchoedOnceAndReadByThePlugin) {
+  const Pair pty = open_pty();
+  const std::string before = attributes_of(pty);
+  Supervised supervised(on(pty), Relation::Leader,
+                        [] { return sh("test -t 0 && test -t 2 && read line && echo got:$line"); });
+  ASSERT_TRUE(becomes_raw(pty));
+  ASSERT_TRUE(type(pty, "hello\r"));
+  EXPECT_EQ(read_until(pty.master, "got:hello\r\n"), "hello\r\ngot:hello\r\n");
+  EXPECT_EQ(supervised.wait(), 0);
+  EXPECT_EQ(attributes_of(pty), before);
+}
+
+TEST(StdioTerminal, ItIsTheControllingTerminalAndNotTheOperators) {
+  const Pair pty = open_pty();
+  struct stat operators {};
+  ASSERT_EQ(::fstat(pty.slave.get(), &operators), 0);
+  Supervised supervised(on(pty), Relation::Leader, [operators] {
+    const Fd mine(::open("/dev/tty", O_RDWR));
+    struct stat zero {};
+    (void)::fstat(0, &zero);
+    return mine && ::tcgetpgrp(mine.get()) == ::getpid() && zero.st_rdev != operators.st_rdev ? 0 : 1;
+  });
+  EXPECT_EQ(supervised.wait(), 0);
+}
+
+TEST(StdioTerminal, AControlCEndsThePluginAndNotTheSupervisor) {
+  const Pair pty = open_pty();
+  Supervised supervised(on(pty), Relation::Leader,
+                        [] { return sh("trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 0.05; done"); });
+  ASSERT_NE(read_until(pty.master, "ready\r\n").find("ready"), std::string::npos);
+  ASSERT_TRUE(type(pty, "\x03"));
+  EXPECT_NE(read_until(pty.master, "caught").find("caught"), std::string::npos);
+  EXPECT_EQ(supervised.wait(), 7);
+}
+
+TEST(StdioTerminal, JobControlWorksInside) {
+  const Pair pty = open_pty();
+  Supervised supervised(on(pty), Relation::Leader, [] {
+    ::setenv("PS1", "PROMPT ", 1);
+    ::unsetenv("ENV");
+    ::execl("/bin/sh", "sh", "-i", nullptr);
+    return 127;
+  });
+  ASSERT_NE(read_until(pty.master, "PROMPT ").find("PROMPT"), std::string::npos);
+  ASSERT_TRUE(type(pty, "sleep 30\r"));
+  ASSERT_NE(read_until(pty.master, "sleep 30\r\n").find("sleep"), std::string::npos);
+  ::usleep(100'000);  // the shell has yet to put it into the foreground
+  ASSERT_TRUE(type(pty, "\x1a"));
+  const std::string stopped = read_until(pty.master, "PROMPT ");
+  EXPECT_NE(stopped.find("Stopped"), std::string::npos) << stopped;
+  ASSERT_TRUE(type(pty, "fg\r"));
+  ASSERT_NE(read_until(pty.master, "sleep 30\r\n").find("sleep"), std::string::npos);
+  ::usleep(100'000);
+  ASSERT_TRUE(type(pty, "\x03"));
+  EXPECT_NE(read_until(pty.master, "PROMPT ").find("PROMPT"), std::string::npos);
+  ASSERT_TRUE(type(pty, "exit 3\r"));
+  EXPECT_EQ(supervised.wait(), 3);
+}
+
+TEST(StdioTerminal, TheWindowSizeIsCopiedAndItsChangeIsSignalled) {
+  const Pair pty = open_pty();
+  Supervised supervised(on(pty), Relation::Leader, [] {
+    return sh("stty size; trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.05; done");
+  });
+  EXPECT_NE(read_until(pty.master, "ready").find("24 80"), std::string::npos);
+  const winsize larger{.ws_row = 50, .ws_col = 132, .ws_xpixel = 0, .ws_ypixel = 0};
+  ASSERT_EQ(::ioctl(pty.master.get(), TIOCSWINSZ, &larger), 0);
+  EXPECT_NE(read_until(pty.master, "50 132").find("50 132"), std::string::npos);
+  EXPECT_EQ(supervised.wait(), 0);
+}
+
+TEST(StdioTerminal, TheTerminalIsRestoredWhenTheSupervisorEndsByAnException) {
+  const Pair pty = open_pty();
+  const std::string before = attributes_of(pty);
+  Supervised supervised(on(pty), Relation::Leader, [] { return sh("sleep 20"); });
+  ASSERT_TRUE(becomes_raw(pty));
+  ASSERT_EQ(::kill(supervised.pid(), SIGTERM), 0);
+  EXPECT_EQ(supervised.wait(), 98);
+  EXPECT_EQ(attributes_of(pty), before);
+}
+
+TEST(StdioTerminal, AHangUpReachesThePlugin) {
+  Pair pty = open_pty();
+  const Pair told = open_pipe();
+  Supervised supervised({pty.slave.get(), pty.slave.get(), told.slave.get()}, Relation::Leader,
+                        [] { return sh("trap 'echo hup >&2; exit 4' HUP; echo ready; while :; do sleep 0.05; done"); });
+  ASSERT_NE(read_until(pty.master, "ready").find("ready"), std::string::npos);
+  pty.master.reset();
+  EXPECT_EQ(read_until(told.master, "hup\n"), "hup\n");
+  EXPECT_EQ(supervised.wait(), 4);
+}
+
+TEST(StdioTerminal, APluginMayCloseItsTerminalAndOpenItAgain) {
+  const Pair pty = open_pty();
+  Supervised supervised(on(pty), Relation::Leader, [] {
+    return sh("echo first; exec <&- >&- 2>&-; sleep 0.2; echo second >/dev/tty; read line </dev/tty; test $line = x");
+  });
+  EXPECT_NE(read_until(pty.master, "second").find("second"), std::string::npos);
+  ASSERT_TRUE(type(pty, "x\r"));
+  EXPECT_EQ(supervised.wait(), 0);
+}
+
+TEST(StdioTerminal, StandardErrorAloneKeepsLineFeedsAsTheyAre) {
+  const Pair pty = open_pty();
+  Supervised supervised({-1, -1, pty.slave.get()}, Relation::Leader, [] { return sh("test -t 2 && echo line >&2"); });
+  EXPECT_EQ(read_until(pty.master, "\n"), "line\r\n");
+  EXPECT_EQ(supervised.wait(), 0);
+}
+
+TEST(StdioTerminal, NoInheritedDescriptionBecomesNonBlocking) {
+  const Pair pty = open_pty();
+  Supervised supervised(on(pty), Relation::Leader, [] { return sh("echo done"); });
+  EXPECT_EQ(supervised.wait(), 0);
+  EXPECT_EQ(::fcntl(pty.slave.get(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+// SECURITY D1: the operator's password prompt, and a plugin whose standard error is that terminal.
+int read_password() {
+  (void)::alarm(1);
+  char line[64] = {};
+  return ::read(2, line, sizeof line) > 0 && std::strstr(line, "hunter2") != nullptr ? 1 : 0;
+}
+
+TEST(StdioAttack, APasswordIsNotReadThroughStandardError) {
+  const Pair pty = open_pty();
+  Supervised jailed({-1, -1, pty.slave.get()}, Relation::Leader, read_password);
+  ::usleep(200'000);
+  ASSERT_TRUE(type(pty, "hunter2\n"));
+  EXPECT_EQ(jailed.wait(), 128 + SIGALRM);
+  char line[64] = {};
+  EXPECT_EQ(::read(pty.slave.get(), line, sizeof line), 8);
+  EXPECT_STREQ(line, "hunter2\n");
+
+  ASSERT_TRUE(type(pty, "hunter2\n"));
+  EXPECT_EQ(in_child([&] { return ::setsid() > 0 && ::dup2(pty.slave.get(), 2) == 2 && read_password() == 1; }), 0)
+      << "control";
+}
+
+// A service whose standard input is the terminal that somebody else's shell runs on.
+TEST(StdioAttack, ATerminalOfAnotherSessionIsNeitherReadNorSet) {
+  const Pair pty = open_pty();
+  const std::string before = attributes_of(pty);
+  const Pair gate = open_pipe();
+  const pid_t shell = ::fork();
+  if (shell == 0) {
+    (void)::setsid();
+    (void)::ioctl(pty.slave.get(), TIOCSCTTY, 0);
+    (void)write_all(gate.slave.get(), "x");
+    ::pause();
+    ::_exit(0);
+  }
+  ASSERT_EQ(read_until(gate.master, "x"), "x");
+  {
+    Supervised jailed(on(pty), Relation::Stranger, [] { return sh("echo up; read line && echo stolen"); });
+    EXPECT_NE(read_until(pty.master, "up").find("up"), std::string::npos);
+    EXPECT_EQ(attributes_of(pty), before);
+    ASSERT_TRUE(type(pty, "hunter2\n"));
+    EXPECT_EQ(read_for(pty.master, milliseconds(400)).find("stolen"), std::string::npos);
+    char line[64] = {};
+    EXPECT_EQ(::read(pty.slave.get(), line, sizeof line), 8);
+  }
+  (void)::kill(shell, SIGKILL);
+  (void)status_of(shell);
+}
+
+TEST(StdioTerminal, ATerminalOfNoSessionIsReadAsTheHostMeansIt) {
+  const Pair pty = open_pty();
+  Supervised supervised(on(pty), Relation::Stranger, [] { return sh("read line && echo got:$line"); });
+  ASSERT_TRUE(becomes_raw(pty));
+  ASSERT_TRUE(type(pty, "hello\r"));
+  EXPECT_NE(read_until(pty.master, "got:hello").find("got:hello"), std::string::npos);
+  EXPECT_EQ(supervised.wait(), 0);
+}
+
+// CVE-2017-5226.
+int push_into_terminals() {
+  int pushed = 0;
+  const Fd mine(::open("/dev/tty", O_RDWR));
+  for (const int fd : {0, 1, 2, mine.get()})
+    for (const char byte : {'i', 'd', '\n'})
+      if (::ioctl(fd, TIOCSTI, &byte) == 0) ++pushed;
+  return pushed > 0 ? 1 : 0;
+}
+
+TEST(StdioAttack, NothingIsPushedIntoTheOperatorsTerminal) {
+  const Pair pty = open_pty();
+  Supervised jailed(on(pty), Relation::Leader, push_into_terminals);
+  (void)jailed.wait();
+  EXPECT_EQ(next_read(pty), "");
+
+  const Pair bare = open_pty();
+  const int pushed = in_child([&] {
+    (void)::setsid();
+    (void)::ioctl(bare.slave.get(), TIOCSCTTY, 0);
+    (void)::dup2(bare.slave.get(), 0);
+    return push_into_terminals() == 1;
+  });
+  if (pushed != 0) GTEST_SKIP() << "no control: this kernel refuses TIOCSTI (dev.tty.legacy_tiocsti = 0)";
+  EXPECT_NE(next_read(bare), "") << "control";
+}
+
+// SECURITY D2: the emulator answers late, and more than the terminal's queue holds.
+std::string answers_left(const Pair& pty, const char* script, std::string_view answer) {
+  Supervised supervised(on(pty), Relation::Leader, [script] { return sh(script); });
+  std::thread emulator([&] {
+    if (read_until(pty.master, "\033[6n").empty()) return;
+    ::usleep(50'000);
+    (void)::fcntl(pty.master.get(), F_SETFL, O_NONBLOCK);
+    (void)type(pty, answer);
+  });
+  EXPECT_EQ(supervised.wait(), 0);
+  emulator.join();
+  return next_read(pty);
+}
+
+TEST(StdioAttack, TheTerminalsAnswersDoNotReachTheShell) {
+  EXPECT_EQ(answers_left(open_pty(), "printf '\\033[6n'", "\033[24;80R"), "");
+  std::string flood;
+  for (int i = 0; i < 2000; ++i) flood += "\033[24;80R";
+  EXPECT_EQ(answers_left(open_pty(), "printf '\\033[6n'", flood), "");
+  const Pair bare = open_pty();
+  ASSERT_TRUE(type(bare, "\033[24;80R"));
+  EXPECT_EQ(next_read(bare), "\033[24;80R") << "control";
+}
+
+TEST(StdioAttack, AnswersToAnOutputWithoutInputDoNotReachTheShell) {
+  const Pair pty = open_pty();
+  const Fd nothing(::open("/dev/null", O_RDONLY));
+  Supervised supervised({nothing.get(), pty.slave.get(), pty.slave.get()}, Relation::Leader,
+                        [] { return sh("printf '\\033[6n'"); });
+  ASSERT_FALSE(read_until(pty.master, "\033[6n").empty());
+  ASSERT_TRUE(type(pty, "\033[24;80R"));
+  EXPECT_EQ(supervised.wait(), 0);
+  EXPECT_EQ(next_read(pty), "");
+}
+
+TEST(StdioTerminal, InTheBackgroundNothingStopsAndNothingIsReadUntilItComesToTheForeground) {
+  const Pair pty = open_pty();
+  termios strict{};
+  ASSERT_EQ(::tcgetattr(pty.slave.get(), &strict), 0);
+  strict.c_lflag |= TOSTOP;
+  ASSERT_EQ(::tcsetattr(pty.slave.get(), TCSANOW, &strict), 0);
+  Supervised shell(on(pty), Relation::Background, [] { return sh("echo up; read line; echo got:$line"); });
+  EXPECT_NE(read_until(pty.master, "up").find("up"), std::string::npos);
+  EXPECT_FALSE(is_raw(pty));
+  ASSERT_TRUE(type(pty, "for the shell\n"));
+  EXPECT_EQ(read_for(pty.master, milliseconds(400)).find("got"), std::string::npos);
+  char line[64] = {};
+  EXPECT_EQ(::read(pty.slave.get(), line, sizeof line), 14);
+
+  ASSERT_EQ(::kill(shell.pid(), SIGUSR1), 0);
+  ASSERT_TRUE(becomes_raw(pty));
+  ASSERT_TRUE(type(pty, "for the plugin\r"));
+  EXPECT_NE(read_until(pty.master, "got:for the plugin").find("got:for the plugin"), std::string::npos);
+  EXPECT_EQ(shell.wait(), 0);
+}
+
+TEST(StdioTerminal, AStoppedSupervisorTakesTheTerminalAgainWhenItGoesOn) {
+  const Pair pty = open_pty();
+  const std::string before = attributes_of(pty);
+  termios cooked{};
+  ASSERT_EQ(::tcgetattr(pty.slave.get(), &cooked), 0);
+  Supervised supervised(on(pty), Relation::Leader, [] { return sh("read line; echo got:$line"); });
+  ASSERT_TRUE(becomes_raw(pty));
+  ASSERT_EQ(::kill(supervised.pid(), SIGSTOP), 0);
+  ASSERT_EQ(::waitpid(supervised.pid(), nullptr, WUNTRACED), supervised.pid());
+  ASSERT_EQ(::tcsetattr(pty.slave.get(), TCSANOW, &cooked), 0);
+  ASSERT_EQ(::kill(supervised.pid(), SIGCONT), 0);
+  ASSERT_TRUE(becomes_raw(pty));
+  ASSERT_TRUE(type(pty, "on\r"));
+  EXPECT_NE(read_until(pty.master, "got:on").find("got:on"), std::string::npos);
+  EXPECT_EQ(supervised.wait(), 0);
+  EXPECT_EQ(attributes_of(pty), before);
+}
+
+// SECURITY B5.
+TEST(StdioBackPressure, AnUnreadTerminalStopsThePluginAndNotTheSupervisor) {
+  const Pair pty = open_pty();
+  const Pair count = open_pipe();
+  Supervised supervised({pty.slave.get(), pty.slave.get(), count.slave.get()}, Relation::Leader, [] {
+    const std::string block(4096, 'x');
+    for (;;)
+      if (!write_all(1, block) || !write_all(2, "x")) return 1;
+  });
+  const std::size_t blocks = read_for(count.master, milliseconds(700)).size();
+  EXPECT_GT(blocks, 4U);
+  EXPECT_LT(blocks, 256U);  // 1 MiB: two terminals' queues and the buffer are far less
+  EXPECT_EQ(read_for(count.master, milliseconds(200)), "");
+  EXPECT_LT(supervised.observed().slowest_handle_us, 50'000);
+  ASSERT_EQ(::kill(supervised.pid(), SIGTERM), 0);
+  EXPECT_EQ(supervised.wait(milliseconds(2000)), 98);
+}
+
+TEST(StdioTransfer, TenMegabytesThroughTerminalsInRawMode) {
+  const Pair pty = open_pty();
+  const std::string bytes = noise(10 << 20);
+  Supervised supervised(on(pty), Relation::Leader,
+                        [] { return sh("stty raw -echo; printf R; exec head -c 10485760"); });
+  ASSERT_EQ(read_until(pty.master, "R"), "R");
+  std::thread writer([&] { EXPECT_TRUE(write_all(pty.master.get(), bytes)); });
+  std::string got;
+  char block[65536];
+  while (got.size() < bytes.size() && wait_readable(pty.master.get(), milliseconds(5000))) {
+    const ssize_t size = ::read(pty.master.get(), block, sizeof block);
+    if (size <= 0) break;
+    got.append(block, static_cast<std::size_t>(size));
+  }
+  writer.join();
+  EXPECT_TRUE(got == bytes) << got.size();
+  EXPECT_EQ(supervised.wait(), 0);
+}
+
+}  // namespace
+}  // namespace jail::test
