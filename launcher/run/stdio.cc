@@ -1,4 +1,5 @@
-// The supervisor's side of the plugin's descriptors 0-2: a terminal each, a relay for each pipe of output, and the input.
+// The supervisor's side of the plugin's descriptors 0-2: a terminal each, a relay for each pipe of output, and the
+// input.
 #include "run/stdio.h"
 
 #include <fcntl.h>

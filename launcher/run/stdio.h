@@ -1,10 +1,10 @@
-// Descriptors 0, 1 and 2 of the plugin: none of them may hand it something of the operator's that it was not given to use
-// (SECURITY D1). A terminal is replaced by one of the jail's own, with the supervisor passing bytes between the two. A
-// pipe, a socket, a file open for reading and writing or for appending is replaced by a pipe: through /proc/self/fd a
-// plugin opens the very same pipe the other way round and writes commands into the script that `bash -s` is reading, or
-// reads what the host logs (no Landlock rule reaches a pipe: measured on Linux 6.18), and O_APPEND does not keep anybody
-// from truncating a log. A closed one is /dev/null. What is left, a file open one way and the memory devices such as
-// /dev/null, is passed as it is.
+// Descriptors 0, 1 and 2 of the plugin: none of them may hand it something of the operator's that it was not given to
+// use (SECURITY D1). A terminal is replaced by one of the jail's own, with the supervisor passing bytes between the
+// two. A pipe, a socket, a file open for reading and writing or for appending is replaced by a pipe: through
+// /proc/self/fd a plugin opens the very same pipe the other way round and writes commands into the script that `bash
+// -s` is reading, or reads what the host logs (no Landlock rule reaches a pipe: measured on Linux 6.18), and O_APPEND
+// does not keep anybody from truncating a log. A closed one is /dev/null. What is left, a file open one way and the
+// memory devices such as /dev/null, is passed as it is.
 #pragma once
 
 #include <poll.h>
@@ -35,8 +35,8 @@ struct StdioPlan {
                                             // on several descriptors is one terminal in the jail
   int terminals = 0;
   TerminalInput input = TerminalInput::Never;
-  // What the supervisor itself goes on writing to: its messages on 2, and 0 or 1 where --audit-fd or --status-fd says so.
-  // The others it lets go of as soon as the plugin is done with them, so that their other ends notice.
+  // What the supervisor itself goes on writing to: its messages on 2, and 0 or 1 where --audit-fd or --status-fd says
+  // so. The others it lets go of as soon as the plugin is done with them, so that their other ends notice.
   std::array<bool, 3> kept{false, false, true};
   std::array<std::string, 3> seen;  // "terminal", "pipe", "file (write)", "socket", "closed", ...: for plan and log
   std::string problem;              // not empty: the run must be refused (a folder as standard input, ...)
@@ -48,9 +48,9 @@ StdioPlan plan_stdio();
 // Opens /dev/null for what is closed, so that no later descriptor lands on 0-2. First thing in main().
 void fill_closed_stdio();
 
-// The plugin's ends of the pipes, made before the fork. The rest is the supervisor's: its ends of the pipes, descriptions
-// of its own (O_NONBLOCK) of what stands on the operator's side, and /dev/null, opened here because the supervisor will
-// see neither /dev nor /proc.
+// The plugin's ends of the pipes, made before the fork. The rest is the supervisor's: its ends of the pipes,
+// descriptions of its own (O_NONBLOCK) of what stands on the operator's side, and /dev/null, opened here because the
+// supervisor will see neither /dev nor /proc.
 struct StdioEnds {
   std::array<Fd, 3> plugin;
   std::array<Fd, 3> supervisor;

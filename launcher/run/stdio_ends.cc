@@ -52,7 +52,8 @@ bool leads(const StdioPlan& plan, std::size_t wire) {
 
 // A terminal of the size and with the settings of the operator's.
 void imitate(int operators, const Fd& slave) {
-  if (const auto attributes = sys::terminal_attributes(operators)) (void)sys::set_terminal_attributes(slave.get(), *attributes);
+  if (const auto attributes = sys::terminal_attributes(operators))
+    (void)sys::set_terminal_attributes(slave.get(), *attributes);
   if (const auto size = sys::window_size(operators)) sys::set_window_size(slave.get(), *size);
 }
 

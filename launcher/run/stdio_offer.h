@@ -1,6 +1,7 @@
-// The operator's pipe, socket or file as the plugin's input. Bytes are shown to the plugin and taken from the operator's
-// side only when the plugin has read them: what it leaves belongs to whoever reads next, such as the shell that reads a
-// script from the same pipe (`bash -s`), or the loop around us (`while read name; do jail run ...; done`).
+// The operator's pipe, socket or file as the plugin's input. Bytes are shown to the plugin and taken from the
+// operator's side only when the plugin has read them: what it leaves belongs to whoever reads next, such as the shell
+// that reads a script from the same pipe (`bash -s`), or the loop around us (`while read name; do jail run ...;
+// done`).
 //
 // The plugin's pipe is as small as a pipe can be and takes one piece at a time, so that it is writable exactly when the
 // piece was read to its end.

@@ -33,12 +33,14 @@ std::optional<Look> look_at(int fd) {
 }
 
 // Of a terminal's master, which answers for its slave: a second open of it would be another terminal.
-bool is_multiplexer(const Look& look) { return look.status.st_rdev == makedev(5, 2) || major(look.status.st_rdev) == 2; }
+bool is_multiplexer(const Look& look) {
+  return look.status.st_rdev == makedev(5, 2) || major(look.status.st_rdev) == 2;
+}
 
 bool is_terminal(const Look& look) { return look.terminal != 0 && !is_multiplexer(look); }
 
-// /dev/null, zero, full, random, urandom (mem(4), null(4)): they hold nothing of anybody's, the jail has its own of each,
-// and daemons open /dev/null for reading and writing, so that a pipe in its place would only cost time.
+// /dev/null, zero, full, random, urandom (mem(4), null(4)): they hold nothing of anybody's, the jail has its own of
+// each, and daemons open /dev/null for reading and writing, so that a pipe in its place would only cost time.
 bool is_memory_device(const Look& look) {
   constexpr std::array<unsigned, 5> kMinors{3, 5, 7, 8, 9};
   if (!S_ISCHR(look.status.st_mode) || major(look.status.st_rdev) != 1) return false;
@@ -57,10 +59,12 @@ bool is_listening(int fd) {
 
 std::string problem_with(int fd, const Look& look) {
   const std::string name = kNames[static_cast<std::size_t>(fd)];
-  if ((look.flags & O_PATH) != 0) return name + " is a path that was never opened (O_PATH): nothing can be read or written there";
+  if ((look.flags & O_PATH) != 0)
+    return name + " is a path that was never opened (O_PATH): nothing can be read or written there";
   if (S_ISDIR(look.status.st_mode)) return name + " is a folder: the plugin could walk from it to what no grant names";
   if ((look.status.st_mode & S_IFMT) == 0) return name + " is a kernel object, neither file, pipe, socket nor terminal";
-  if (S_ISSOCK(look.status.st_mode) && is_listening(fd)) return name + " is a listening socket: it has nothing to read or write";
+  if (S_ISSOCK(look.status.st_mode) && is_listening(fd))
+    return name + " is a listening socket: it has nothing to read or write";
   return {};
 }
 

@@ -11,7 +11,8 @@ constexpr unsigned char kCancel = 0x18;
 constexpr unsigned char kSubstitute = 0x1a;
 constexpr unsigned char kEscape = 0x1b;
 
-// Final bytes: device status, device attributes, mode and parameter requests, window reports, version, keyboard protocol.
+// Final bytes: device status, device attributes, mode and parameter requests, window reports, version, keyboard
+// protocol.
 constexpr std::string_view kAsking = "ncpxtqu";
 // What turns the setting of a colour or clipboard, and of a status string or capability, into a request for it.
 constexpr unsigned char kAskingInString = '?';

@@ -1,8 +1,8 @@
 // Some output makes a terminal type: it answers questions (where is the cursor, which terminal are you, what is your
 // title) as if somebody had pressed keys, and an answer that comes after the plugin's end is read by the shell as a
-// command. This notes when output may have asked, so that whoever restores the terminal can wait for the answer and drop
-// it. Sequences: ECMA-48; XTerm Control Sequences (invisible-island.net/xterm/ctlseqs). It would rather see a question too
-// many: that costs a short wait.
+// command. This notes when output may have asked, so that whoever restores the terminal can wait for the answer and
+// drop it. Sequences: ECMA-48; XTerm Control Sequences (invisible-island.net/xterm/ctlseqs). It would rather see a
+// question too many: that costs a short wait.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// One direction: from a source through a bounded buffer to a sink. A full buffer is back-pressure: the source is not read,
-// so that whoever writes there waits as if it wrote to the sink itself.
+// One direction: from a source through a bounded buffer to a sink. A full buffer is back-pressure: the source is not
+// read, so that whoever writes there waits as if it wrote to the sink itself.
 #pragma once
 
 #include <cstddef>

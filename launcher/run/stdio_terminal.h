@@ -1,7 +1,7 @@
-// One terminal of the operator's, and the jail's that stands for it. While our process group is the foreground one of the
-// terminal that is the plugin's input, it is held: in raw mode, so that Ctrl-C, Ctrl-Z and the like are bytes that act in
-// the jail's terminal, on the jail's processes. Otherwise it is written to and never read. Nothing tells a background
-// group that it came to the foreground without having been stopped: a timer makes it look.
+// One terminal of the operator's, and the jail's that stands for it. While our process group is the foreground one of
+// the terminal that is the plugin's input, it is held: in raw mode, so that Ctrl-C, Ctrl-Z and the like are bytes
+// that act in the jail's terminal, on the jail's processes. Otherwise it is written to and never read. Nothing tells
+// a background group that it came to the foreground without having been stopped: a timer makes it look.
 #pragma once
 
 #include <termios.h>

@@ -42,7 +42,8 @@ int status_flags(int fd) noexcept;
 // Linux 3.5). False where kcmp is refused.
 bool same_description(int one, int other) noexcept;
 
-// A description of our own of the same file (proc(5), /proc/self/fd): empty with errno where /proc or the file forbids it.
+// A description of our own of the same file (proc(5), /proc/self/fd): empty with errno where /proc or the file
+// forbids it.
 Fd reopen(int fd, int flags) noexcept;
 
 }  // namespace jail::sys

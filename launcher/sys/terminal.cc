@@ -69,7 +69,8 @@ TerminalPair make_terminal(const std::string& multiplexer) {
   pair.master = Fd(check(::open(multiplexer.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), "open", multiplexer));
   const int unlocked = 0;
   check(::ioctl(pair.master.get(), TIOCSPTLCK, &unlocked), "ioctl TIOCSPTLCK", multiplexer);
-  pair.slave = Fd(check(::ioctl(pair.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "ioctl TIOCGPTPEER", multiplexer));
+  pair.slave = Fd(
+      check(::ioctl(pair.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "ioctl TIOCGPTPEER", multiplexer));
   return pair;
 }
 
@@ -77,9 +78,7 @@ Fd terminal_peer(const Fd& master) noexcept {
   return Fd(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
 }
 
-void take_controlling_terminal(const Fd& terminal) {
-  check(::ioctl(terminal.get(), TIOCSCTTY, 0), "ioctl TIOCSCTTY");
-}
+void take_controlling_terminal(const Fd& terminal) { check(::ioctl(terminal.get(), TIOCSCTTY, 0), "ioctl TIOCSCTTY"); }
 
 TerminalOwner terminal_owner(int fd) {
   const pid_t child = check(::fork(), "fork");

@@ -1,5 +1,5 @@
-// Terminals: termios(3), ioctl_tty(2), pty(7), credentials(7). Functions that are used after the plugin runs do not throw:
-// a terminal may go away at any moment, and that is nobody's error.
+// Terminals: termios(3), ioctl_tty(2), pty(7), credentials(7). Functions that are used after the plugin runs do not
+// throw: a terminal may go away at any moment, and that is nobody's error.
 #pragma once
 
 #include <sys/ioctl.h>
@@ -15,8 +15,8 @@ namespace jail::sys {
 
 bool is_terminal(int fd) noexcept;
 
-// The device number of the terminal behind the descriptor, also when that is /dev/tty or /dev/console (TIOCGDEV); 0 when
-// there is none.
+// The device number of the terminal behind the descriptor, also when that is /dev/tty or /dev/console (TIOCGDEV); 0
+// when there is none.
 dev_t terminal_device(int fd) noexcept;
 
 // tcgetattr(3); of a master: the attributes of its slave. Nothing when the terminal is gone.
