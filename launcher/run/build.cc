@@ -66,12 +66,22 @@ Worker& Worker::operator=(Worker&& other) noexcept {
 
 sys::Ended Worker::end() noexcept {
   sys::Ended ended;
-  if (child_.pid == 0) return ended;
+  if (child_.pid <= 0) return ended;
   (void)::kill(child_.pid, SIGKILL);  // a child of ours, not reaped yet: the number cannot be anybody else's
   while (::wait4(child_.pid, &ended.status, 0, &ended.usage) < 0 && errno == EINTR) {
   }
   ended.pid = std::exchange(child_.pid, 0);
   return ended;
+}
+
+void Worker::end_last() noexcept {
+  if (child_.pid <= 0) return;
+  (void)::kill(child_.pid, SIGKILL);
+  for (pid_t reaped = 0; reaped != child_.pid;) {
+    reaped = ::wait4(-1, nullptr, 0, nullptr);
+    if (reaped < 0 && errno != EINTR) break;
+  }
+  child_.pid = 0;
 }
 
 std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity) {
@@ -102,6 +112,13 @@ Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio
   if (standing && standing->report.kind == ReportKind::Standing) builder_ = start_builder(init_, plan, stdio, ends, passed);
   else if (standing) failure_ = failure_of(standing->report);
   else failure_ = gone("the jail's first process");
+}
+
+// A plugin that was forked but not heard of is a child of ours by no number we know, and until it is reaped pid 1 cannot
+// end (zap_pid_ns_processes: it waits for every number of its namespace).
+Construction::~Construction() {
+  (void)builder_.end();
+  init_.end_last();
 }
 
 std::variant<Jail, BuildFailure> Construction::wait_ready(const Fd& signals, Proc proc) {

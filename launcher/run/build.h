@@ -40,6 +40,7 @@ class Worker {
   [[nodiscard]] const Fd& socket() const { return socket_; }
 
   sys::Ended end() noexcept;             // SIGKILL, if it still runs, and reap
+  void end_last() noexcept;              // the same, but whatever child of ours ends before it is reaped, too
   void reaped() noexcept { child_.pid = 0; }
   Fd take_socket() && { return std::move(socket_); }
 
@@ -65,6 +66,7 @@ enum class Proc { Required, MayBeAbsent };
 class Construction {
  public:
   Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const std::vector<int>& passed);
+  ~Construction();
 
   std::variant<Jail, BuildFailure> wait_ready(const Fd& signals, Proc proc);
   [[nodiscard]] const std::string& without_proc() const { return without_proc_; }
