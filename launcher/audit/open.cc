@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "audit/file.h"
@@ -32,7 +33,7 @@ Or<Sink> open_descriptor(int number) {
   if (!own) return file::problem("duplicate", name, errno);
   struct stat status {};
   if (const int error = file::status(own.get(), status)) return file::problem("stat", name, error);
-  if (S_ISREG(status.st_mode)) return Sink(name, std::move(own), Sink::Sort::File);
+  if (S_ISREG(status.st_mode)) return Sink(name, std::move(own), Sink::sort_of_files());
   if (S_ISSOCK(status.st_mode)) return Sink(name, std::move(own), Sink::Sort::Socket);
   if (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))
     return Problem{"audit log on " + name + ": neither a file nor a pipe, socket or terminal", ""};
@@ -117,7 +118,8 @@ std::string default_file_name(const std::string& profile, const std::string& pro
   for (char& character : name)
     if (!is_safe_in_a_name(character)) character = '_';
   if (name.front() == '.') name.front() = '_';
-  return name + "-" + sha256_hex(profile_path).substr(0, 16) + ".jsonl";
+  const std::string normal = std::filesystem::path(profile_path).lexically_normal();  // "/a/./b" is "/a/b"
+  return name + "-" + sha256_hex(normal).substr(0, 16) + ".jsonl";
 }
 
 std::variant<Log, Problem> open(const Identity& identity, const std::vector<Target>& targets, const Home& home,

@@ -68,11 +68,10 @@ std::string joined(const std::vector<std::string>& words) {
   return all;
 }
 
-// "landlock partial (ABI 2 knows no truncate)"
+// Why a layer is not enforced in full is the same from run to run, and in --json: here its name is enough.
 void tell(Sentence& out, const event::Layer& layer) {
   const Tone tone = layer.state == event::LayerState::Absent ? Tone::Bad : Tone::Warn;
   out.quote(layer.name, tone).add(" ", tone).add(event::name_of(layer.state), tone);
-  if (!layer.reason.empty()) out.add(" (").quote(layer.reason).add(")");
 }
 
 void tell(Sentence& out, const event::RunStarted& started) {

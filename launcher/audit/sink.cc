@@ -4,10 +4,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/clock.h"
@@ -17,31 +17,38 @@ namespace {
 
 constexpr std::uint64_t kPatienceNs = 200'000'000;
 
-// Keeps the SIGPIPE of a write to a pipe without reader from ending the supervisor, whatever its disposition is; one
-// that was pending before stays.
-class WithoutSigpipe {
+// Keeps the signal by which a write fails (SIGPIPE without reader, SIGXFSZ beyond a limit) from ending the supervisor,
+// whatever its disposition is; one that was pending before stays.
+class Without {
  public:
-  WithoutSigpipe() noexcept {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
+  explicit Without(int signal) noexcept {
+    sigemptyset(&signal_);
+    sigaddset(&signal_, signal);
     sigset_t pending;
     sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+    was_pending_ = sigismember(&pending, signal) == 1;
+    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
   }
-  ~WithoutSigpipe() {
+  ~Without() {
     const timespec now{};
-    if (!was_pending_) (void)sigtimedwait(&sigpipe_, nullptr, &now);
+    if (!was_pending_) (void)sigtimedwait(&signal_, nullptr, &now);
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
-  WithoutSigpipe(const WithoutSigpipe&) = delete;
-  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
+  Without(const Without&) = delete;
+  Without& operator=(const Without&) = delete;
 
  private:
-  sigset_t sigpipe_;
+  sigset_t signal_;
   sigset_t before_;
   bool was_pending_ = false;
 };
+
+// What a system call took, or errno: read before anything else can change it.
+struct Taken {
+  ssize_t bytes;
+  int error;
+};
+Taken taken(ssize_t result) noexcept { return {result, result < 0 ? errno : 0}; }
 
 // Whether it takes something before `deadline` (CLOCK_BOOTTIME, ns). An error or a hang-up counts as yes: the write
 // tells which.
@@ -56,32 +63,27 @@ bool has_room(int fd, std::uint64_t deadline) noexcept {
   }
 }
 
-ssize_t write_shared(int fd, std::string_view bytes) noexcept {
-  if (!has_room(fd, 0)) {
-    errno = EAGAIN;
-    return -1;
-  }
+Taken write_plain(int fd, std::string_view bytes) noexcept { return taken(::write(fd, bytes.data(), bytes.size())); }
+
+Taken write_shared(int fd, std::string_view bytes) noexcept {
+  if (!has_room(fd, 0)) return {0, EAGAIN};
   // A pipe that is ready has room for PIPE_BUF bytes (pipe(7)), so this does not block while nobody else writes to it.
-  return ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
+  return write_plain(fd, bytes.substr(0, PIPE_BUF));
+}
+
+Taken attempt(Sink::Sort sort, int fd, std::string_view bytes) noexcept {
+  if (sort == Sink::Sort::File) return write_plain(fd, bytes);
+  if (sort == Sink::Sort::Socket) return taken(::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+  const Without guard(sort == Sink::Sort::LimitedFile ? SIGXFSZ : SIGPIPE);
+  return sort == Sink::Sort::Shared ? write_shared(fd, bytes) : write_plain(fd, bytes);
 }
 
 }  // namespace
 
-// One attempt: 0 and how much was taken, or errno.
-int Sink::put(std::string_view bytes, std::size_t& taken) const noexcept {
-  ssize_t done = -1;
-  if (sort_ == Sort::File) {
-    done = ::write(fd_.get(), bytes.data(), bytes.size());
-  } else if (sort_ == Sort::Socket) {
-    done = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  } else {
-    const WithoutSigpipe guard;
-    done = sort_ == Sort::Own ? ::write(fd_.get(), bytes.data(), bytes.size()) : write_shared(fd_.get(), bytes);
-    if (done < 0) return errno;  // before the guard's own calls change it
-  }
-  if (done < 0) return errno;
-  taken = static_cast<std::size_t>(done);
-  return 0;
+Sink::Sort Sink::sort_of_files() noexcept {
+  rlimit limit{};
+  const bool limited = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return limited ? Sort::LimitedFile : Sort::File;
 }
 
 // A file that took only part is asked for the rest as well: that is how it tells why (write(2): ENOSPC, EDQUOT, EFBIG).
@@ -89,14 +91,13 @@ int Sink::push(std::string_view bytes) noexcept {
   const std::uint64_t deadline = patience_ == Patience::Some ? clock::boottime_ns() + kPatienceNs : 0;
   const std::size_t whole = bytes.size();
   while (!bytes.empty()) {
-    std::size_t taken = 0;
-    const int error = put(bytes, taken);
-    bytes.remove_prefix(taken);
-    if (error == 0 && taken > 0) continue;
-    if (error == EINTR) continue;
-    if (error == EAGAIN && has_room(fd_.get(), deadline)) continue;
+    const Taken step = attempt(sort_, fd_.get(), bytes);
+    if (step.error == 0) bytes.remove_prefix(static_cast<std::size_t>(step.bytes));
+    if (step.error == 0 && step.bytes > 0) continue;
+    if (step.error == EINTR) continue;
+    if (step.error == EAGAIN && has_room(fd_.get(), deadline)) continue;
     if (bytes.size() < whole) tail_ = Tail::Torn;
-    return error == 0 ? EIO : error;
+    return step.error == 0 ? EIO : step.error;
   }
   return 0;
 }

@@ -15,14 +15,17 @@ namespace jail::audit {
 class Sink {
  public:
   enum class Sort {
-    File,    // never full for a while: either it takes the record or the disk is full
-    Own,     // a pipe or terminal through a non-blocking description of our own
-    Socket,  // inherited; send(2) takes MSG_DONTWAIT
-    Shared,  // a pipe or terminal that could not be opened again: asked before each write
+    File,         // never full for a while: either it takes the record or the disk is full
+    LimitedFile,  // under RLIMIT_FSIZE, where one byte too many is answered by SIGXFSZ
+    Own,          // a pipe or terminal through a non-blocking description of our own
+    Socket,       // inherited; send(2) takes MSG_DONTWAIT
+    Shared,       // a pipe or terminal that could not be opened again: asked before each write
   };
   enum class Tail { Clean, Torn };  // Torn: it ends in the middle of a record, so the next one begins with a line feed
 
   Sink(std::string name, Fd fd, Sort sort) : name_(std::move(name)), fd_(std::move(fd)), sort_(sort) {}
+
+  static Sort sort_of_files() noexcept;  // by the limit of this process
 
   // For a file: the folder it is in, kept open because the log may be rotated where its path no longer leads anywhere.
   void keep(Fd folder, Tail tail) {
@@ -41,7 +44,6 @@ class Sink {
 
  private:
   int push(std::string_view bytes) noexcept;
-  int put(std::string_view bytes, std::size_t& taken) const noexcept;
 
   std::string name_;
   Fd fd_;

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 
 #include <map>
 
@@ -222,6 +223,20 @@ TEST(AuditFile, SaysThatTheDiskIsFullAndGoesOnWhenItIsNot) {
   EXPECT_EQ(verdict, kHolds);
 }
 
+TEST(AuditFile, SaysThatALimitIsReachedInsteadOfDyingOfIt) {
+  const Scratch scratch;
+  const int verdict = test::in_child([&] {
+    const rlimit limit{.rlim_cur = 5'000, .rlim_max = 5'000};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return kCannotTry;
+    auto opened = test::open_log(File{scratch / "log"});
+    Log& log = std::get<Log>(opened);
+    if (log.append(test::ended(3'000))) return kFails;
+    const std::optional<WriteError> error = log.append(test::ended(3'000));
+    return error && error->error == EFBIG ? kHolds : kFails;
+  });
+  EXPECT_EQ(verdict, kHolds);
+}
+
 TEST(AuditFile, OutlivesTheMoveIntoAnEmptyRoot) {
   const Scratch scratch;
   ASSERT_EQ(::mkdir((scratch / "empty").c_str(), 0700), 0);
@@ -326,6 +341,7 @@ TEST(AuditDefault, GivesProfilesOfOneNameAtTwoPlacesTwoFiles) {
   const std::string ours = default_file_name("crm", "/etc/jail/profiles/crm.yaml");
   const std::string theirs = default_file_name("crm", "/tmp/stranger/crm.yaml");
   EXPECT_NE(ours, theirs);
+  EXPECT_EQ(ours, default_file_name("crm", "/etc/jail/./profiles/crm.yaml"));
   EXPECT_TRUE(ours.starts_with("crm-"));
   EXPECT_EQ(ours.size(), std::string("crm-0123456789abcdef.jsonl").size());
 }

@@ -26,8 +26,8 @@ event::RunStarted started() {
 
 TEST(AuditRender, NamesTheLayersThatAreNotEnforced) {
   EXPECT_EQ(shown(started()), std::string(kBegin) +
-                                  "run.started   python3 main.py | 1 layers enforced, landlock partial (ABI 2 knows no "
-                                  "truncate), limits.memory absent (no cgroup) | events: none");
+                                  "run.started   python3 main.py | 1 layers enforced, landlock partial, "
+                                  "limits.memory absent | events: none");
 }
 
 TEST(AuditRender, SaysHowARunEndedAndWhatItCost) {
@@ -66,7 +66,7 @@ TEST(AuditRender, ColoursOnlyWhenAsked) {
 TEST(AuditRender, LetsNothingOfThePluginReachTheTerminal) {
   event::RunStarted hostile = started();
   hostile.command = {"\x1b]52;c;aGk=\a", "a\nb", "\xe2\x80\xae", "\x9b", std::string(1'000, 'x')};
-  hostile.policy.at(1).reason = "\x1b[2J";
+  hostile.policy.at(1).name = "\x1b[2J";
   const std::string line = shown(hostile);
   EXPECT_NE(line.find(R"(\x1b]52;c;aGk=\x07 a\nb \u{202e} \x9b xxx)"), std::string::npos) << line;
   EXPECT_EQ(line.find('\x1b'), std::string::npos);
