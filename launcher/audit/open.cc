@@ -107,7 +107,7 @@ std::variant<std::string, Problem> default_folder(const Home& home) {
   const std::string variable = own ? "XDG_STATE_HOME" : "HOME";
   if (!base.starts_with('/'))
     return Problem{"no folder for the log: " + variable + (base.empty() ? " is not set" : " is not an absolute path"),
-                   "set it, or say --audit FILE"};
+                   "set it, or name a file for the log"};
   while (base.size() > 1 && base.back() == '/') base.pop_back();
   return base + (own ? "/jail/log" : "/.local/state/jail/log");
 }
