@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string_view>
 
 namespace jail::cli {
 
@@ -14,6 +15,12 @@ void add_show(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_audit(CLI::App& app, int& status);
 
-inline constexpr AddVerb kVerbs[] = {add_run, add_check, add_show, add_doctor, add_audit};
+struct Verb {
+  std::string_view name;
+  AddVerb add;
+};
+
+inline constexpr Verb kVerbs[] = {
+    {"run", add_run}, {"check", add_check}, {"show", add_show}, {"doctor", add_doctor}, {"audit", add_audit}};
 
 }  // namespace jail::cli

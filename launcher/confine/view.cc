@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "base/error.h"
 #include "sys/file.h"
@@ -28,8 +29,6 @@ std::string parent_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
 }
-
-std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 // Paths below our root are looked up from its descriptor: "usr/lib", never with a link on the way.
 const char* below_root(const std::string& path) { return path.size() > 1 ? path.c_str() + 1 : "."; }
@@ -61,7 +60,8 @@ Fd new_root() {
   return root;
 }
 
-// Puts things at their paths in the new root.
+// Puts things at their paths in the new root. What lies in our own tmpfs is made and found by name, since nobody else can
+// put anything there; what lies in a tree that was granted is looked up without following a link.
 class Builder {
  public:
   explicit Builder(const Fd& root) : root_(root) {}
@@ -73,40 +73,52 @@ class Builder {
     return sys::open_at(root_, below_root(path), kPathOnly, Resolve::NoLinksBeneath);
   }
 
-  Fd folder(const std::string& path) {
-    int error = 0;
-    Fd found = sys::try_open_at(root_.get(), below_root(path), kPathOnly, Resolve::NoLinksBeneath, error);
-    if (found || error != ENOENT) return found ? std::move(found) : throw SysError(error, "open", path);
-    sys::make_folder(folder(parent_of(path)), name_of(path), 0755);
-    return at(path);
+  void folder(const std::string& path) {
+    if (path == "/" || in_granted_tree(path) || !made_.insert(path).second) return;
+    folder(parent_of(path));
+    if (::mkdirat(root_.get(), below_root(path), 0755) != 0 && errno != EEXIST) throw SysError(errno, "mkdir", path);
   }
 
-  // Something to attach a mount of this kind on; made if it is in our tmpfs, there already if in a granted tree.
-  Fd place(const std::string& path, Node node) {
-    if (node == Node::Folder) return folder(path);
-    int error = 0;
-    Fd found = sys::try_open_at(root_.get(), below_root(path), kPathOnly, Resolve::NoLinksBeneath, error);
-    if (found || error != ENOENT) return found ? std::move(found) : throw SysError(error, "open", path);
-    sys::make_file(folder(parent_of(path)), name_of(path), 0444);
-    return at(path);
+  void file(const std::string& path) {
+    if (in_granted_tree(path)) return;
+    folder(parent_of(path));
+    sys::make_file(root_, below_root(path), 0444);
   }
 
   void link(const std::string& text, const std::string& path) {
-    sys::make_link(text, folder(parent_of(path)), name_of(path));
+    folder(parent_of(path));
+    sys::make_link(text, root_, below_root(path));
   }
 
+  void attach(const Fd& mount, const std::string& path) {
+    if (in_granted_tree(path)) sys::attach(mount, at(path), path);
+    else sys::attach_at(mount, root_, below_root(path));
+  }
+
+  // From here on what lies below `path` is somebody else's.
+  void granted_tree(const std::string& path) { trees_.push_back(path + "/"); }
+
  private:
+  [[nodiscard]] bool in_granted_tree(const std::string& path) const {
+    return std::any_of(trees_.begin(), trees_.end(), [&](const std::string& tree) { return path.starts_with(tree); });
+  }
+
   const Fd& root_;
+  std::set<std::string> made_;
+  std::vector<std::string> trees_;
 };
 
 void attach_anchor(Builder& view, const Anchor& anchor, const Fd& opened) {
   const Fd mount = sys::clone_tree(opened);
   sys::forbid(mount, forbids(anchor), sys::Depth::WholeTree);
-  sys::attach(mount, view.place(anchor.path, anchor.node), anchor.path);
+  anchor.node == Node::Folder ? view.folder(anchor.path) : view.file(anchor.path);
+  view.attach(mount, anchor.path);
+  if (anchor.node == Node::Folder) view.granted_tree(anchor.path);
 }
 
 void attach_filesystem(Builder& view, const Fd& mount, const std::string& path) {
-  sys::attach(mount, view.folder(path), path);
+  view.folder(path);
+  view.attach(mount, path);
 }
 
 // One tmpfs, two folders: /tmp and /dev/shm share its size. Its own root lies on /tmp, covered by the folder of that name:
@@ -201,8 +213,9 @@ Fd new_proc() {
 }
 
 void attach_proc(const Site& site, const Fd& proc) {
-  const Fd folder = Builder(site.root).folder("/proc");
-  if (proc) sys::attach(proc, folder, "/proc");
+  Builder view(site.root);
+  view.folder("/proc");
+  if (proc) view.attach(proc, "/proc");
 }
 
 void enter(const Site& site) {

@@ -75,13 +75,14 @@ profile::Inputs inputs_of(const Places& places, std::map<std::string, std::strin
 profile::Facts collect(const profile::Profile& profile, const Places& places,
                        const std::map<std::string, std::string>& set) {
   profile::Facts facts;
-  const Resolver resolver(untrusted_trees(profile, places, set), ::geteuid());
+  Chains chains;
+  const Resolver resolver(untrusted_trees(profile, places, set), ::geteuid(), chains);
   for (const std::string& path : profile::paths_of_interest(profile))
     if (!facts.paths.contains(path)) facts.paths.emplace(path, resolver.resolve(path));
   add_interpreters(facts, profile, resolver);
   std::vector<std::string> deciding;
   for (const profile::SourceFile& source : profile.sources) deciding.push_back(source.path);
-  facts.protected_places = protected_places(places, deciding);
+  facts.protected_places = protected_places(places, deciding, chains);
   facts.home = places.home;
   facts.search_path = split_path(std::getenv("PATH"));
   const confine::identity::Launcher who = launcher();

@@ -88,7 +88,7 @@ void forbid_namespaces(Keeper& keeper) {
 }
 
 void drop_privileges(Keeper&) {
-  sys::drop_all_capabilities();
+  sys::drop_own_capabilities();
   sys::set_no_new_privileges();
   confine::landlock::enforce_nothing_allowed(confine::landlock::probe());
 }

@@ -13,29 +13,31 @@ namespace {
 
 constexpr int kMostScripts = 5;             // as the kernel: BINPRM_MAX_RECURSION is 4, plus the last program
 constexpr std::size_t kMostInterpreter = 4096;  // PATH_MAX, execve(2)
-constexpr int kMostHeaders = 256;
+
+// The start of the file holds the headers of every program there is; the name of the interpreter follows them.
+std::string bytes_at(const Fd& file, std::uint64_t offset, std::size_t size) {
+  std::string bytes(std::min(size, kMostInterpreter), '\0');
+  const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+  bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return bytes;
+}
 
 template <typename Value>
-bool read_at(const Fd& file, Value& value, std::uint64_t offset) {
-  return ::pread(file.get(), &value, sizeof value, static_cast<off_t>(offset)) == static_cast<ssize_t>(sizeof value);
+bool take(const std::string& start, std::uint64_t offset, Value& value) {
+  if (offset > start.size() || start.size() - offset < sizeof value) return false;
+  std::memcpy(&value, start.data() + offset, sizeof value);
+  return true;
 }
 
-std::string text_at(const Fd& file, std::uint64_t offset, std::size_t size) {
-  std::string text(std::min(size, kMostInterpreter), '\0');
-  const ssize_t got = ::pread(file.get(), text.data(), text.size(), static_cast<off_t>(offset));
-  text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
-  text.resize(std::strlen(text.c_str()));
-  return text;
-}
-
-std::string elf_interpreter(const Fd& file) {
+std::string elf_interpreter(const Fd& file, const std::string& start) {
   Elf64_Ehdr header{};
-  if (!read_at(file, header, 0) || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
+  if (!take(start, 0, header) || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
     return {};
-  for (int i = 0; i < std::min<int>(header.e_phnum, kMostHeaders); ++i) {
-    Elf64_Phdr segment{};
-    if (!read_at(file, segment, header.e_phoff + static_cast<std::uint64_t>(i) * sizeof segment)) return {};
-    if (segment.p_type == PT_INTERP) return text_at(file, segment.p_offset, segment.p_filesz);
+  Elf64_Phdr segment{};
+  for (std::uint64_t i = 0; i < header.e_phnum && take(start, header.e_phoff + i * sizeof segment, segment); ++i) {
+    if (segment.p_type != PT_INTERP) continue;
+    const std::string name = bytes_at(file, segment.p_offset, segment.p_filesz);
+    return name.substr(0, name.find('\0'));
   }
   return {};
 }
@@ -51,8 +53,8 @@ std::string interpreter(const std::string& path) {
   int error = 0;
   const Fd file = sys::try_open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, sys::Resolve::Anything, error);
   if (!file) return {};
-  const std::string start = text_at(file, 0, 256);
-  if (start.starts_with("\177ELF")) return elf_interpreter(file);
+  const std::string start = bytes_at(file, 0, kMostInterpreter);
+  if (start.starts_with("\177ELF")) return elf_interpreter(file, start);
   return start.starts_with("#!") ? script_interpreter(start) : std::string();
 }
 

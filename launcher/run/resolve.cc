@@ -10,7 +10,6 @@
 #include <optional>
 
 #include "base/error.h"
-#include "run/places.h"
 #include "sys/file.h"
 
 namespace jail::run {
@@ -37,7 +36,6 @@ void fill(profile::PathFact& fact, const struct stat& status) {
   fact.owner = status.st_uid;
   fact.group = status.st_gid;
   fact.mode = status.st_mode & 07777;
-  fact.chain = chain_of(fact.real);
 }
 
 std::deque<std::string> split(const std::string& path) {
@@ -75,7 +73,8 @@ bool writable_by_strangers(const struct stat& folder, std::uint32_t uid) {
 
 }  // namespace
 
-Resolver::Resolver(std::vector<std::string> untrusted, std::uint32_t uid) : untrusted_(std::move(untrusted)), uid_(uid) {}
+Resolver::Resolver(std::vector<std::string> untrusted, std::uint32_t uid, Chains& chains)
+    : untrusted_(std::move(untrusted)), uid_(uid), chains_(chains) {}
 
 bool Resolver::in_untrusted(const std::string& path) const {
   for (const std::string& tree : untrusted_)
@@ -98,6 +97,7 @@ profile::PathFact Resolver::resolve(const std::string& path) const {
   profile::PathFact fact;
   fact.real = path;
   fill(fact, status);
+  fact.chain = chains_.of(fact.real);
   return fact;
 }
 
@@ -145,6 +145,7 @@ profile::PathFact Resolver::walk(const std::string& path) const {
   }
   fact.real = here.path.empty() ? "/" : here.path;
   fill(fact, sys::file_status(here.folder));
+  fact.chain = chains_.of(fact.real);
   return fact;
 }
 

@@ -5,13 +5,14 @@
 #include <vector>
 
 #include "profile/facts.h"
+#include "run/chains.h"
 
 namespace jail::run {
 
 class Resolver {
  public:
   // `untrusted`: trees in which no link is followed. `uid`: the operator; links and folders of root and of this user count.
-  Resolver(std::vector<std::string> untrusted, std::uint32_t uid);
+  Resolver(std::vector<std::string> untrusted, std::uint32_t uid, Chains& chains);
 
   [[nodiscard]] profile::PathFact resolve(const std::string& path) const;
 
@@ -21,6 +22,7 @@ class Resolver {
 
   std::vector<std::string> untrusted_;
   std::uint32_t uid_;
+  Chains& chains_;
 };
 
 }  // namespace jail::run

@@ -21,10 +21,14 @@ constexpr unsigned kSecurebits = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80;
 }  // namespace
 
 void drop_all_capabilities() {
-  for (cap_value_t capability = 0; ::cap_get_bound(capability) >= 0; ++capability)
-    check(::cap_drop_bound(capability), "cap_drop_bound");
-  check(::cap_set_secbits(kSecurebits), "prctl", "PR_SET_SECUREBITS");
-  check(::cap_reset_ambient(), "prctl", "PR_CAP_AMBIENT_CLEAR_ALL");
+  const int count = ::cap_max_bits();
+  for (cap_value_t capability = 0; capability < count; ++capability) check(::cap_drop_bound(capability), "cap_drop_bound");
+  drop_own_capabilities();
+}
+
+void drop_own_capabilities() {
+  check(::prctl(PR_SET_SECUREBITS, kSecurebits, 0, 0, 0), "prctl", "PR_SET_SECUREBITS");
+  check(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "prctl", "PR_CAP_AMBIENT_CLEAR_ALL");
   const Capabilities none(::cap_init());
   check(::cap_set_proc(none.get()), "capset");
 }

@@ -6,9 +6,12 @@
 
 namespace jail::sys {
 
-// Drops every capability from every set of this thread, the bounding and ambient sets included, and locks the
-// securebits so that uid 0 means nothing. Needs CAP_SETPCAP for the bounding set.
+// Drops every capability from every set of this thread and locks the securebits so that uid 0 means nothing. Needs
+// CAP_SETPCAP.
 void drop_all_capabilities();
+
+// The same but for the bounding set: for a process that never executes anything, which is all a bounding set is about.
+void drop_own_capabilities();
 
 // Names of what is left in the permitted, bounding or ambient set; empty after drop_all_capabilities().
 std::vector<std::string> remaining_capabilities();

@@ -45,6 +45,10 @@ void attach(const Fd& mount, const Fd& target, const std::string& subject) {
         "move_mount", subject);
 }
 
+void attach_at(const Fd& mount, const Fd& folder, const std::string& name) {
+  check(::syscall(SYS_move_mount, mount.get(), "", folder.get(), name.c_str(), MOVE_MOUNT_F_EMPTY_PATH), "move_mount", name);
+}
+
 Fd new_filesystem(const char* type, std::initializer_list<MountOption> options, MountForbids forbids) {
   const Fd context(static_cast<int>(check(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), "fsopen", type)));
   for (const auto& [key, value] : options) {

@@ -36,6 +36,9 @@ void make_private(const std::string& path);
 // Attaches a detached mount on top of `target`, an O_PATH descriptor: no path is looked up again.
 void attach(const Fd& mount, const Fd& target, const std::string& subject);
 
+// The same by name below a folder, for places where nobody else can put a link.
+void attach_at(const Fd& mount, const Fd& folder, const std::string& name);
+
 using MountOption = std::pair<const char*, std::string>;
 // A new detached file system, for example tmpfs with {"size", "64M"}. An option without a value is a flag.
 Fd new_filesystem(const char* type, std::initializer_list<MountOption> options, MountForbids forbids);
