@@ -28,8 +28,10 @@ class Trial {
   // "" when there is nothing to say.
   std::string said(const std::string& text) { return profile::to_text(found(text)); }
 
-  profile::Diagnostics found(const std::string& text) {
-    profile::Loaded loaded = desk.load(minimal(text));
+  profile::Diagnostics found(const std::string& text) { return found_in(minimal(text)); }
+
+  profile::Diagnostics found_in(const std::string& whole_text) {
+    profile::Loaded loaded = desk.load(whole_text);
     EXPECT_EQ(profile::to_text(loaded.diagnostics), "");
     fill(loaded.profile);
     return profile::validate(loaded.profile, machine.facts());
