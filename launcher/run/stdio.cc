@@ -146,6 +146,7 @@ struct StdioProxy::State {
 
   // The plugin's side first: it learns of the end, or the operator's side does.
   void close(const Line& line) {
+    for (Terminal& terminal : terminals) terminal.yield();
     ends.supervisor[static_cast<std::size_t>(line.wire)].reset();
     ends.operators[static_cast<std::size_t>(line.wire)].reset();
     for (int wire = line.wire; wire < 3; ++wire)
@@ -218,6 +219,10 @@ void StdioProxy::window_changed() {
 
 void StdioProxy::continued() {
   for (Terminal& terminal : state_->terminals) terminal.continued();
+}
+
+void StdioProxy::plugin_ended() {
+  for (Terminal& terminal : state_->terminals) terminal.plugin_ended();
 }
 
 bool StdioProxy::pending() const {

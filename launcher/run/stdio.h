@@ -24,7 +24,9 @@ enum class Flow { In, Out };  // as the plugin sees it
 // When the supervisor may read the operator's terminal. Never: descriptor 0 is no terminal, or it is the terminal of
 // somebody else's session, where what is typed is not meant for us. WhileForeground: it is our session's. Always: it is
 // no session's, as when a host program made it for this run.
-enum class TerminalInput { Never, WhileForeground, Always };
+// Shared: as WhileForeground, but standard output is a pipe, and its reader may be a pager that reads the same terminal:
+// it is ours only when nobody has taken it out of its line mode for a second.
+enum class TerminalInput { Never, WhileForeground, Shared, Always };
 
 struct StdioPlan {
   std::array<Wire, 3> wires{Wire::Pass, Wire::Pass, Wire::Pass};
@@ -88,6 +90,9 @@ class StdioProxy {
   void handle(const std::vector<pollfd>& polled);  // moves what can be moved
   void window_changed();                           // SIGWINCH
   void continued();  // SIGCONT: the shell may have changed the terminal and who stands in its foreground
+  // From here on nobody in the jail reads what is typed: the terminal is the operator's again, so that Ctrl-C ends us
+  // while we wait for a slow reader.
+  void plugin_ended();
   // After the plugin's end: whether some of its output still waits for a sink that takes it. A program without a jail
   // would go on waiting for its reader, too: `jail run report | less`.
   [[nodiscard]] bool pending() const;

@@ -116,6 +116,7 @@ class Planner {
     for (int fd = 0; fd < 3; ++fd) looks_[index(fd)] = look_at(fd);
     for (int fd = 0; fd < 3; ++fd) place(fd);
     if (plan_.wires[0] == Wire::Terminal) plan_.input = input_of(STDIN_FILENO, *looks_[0]);
+    if (plan_.input == TerminalInput::WhileForeground && feeds_a_pipe()) plan_.input = TerminalInput::Shared;
     return std::move(plan_);
   }
 
@@ -132,6 +133,8 @@ class Planner {
     if (plan_.wires[index(fd)] == Wire::Terminal) plan_.terminal[index(fd)] = terminal_for(fd);
     if (plan_.wires[index(fd)] == Wire::Pipe) plan_.pipe[index(fd)] = pipe_for(fd);
   }
+
+  [[nodiscard]] bool feeds_a_pipe() const { return looks_[1] && S_ISFIFO(looks_[1]->status.st_mode); }
 
   int terminal_for(int fd) {
     for (int earlier = 0; earlier < fd; ++earlier)

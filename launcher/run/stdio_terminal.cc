@@ -16,6 +16,7 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLook{250};
+constexpr int kQuietLooks = 4;  // a second: more than a pager takes to start
 // How long a terminal may take to answer: the way there and back over a slow line, and what it has yet to draw.
 constexpr milliseconds kAnswer{200};
 constexpr int kMostAnswers = 256;  // blocks of 4 KiB: a terminal's queue may be refilled while it is emptied
@@ -50,21 +51,21 @@ Terminal::Terminal(Operators operators, Fd master, TerminalInput input)
       output_({master_.get(), Manner::Own}, operators.screen, &questions_),
       typed_(keyboard_, {master_.get(), Manner::Own}) {
   if (input_ == TerminalInput::Never) leave_output_alone(master_);
-  if (input_ == TerminalInput::WhileForeground)
+  if (input_ == TerminalInput::WhileForeground || input_ == TerminalInput::Shared)
     timer_ = Fd(check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create"));
   if (timer_) run_timer(timer_, kLook);
   look_at_foreground();
 }
 
 Terminal::~Terminal() {
-  if (saved_ ? may_be_held() : in_foreground() && questions_.last()) drop_answers();
+  if (saved_ ? may_be_held() : questions_.last() && in_foreground() && in_line_mode()) drop_answers();
 }
 
 // Answers are waited for and read away in raw mode: otherwise they would be echoed, and held back until a line is full.
 void Terminal::drop_answers() noexcept {
   const std::optional<termios> attributes = saved_ ? saved_ : sys::terminal_attributes(keyboard_.fd);
   if (!attributes) return;
-  if (!saved_) (void)sys::set_terminal_attributes(keyboard_.fd, raw(*attributes));
+  (void)sys::set_terminal_attributes(keyboard_.fd, raw(*attributes));
   if (questions_.last()) {
     const auto until = *questions_.last() + kAnswer;
     for (auto now = Questions::Clock::now(); now < until; now = Questions::Clock::now()) {
@@ -95,7 +96,7 @@ std::size_t Terminal::handle_output(const std::vector<pollfd>& polled) { return 
 void Terminal::add_to(std::vector<pollfd>& polled) const {
   if (!master_) return;
   output_.add_to(polled);
-  if (saved_) typed_.add_to(polled);
+  if (saved_ && !over_) typed_.add_to(polled);
   else if (timer_) polled.push_back({timer_.get(), POLLIN, 0});
 }
 
@@ -105,7 +106,7 @@ void Terminal::handle(const std::vector<pollfd>& polled) {
   if (output_.state() == Relay::State::SinkGone) return hang_up();
   std::uint64_t looks = 0;
   if (timer_ && !saved_ && ::read(timer_.get(), &looks, sizeof looks) > 0) look_at_foreground();
-  if (saved_) pass_typed(polled);
+  if (saved_ && !over_) pass_typed(polled);
 }
 
 // Asked before each read: in the background it would take from the shell what is typed there, or give EIO.
@@ -133,19 +134,31 @@ void Terminal::copy_size() noexcept {
 // A shell sets the terminal as it likes it when a job stops, and not back when the job goes on.
 void Terminal::continued() {
   look_at_foreground();
-  const std::optional<termios> attributes = sys::terminal_attributes(keyboard_.fd);
-  if (saved_ && attributes && (attributes->c_lflag & ICANON) != 0) hold();
+  if (saved_ && !over_ && in_line_mode()) hold();
   copy_size();
 }
 
 bool Terminal::in_foreground() const noexcept { return sys::foreground_group(keyboard_.fd) == ::getpgrp(); }
 
+bool Terminal::in_line_mode() const noexcept {
+  const std::optional<termios> attributes = sys::terminal_attributes(keyboard_.fd);
+  return attributes && (attributes->c_lflag & ICANON) != 0;
+}
+
 bool Terminal::may_be_held() const noexcept {
-  return input_ == TerminalInput::Always || (input_ == TerminalInput::WhileForeground && in_foreground());
+  return input_ == TerminalInput::Always || (input_ != TerminalInput::Never && in_foreground());
+}
+
+// Whoever draws on a terminal takes it out of its line mode.
+bool Terminal::is_left_alone() noexcept {
+  if (input_ != TerminalInput::Shared) return true;
+  quiet_looks_ = in_line_mode() ? quiet_looks_ + 1 : 0;
+  return quiet_looks_ > kQuietLooks;
 }
 
 void Terminal::look_at_foreground() {
-  if (!saved_ && may_be_held()) hold();
+  if (over_) return;
+  if (!saved_ && may_be_held() && is_left_alone()) hold();
   else if (saved_ && !may_be_held()) let_go();
 }
 
@@ -157,9 +170,27 @@ void Terminal::hold() {
   copy_size();
 }
 
+void Terminal::yield() {
+  if (input_ != TerminalInput::Shared || !saved_ || over_) return;
+  if (in_foreground()) (void)sys::set_terminal_attributes(keyboard_.fd, *saved_);
+  let_go();
+}
+
+// All but the processing of output, of which some may be on its way.
+void Terminal::plugin_ended() {
+  over_ = true;
+  timer_.reset();
+  if (!saved_ || !may_be_held()) return;
+  drop_typed();
+  termios attributes = *saved_;
+  attributes.c_oflag = raw(*saved_).c_oflag;
+  (void)sys::set_terminal_attributes(keyboard_.fd, attributes);
+}
+
 // Not restored here: in the background it is the shell that decides how its terminal is set.
 void Terminal::let_go() {
   saved_.reset();
+  quiet_looks_ = 0;
   if (timer_) run_timer(timer_, kLook);
 }
 

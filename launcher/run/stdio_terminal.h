@@ -34,6 +34,9 @@ class Terminal {
   void handle(const std::vector<pollfd>& polled);
   void copy_size() noexcept;
   void continued();
+  // The reader of the plugin's output is about to see its end, and may be an editor that then takes the terminal.
+  void yield();
+  void plugin_ended();
 
   // The plugin's output alone, for the time after its end.
   [[nodiscard]] bool pending() const noexcept { return master_ && output_.pending(); }
@@ -42,7 +45,9 @@ class Terminal {
 
  private:
   [[nodiscard]] bool in_foreground() const noexcept;
+  [[nodiscard]] bool in_line_mode() const noexcept;
   [[nodiscard]] bool may_be_held() const noexcept;
+  [[nodiscard]] bool is_left_alone() noexcept;
   void look_at_foreground();
   void hold();
   void let_go();
@@ -56,6 +61,8 @@ class Terminal {
   Fd slave_;  // held open: a master whose last slave was closed reads EIO, yet the plugin may open /dev/tty once more
   Fd timer_;  // runs while we wait for the foreground
   TerminalInput input_;
+  bool over_ = false;    // the plugin has ended
+  int quiet_looks_ = 0;  // since somebody else, such as a pager, had the terminal
   Questions questions_;
   Relay output_;
   Relay typed_;

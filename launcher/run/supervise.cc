@@ -47,7 +47,8 @@ class Loop {
     // Whatever the plugin has left behind dies with pid 1; reaping it waits until the kernel has taken all of them away.
     init_ = jail_.init.end();
     Ending ending = describe();
-    while (stdio_.pending() && !asked_to_end_) step();
+    stdio_.plugin_ended();
+    while (stdio_.pending() && !asked_to_end_ && !timed_out_) step();
     stdio_.drain();
     return ending;
   }

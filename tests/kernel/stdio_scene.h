@@ -245,6 +245,7 @@ class Supervised {
       if (info.ssi_signo == SIGCONT) proxy.continued();
       if (info.ssi_signo == SIGTERM) throw SysError(EINTR, "supervise");
     }
+    proxy.plugin_ended();
     const auto start = Clock::now();
     proxy.drain();
     observe(start);

@@ -316,6 +316,39 @@ TEST(StdioTerminal, AStoppedSupervisorTakesTheTerminalAgainWhenItGoesOn) {
   EXPECT_EQ(attributes_of(pty), before);
 }
 
+// `jail run ... | less`: the pager reads its keys from the same terminal.
+TEST(StdioTerminal, APagerBehindThePluginGetsItsKeys) {
+  const Pair pty = open_pty();
+  Pair out = open_pipe();
+  Supervised supervised({pty.slave.get(), out.slave.get(), pty.slave.get()}, Relation::Leader,
+                        [] { return sh("read key && echo stolen"); });
+  termios pagers{};
+  ASSERT_EQ(::tcgetattr(pty.slave.get(), &pagers), 0);
+  pagers.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+  ASSERT_EQ(::tcsetattr(pty.slave.get(), TCSANOW, &pagers), 0);
+  const std::string set = attributes_of(pty);
+  for (int key = 0; key < 5; ++key) {
+    ::usleep(400'000);
+    ASSERT_TRUE(type(pty, "q"));
+    EXPECT_EQ(read_until(pty.slave, "q", milliseconds(500)), "q");
+  }
+  EXPECT_EQ(attributes_of(pty), set);
+}
+
+// `jail run ... | tee log`, and `| vim -`, which takes the terminal when it has read all.
+TEST(StdioTerminal, BehindAPipeItIsReadAfterAWhileAndRestoredBeforeTheReaderSeesTheEnd) {
+  const Pair pty = open_pty();
+  const std::string before = attributes_of(pty);
+  Pair out = open_pipe();
+  Supervised supervised({pty.slave.get(), out.slave.get(), pty.slave.get()}, Relation::Leader,
+                        [] { return sh("read line; echo got:$line"); });
+  out.slave.reset();
+  ASSERT_TRUE(type(pty, "early\n"));
+  EXPECT_EQ(read_for(out.master, milliseconds(5000)), "got:early\n");
+  EXPECT_EQ(attributes_of(pty), before);
+  EXPECT_EQ(supervised.wait(), 0);
+}
+
 // SECURITY B5.
 TEST(StdioBackPressure, AnUnreadTerminalStopsThePluginAndNotTheSupervisor) {
   const Pair pty = open_pty();
