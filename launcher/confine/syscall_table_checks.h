@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -33,11 +34,12 @@ constexpr Test any_of(int argument, Value... values) {
   return masked(argument, 0xffffffff, values...);
 }
 
-constexpr Test any_bits(int argument, std::uint32_t bits) {
-  Test test = masked(argument, bits, 0);
+constexpr Test negated(Test test) {
   test.is = Test::Is::NoneOf;
   return test;
 }
+
+constexpr Test any_bits(int argument, std::uint32_t bits) { return negated(masked(argument, bits, 0)); }
 
 constexpr Test not_zero(int argument) { return any_bits(argument, 0xffffffff); }
 
@@ -122,8 +124,17 @@ constexpr std::array kCheckSeccomp{
 constexpr std::array kCheckSignal{Clause{When::GapSignals, {}, kDeny}};
 // A descriptor's owner gets its SIGIO, or any signal F_SETSIG names.
 constexpr std::array kCheckFcntl{Clause{When::GapSignals, {any_of(1, F_SETOWN, F_SETSIG, F_SETOWN_EX)}, kDeny}};
-constexpr std::array kCheckPidInFirst{Clause{When::GapProcesses, {not_zero(0)}, kDeny}};
-constexpr std::array kCheckPidInSecond{Clause{When::GapProcesses, {not_zero(1)}, kDeny}};
+constexpr std::array kCheckPid{Clause{When::GapProcesses, {not_zero(0)}, kDeny}};
+// Only this process: a process group or a user, even those of the caller (0), are others as well.
+constexpr std::uint32_t kIoprioWhoProcess = 1;  // linux/ioprio.h, Linux 5.15
+constexpr std::array kCheckSetpriority{
+    Clause{When::GapProcesses, {negated(any_of(0, PRIO_PROCESS))}, kDeny},
+    Clause{When::GapProcesses, {not_zero(1)}, kDeny},
+};
+constexpr std::array kCheckIoprio{
+    Clause{When::GapProcesses, {negated(any_of(0, kIoprioWhoProcess))}, kDeny},
+    Clause{When::GapProcesses, {not_zero(1)}, kDeny},
+};
 constexpr std::array kCheckIpc{Clause{When::GapIpc, {}, kDeny}};
 
 // --- Sockets ---------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class Libseccomp {
     if (result != 0) throw std::runtime_error("seccomp_rule_add: " + std::to_string(result));
   }
 
-  // One rule for every combination of values; "any of these bits" becomes a rule for each bit.
+  // One rule for every combination of values; "is not this value" becomes a rule for each bit that may differ.
   void add_clause(std::uint32_t action, std::uint32_t number, std::span<const Test> tests,
                   const Arguments& before = {}) {
     if (tests.empty()) return add(action, number, before);
@@ -43,7 +43,7 @@ class Libseccomp {
       for (const std::uint32_t value : test.wanted()) with(test.mask, value);
     } else {
       for (std::uint32_t bit = 1; bit != 0; bit <<= 1)
-        if ((test.mask & bit) != 0) with(bit, bit);
+        if ((test.mask & bit) != 0) with(bit, bit & ~test.values[0]);
     }
   }
 

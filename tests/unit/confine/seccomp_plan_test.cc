@@ -396,6 +396,9 @@ TEST(SeccompPlan, GapsAreClosed) {
   EXPECT_TRUE(verdict(closed, "prlimit64", {1}) == kDeny);
   EXPECT_TRUE(verdict(closed, "setpriority", {0, 1}) == kDeny);
   EXPECT_TRUE(verdict(closed, "setpriority", {0, 0}) == kAllow);
+  EXPECT_TRUE(verdict(closed, "setpriority", {2, 0}) == kDeny);  // PRIO_USER: all of the user's processes
+  EXPECT_TRUE(verdict(closed, "ioprio_set", {1, 0}) == kAllow);
+  EXPECT_TRUE(verdict(closed, "ioprio_set", {3, 0}) == kDeny);
 }
 
 TEST(SeccompPlan, UnixSocketsAsStated) {
