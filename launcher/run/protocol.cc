@@ -3,9 +3,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <span>
 
+#include "base/error.h"
 #include "sys/socket.h"
 
 namespace jail::run {
@@ -30,7 +32,7 @@ Report report_of(ReportKind kind, std::string_view stage, int error, std::string
 }
 
 void send_report(const Fd& socket, const Report& report, const std::vector<int>& descriptors) {
-  sys::send_message(socket, std::as_bytes(std::span(&report, 1)), descriptors);
+  if (!sys::send_message(socket, std::as_bytes(std::span(&report, 1)), descriptors)) throw SysError(EPIPE, "report");
 }
 
 void send_report_raw(int socket, const Report& report) noexcept {
@@ -50,7 +52,7 @@ std::optional<Received> receive_report(const Fd& socket) {
 
 void send_proceed(const Fd& socket, const Fd& descriptor) {
   const int raw = descriptor.get();
-  sys::send_message(socket, std::span(&kProceed, 1), std::span(&raw, descriptor ? 1U : 0U));
+  (void)sys::send_message(socket, std::span(&kProceed, 1), std::span(&raw, descriptor ? 1U : 0U));
 }
 
 std::optional<Proceed> receive_proceed(const Fd& socket) {

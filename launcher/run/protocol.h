@@ -39,6 +39,7 @@ struct Report {
 
 Report report_of(ReportKind kind, std::string_view stage = {}, int error = 0, std::string_view text = {});
 
+// Throws EPIPE when the supervisor is gone: nothing is left to be built.
 void send_report(const Fd& socket, const Report& report, const std::vector<int>& descriptors = {});
 // For the last yard: one raw call, no allocation.
 void send_report_raw(int socket, const Report& report) noexcept;
@@ -50,7 +51,7 @@ struct Received {
 // Waits. Empty: the other side is gone.
 std::optional<Received> receive_report(const Fd& socket);
 
-// The supervisor's one word.
+// The supervisor's one word. Whoever is gone has left a report that says why, which is read next.
 void send_proceed(const Fd& socket, const Fd& descriptor = {});
 struct Proceed {
   Fd descriptor;  // if one came along

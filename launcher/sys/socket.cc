@@ -48,7 +48,7 @@ SocketPair socket_pair() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-void send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors) {
+bool send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors) {
   assert(message.size() <= kMostBytes && descriptors.size() <= kMostDescriptors);
   alignas(cmsghdr) char control[kControlSize] = {};
   iovec data{const_cast<std::byte*>(message.data()), message.size()};
@@ -64,7 +64,10 @@ void send_message(const Fd& socket, std::span<const std::byte> message, std::spa
     part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
     std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
   }
-  check(TEMP_FAILURE_RETRY(::sendmsg(socket.get(), &header, MSG_NOSIGNAL)), "sendmsg");
+  const ssize_t sent = TEMP_FAILURE_RETRY(::sendmsg(socket.get(), &header, MSG_NOSIGNAL));
+  if (sent < 0 && (errno == EPIPE || errno == ECONNRESET)) return false;
+  check(sent, "sendmsg");
+  return true;
 }
 
 Message receive_message(const Fd& socket) {
