@@ -45,6 +45,17 @@ std::vector<std::string> untrusted_trees(const profile::Profile& profile, const 
   return trees;
 }
 
+// A mount point as mountinfo shows it (proc(5)): space, tab, newline and backslash as "\\040" and so on.
+std::string unescaped(const std::string& field) {
+  std::string path;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    const bool escape = field[i] == '\\' && i + 3 < field.size();
+    path += escape ? static_cast<char>(std::stoi(field.substr(i + 1, 3), nullptr, 8)) : field[i];
+    if (escape) i += 3;
+  }
+  return path;
+}
+
 void add_interpreters(profile::Facts& facts, const profile::Profile& profile, const Resolver& resolver) {
   for (const profile::Grant& grant : profile.filesystem.grants) {
     if (grant.access != profile::Access::Exec) continue;
@@ -99,6 +110,7 @@ std::vector<confine::view::MountPoint> collect_mounts(const profile::Profile& pr
     std::istringstream fields(line);
     std::string skipped, path;
     fields >> skipped >> skipped >> skipped >> skipped >> path;
+    path = unescaped(path);
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0) mounts.push_back({path, {status.st_dev, status.st_ino}});
   }

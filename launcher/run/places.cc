@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 #include "base/error.h"
@@ -17,6 +18,16 @@ namespace jail::run {
 namespace {
 
 constexpr std::size_t kMostProfileBytes = 1 << 20;  // DECISIONS 23
+
+// Whatever the variable says today, yesterday it may have said nothing.
+struct OwnFolder {
+  const char* what;
+  const char* variable;
+  const char* below_home;
+};
+constexpr OwnFolder kOwnFolders[] = {{"jail's configuration", "XDG_CONFIG_HOME", "/.config"},
+                                     {"jail's log", "XDG_STATE_HOME", "/.local/state"},
+                                     {"jail's cache", "XDG_CACHE_HOME", "/.cache"}};
 
 std::string home_of(std::uint32_t uid) {
   // HOME is the operator's own word, except for root, who may have kept a user's (sudo -E).
@@ -47,12 +58,26 @@ std::string parent_of(const std::string& path) {
   return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
 }
 
+// Whoever may write any folder on the way puts another file in this one's place.
+bool all_folders_trusted(const std::string& path, std::uint32_t uid) {
+  for (std::string folder = parent_of(path);; folder = parent_of(folder)) {
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) != 0 || writable_by_others(status, uid)) return false;
+    if (folder == "/") return true;
+  }
+}
+
+std::string without_links(const std::string& path) {
+  std::error_code error;
+  std::string real = std::filesystem::weakly_canonical(path, error);
+  return error ? path : real;
+}
+
 std::string problem_of(const std::string& path, const struct stat& status, std::uint32_t uid) {
-  struct stat folder {};
   if (!S_ISREG(status.st_mode)) return "is not a regular file";
   if (static_cast<std::size_t>(status.st_size) > kMostProfileBytes) return "is larger than 1 MiB";
   if (writable_by_others(status, uid)) return "belongs to another user, or others can write it";
-  if (::stat(parent_of(path).c_str(), &folder) != 0 || writable_by_others(folder, uid))
+  if (!all_folders_trusted(path, uid) || !all_folders_trusted(without_links(path), uid))
     return "lies in a folder that belongs to another user, or that others can write";
   return {};
 }
@@ -61,11 +86,34 @@ std::string own_program() {
   return sys::read_link(sys::open_at("/proc/self/exe", O_PATH | O_NOFOLLOW, sys::Resolve::Anything));
 }
 
-// A place that is not there yet has no identity of its own, but what will contain it has.
-profile::ProtectedPlace protect(std::string what, const std::string& path) {
-  profile::ProtectedPlace place{std::move(what), path, chain_of(path)};
-  if (::access(path.c_str(), F_OK) != 0) place.chain.insert(place.chain.begin(), profile::Identity{});
+profile::ProtectedPlace protect(Chains& chains, std::string what, const std::string& path) {
+  profile::ProtectedPlace place;
+  place.what = std::move(what);
+  place.path = path;
+  place.chain = chains.of(path);
+  place.missing = ::access(path.c_str(), F_OK) != 0;
   return place;
+}
+
+// Mode of what is made on the way: for a user nobody else's business, for root a way through for the plugin's own id.
+mode_t mode_on_the_way() { return ::geteuid() == 0 ? 0711 : 0700; }
+
+void make_folders(const std::string& path, mode_t mode) {
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string part = path.substr(0, slash);
+    if (::mkdir(part.c_str(), mode) != 0 && errno != EEXIST) throw SysError(errno, "mkdir", part);
+    if (slash == std::string::npos) return;
+  }
+}
+
+// One folder further down; empty where a link stands.
+Fd step_down(const Fd& folder, const std::string& name, std::uint32_t uid, std::uint32_t gid) {
+  const int made = ::mkdirat(folder.get(), name.c_str(), 0700);
+  if (made != 0 && errno != EEXIST) throw SysError(errno, "mkdir", name);
+  int error = 0;
+  Fd next = sys::try_open_at(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY, sys::Resolve::NoLinksBeneath, error);
+  if (next && made == 0 && ::geteuid() == 0) check(::fchown(next.get(), uid, gid), "chown", name);
+  return next;
 }
 
 }  // namespace
@@ -86,13 +134,11 @@ Places find_places(std::uint32_t uid) {
 
 std::optional<std::string> find_profile(const Places& places, const std::string& name) {
   if (name.find('/') != std::string::npos) {
-    if (name[0] == '/') return name;
-    const std::unique_ptr<char, void (*)(void*)> folder(::getcwd(nullptr, 0), std::free);
-    return folder ? std::string(folder.get()) + "/" + name : name;
+    return without_links(std::filesystem::absolute(name));
   }
   for (const std::string& folder : places.profiles) {
     std::string path = folder + "/" + name + ".yaml";
-    if (::access(path.c_str(), F_OK) == 0) return path;
+    if (::access(path.c_str(), F_OK) == 0) return without_links(path);
   }
   return std::nullopt;
 }
@@ -108,39 +154,29 @@ profile::FileText read_trusted(const std::string& path, std::uint32_t uid) {
   return {.text = sys::read_file(file, kMostProfileBytes), .problem = {}};
 }
 
-std::vector<profile::Identity> chain_of(const std::string& path) {
-  std::vector<profile::Identity> chain;
-  for (std::string part = path;; part = parent_of(part)) {
-    struct stat status {};
-    if (::stat(part.c_str(), &status) == 0) chain.push_back({status.st_dev, status.st_ino});
-    if (part == "/") return chain;
-  }
-}
-
 std::vector<profile::ProtectedPlace> protected_places(const Places& places,
-                                                      const std::vector<std::string>& deciding_files) {
+                                                      const std::vector<std::string>& deciding_files, Chains& chains) {
   std::vector<profile::ProtectedPlace> all;
-  for (const std::string& folder : places.profiles) all.push_back(protect("the folder of profiles", folder));
+  for (const std::string& folder : places.profiles) all.push_back(protect(chains, "the folder of profiles", folder));
   for (const std::string& file : deciding_files)
-    if (file.starts_with('/')) all.push_back(protect("a file that decided this run", file));
-  all.push_back(protect("jail itself", own_program()));
+    if (file.starts_with('/')) all.push_back(protect(chains, "a file that decided this run", file));
+  all.push_back(protect(chains, "jail itself", own_program()));
   if (places.home != "/") {
-    all.push_back(protect("jail's configuration", places.home + "/.config/jail"));
-    all.push_back(protect("jail's log", places.home + "/.local/state/jail"));
-    all.push_back(protect("jail's cache", places.home + "/.cache/jail"));
+    std::string ignored;  // a relative value is no place; find_places() says so
+    for (const OwnFolder& own : kOwnFolders)
+      for (const std::string& base : {places.home + own.below_home, xdg(own.variable, places.home + own.below_home, ignored)})
+        all.push_back(protect(chains, own.what, base + "/jail"));
   }
-  all.push_back(protect("jail's log", "/var/log/jail"));
+  all.push_back(protect(chains, "jail's log", "/var/log/jail"));
   return all;
 }
 
-void make_state_folder(const std::string& path, std::uint32_t uid, std::uint32_t gid) {
-  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
-    const std::string part = path.substr(0, slash);
-    const int made = ::mkdir(part.c_str(), 0700);
-    if (made != 0 && errno != EEXIST) throw SysError(errno, "mkdir", part);
-    const bool last = slash == std::string::npos;
-    if (made == 0 && last && ::geteuid() == 0) check(::chown(part.c_str(), uid, gid), "chown", part);
-    if (last) return;
+void make_state_folder(const std::string& root, const std::string& path, std::uint32_t uid, std::uint32_t gid) {
+  make_folders(root, mode_on_the_way());
+  Fd here = sys::open_at(root, O_RDONLY | O_DIRECTORY, sys::Resolve::Anything);
+  for (const std::filesystem::path& name : std::filesystem::path(path).lexically_relative(root)) {
+    here = step_down(here, name, uid, gid);
+    if (!here) return;
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "profile/facts.h"
 #include "profile/load.h"
+#include "run/chains.h"
 
 namespace jail::run {
 
@@ -22,19 +23,19 @@ struct Places {
 Places find_places(std::uint32_t uid);
 
 // The profile `name` stands for: a path if it has a slash, else NAME.yaml in the first place that has it. Never the
-// working folder. Absolute.
+// working folder. Absolute and without links: one profile, one path.
 std::optional<std::string> find_profile(const Places& places, const std::string& name);
 
-// A file's text if it and its folder belong to root or `uid` and nobody else can write them.
+// A file's text if it and all folders on the way to it, by name and behind links, belong to root or `uid` and nobody else
+// can write them.
 profile::FileText read_trusted(const std::string& path, std::uint32_t uid);
 
 // Folders and files no write grant may touch, with everything that contains them.
-std::vector<profile::ProtectedPlace> protected_places(const Places& places, const std::vector<std::string>& deciding_files);
+std::vector<profile::ProtectedPlace> protected_places(const Places& places,
+                                                      const std::vector<std::string>& deciding_files, Chains& chains);
 
-// ${state} of this profile: made with mode 0700 for the plugin's ids if it is not there.
-void make_state_folder(const std::string& path, std::uint32_t uid, std::uint32_t gid);
-
-// Itself, its parent, ... up to "/"; missing parts are left out.
-std::vector<profile::Identity> chain_of(const std::string& path);
+// `path`, which lies below `root`: made with mode 0700 for the plugin's ids as far as it is not there. Nothing is made behind
+// a link below `root`: a plugin may have planted it, and Resolver says so.
+void make_state_folder(const std::string& root, const std::string& path, std::uint32_t uid, std::uint32_t gid);
 
 }  // namespace jail::run

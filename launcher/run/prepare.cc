@@ -20,6 +20,14 @@ profile::Diagnostic not_found(const Wanted& wanted, const Places& places) {
   return fault;
 }
 
+profile::Diagnostic unusable(const std::string& problem) {
+  profile::Diagnostic fault;
+  fault.place.file = "environment";
+  fault.message = problem;
+  fault.hint = "unset it, or give the whole path";
+  return fault;
+}
+
 std::optional<confine::identity::Account> account_of(const profile::Profile& profile) {
   const profile::User& user = profile.user.value;
   if (user.kind != profile::User::Kind::Named) return std::nullopt;
@@ -33,7 +41,7 @@ void make_granted_state(const Prepared& prepared) {
       confine::identity::plan(prepared.profile.user, launcher(), account_of(prepared.profile));
   for (const profile::Grant& grant : prepared.profile.filesystem.grants) {
     if (grant.access != profile::Access::Write || !(grant.path + "/").starts_with(state + "/")) continue;
-    make_state_folder(grant.path, who.uid, who.gid);
+    make_state_folder(prepared.places.state, grant.path, who.uid, who.gid);
   }
 }
 
@@ -42,6 +50,10 @@ void make_granted_state(const Prepared& prepared) {
 Prepared prepare(const Wanted& wanted, State state) {
   Prepared prepared;
   prepared.places = find_places(::geteuid());
+  if (!prepared.places.problem.empty()) {
+    prepared.diagnostics.push_back(unusable(prepared.places.problem));
+    return prepared;
+  }
   const auto path = find_profile(prepared.places, wanted.profile);
   if (!path) {
     prepared.diagnostics.push_back(not_found(wanted, prepared.places));

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <deque>
 #include <optional>
@@ -74,12 +75,18 @@ bool writable_by_strangers(const struct stat& folder, std::uint32_t uid) {
 }  // namespace
 
 Resolver::Resolver(std::vector<std::string> untrusted, std::uint32_t uid, Chains& chains)
-    : untrusted_(std::move(untrusted)), uid_(uid), chains_(chains) {}
+    : untrusted_(std::move(untrusted)), uid_(uid), chains_(chains) {
+  for (const std::string& tree : untrusted_) {
+    struct stat status {};
+    if (::stat(tree.c_str(), &status) == 0) untrusted_folders_.push_back({status.st_dev, status.st_ino});
+  }
+}
 
+// By name, for what is not there yet, and by what its folders are: the profile may name the tree through a link.
 bool Resolver::in_untrusted(const std::string& path) const {
-  for (const std::string& tree : untrusted_)
-    if (beneath(path, tree)) return true;
-  return false;
+  if (std::ranges::any_of(untrusted_, [&](const std::string& tree) { return beneath(path, tree); })) return true;
+  const std::vector<profile::Identity> above = chains_.of(path.substr(0, path.rfind('/')));
+  return std::ranges::find_first_of(above, untrusted_folders_) != above.end();
 }
 
 profile::PathFact Resolver::resolve(const std::string& path) const {

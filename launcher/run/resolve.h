@@ -21,6 +21,7 @@ class Resolver {
   [[nodiscard]] profile::PathFact walk(const std::string& path) const;
 
   std::vector<std::string> untrusted_;
+  std::vector<profile::Identity> untrusted_folders_;  // the same, whatever they are called
   std::uint32_t uid_;
   Chains& chains_;
 };
