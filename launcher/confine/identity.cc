@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <memory>
@@ -13,6 +14,8 @@
 
 namespace jail::confine::identity {
 namespace {
+
+constexpr std::uint32_t kNoChange = ~0U;  // to setresuid(2)
 
 std::optional<std::uint32_t> number(std::string_view text) {
   std::uint32_t value = 0;
@@ -45,6 +48,7 @@ Plan started_by_root(const profile::User& user, const Launcher& launcher, std::o
   } else if (user.kind == profile::User::Kind::Named) {
     if (!named) plan.problem = "no such user '" + user.name + "'";
     else if (named->uid == 0 || named->gid == 0) plan.problem = "'" + user.name + "' is root";
+    else if (named->uid == kNoChange || named->gid == kNoChange) plan.problem = "'" + user.name + "' is nobody's id";
     else plan.uid = named->uid, plan.gid = named->gid;
   }
   return plan;
@@ -53,9 +57,11 @@ Plan started_by_root(const profile::User& user, const Launcher& launcher, std::o
 Plan started_by_user(const profile::User& user, const Launcher& launcher, std::optional<Account> named) {
   Plan plan{.uid = launcher.uid, .gid = launcher.gid, .by_root = false, .kept_groups = launcher.groups, .problem = {}};
   const bool other = user.kind == profile::User::Kind::Root ||
-                     (user.kind == profile::User::Kind::Named && (!named || named->uid != launcher.uid));
-  if (other) plan.problem = "only root can run a plugin as another user";
-  else if (launcher.gid == 0) plan.problem = "the launcher's group is root's";
+                     (user.kind == profile::User::Kind::Named &&
+                      (!named || named->uid != launcher.uid || named->gid != launcher.gid));
+  const bool roots_group = launcher.gid == 0 || std::ranges::find(launcher.groups, 0U) != launcher.groups.end();
+  if (other) plan.problem = "only root can run a plugin as another user or group";
+  else if (roots_group) plan.problem = "the launcher is in root's group, which an ordinary user cannot give up";
   return plan;
 }
 

@@ -93,6 +93,13 @@ void refuse_bad_identity(const profile::Profile& profile, Plan& plan) {
   plan.refusals.push_back({"userns", plan.identity.problem, "name another account: user: NAME", profile.user.stated});
 }
 
+// A name that is not known denies nothing, and allows nothing.
+void refuse_bad_names(Plan& plan) {
+  for (const profile::Diagnostic& fault : plan.seccomp.diagnostics)
+    if (fault.severity == profile::Diagnostic::Severity::Error)
+      plan.refusals.push_back({"seccomp", fault.message, fault.hint, fault.place});
+}
+
 // Whatever network.unix states: until the supervisor makes those connections, a socket of the plugin's own would reach
 // every path socket it can see (DECISIONS 10).
 confine::seccomp::Options filter_options(const Support& support) {
@@ -126,6 +133,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.grace_ms = profile.limits.grace_ms.value;
   plan.layers = gather_layers(profile, plan);
   refuse_bad_identity(profile, plan);
+  refuse_bad_names(plan);
   refuse_what_is_missing(profile, request, plan);
   return plan;
 }
