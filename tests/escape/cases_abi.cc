@@ -105,14 +105,17 @@ void add_foreign(std::vector<Case>& table) {
 }
 
 void add_arguments(std::vector<Case>& table) {
-  table.push_back({.name = "high_bits_clone", .attack = {"high-bits", "clone"}, .errors = {"EPERM", "ENOSYS", "EINVAL"}});
-  table.push_back({.name = "high_bits_socket", .attack = {"high-bits", "socket"}, .errors = kFiltered});
+  table.push_back({.name = "high_bits_clone", .attack = {"high-bits", "clone"},
+                   .errors = {"EPERM", "ENOSYS", "EINVAL"}});
+  table.push_back({.name = "high_bits_socket", .attack = {"high-bits", "socket"},
+                   .errors = {"EPERM", "EPROTONOSUPPORT"}});
   table.push_back({.name = "high_bits_socket_protocol",
                    .attack = {"high-bits", "socket-protocol"},
                    .errors = {"EPROTONOSUPPORT", "EPERM"},
                    .control = where_supported({"EPROTONOSUPPORT", "ENOPROTOOPT"})});
   table.push_back({.name = "high_bits_ioctl", .attack = {"high-bits", "ioctl"}, .errors = kFiltered});
-  table.push_back({.name = "high_bits_memfd", .attack = {"high-bits", "memfd"}, .errors = {"EPERM", "EACCES", "ENOSYS"}});
+  table.push_back({.name = "high_bits_memfd", .attack = {"high-bits", "memfd"},
+                   .errors = {"EPERM", "EACCES", "ENOSYS"}});
 }
 
 void add_ring(std::vector<Case>& table) {

@@ -126,18 +126,19 @@ void add_planted_links(std::vector<Case>& table) {
       scene.own(scene.at(link));
     };
   };
+  const Profile plugin_data = {.read = {"${plugin}/data"}};
   const std::tuple<std::string, Profile, std::string, std::string> plants[] = {
       {"grant_below_write_grant", {.read = {"{write}/cache"}}, "{write}/cache", "{secret}"},
       {"parent_of_grant", {.read = {"{write}/link/key"}}, "{write}/link", "{secret}"},
       {"relative_parent_of_grant", {.read = {"{write}/link/key"}}, "{write}/link", "../secret"},
       {"write_grant_below_write_grant", {.write = {"{write}/cache"}}, "{write}/cache", "{secret}"},
       {"exec_grant_below_write_grant", {.exec = {"{write}/tool"}}, "{write}/tool", "{attacker}"},
-      {"plugin_data", {.read = {"${plugin}/data"}, .more = "variables:\n  plugin: \"{read}\"\n"}, "{read}/data", "{secret}"},
+      {"plugin_data", plugin_data, "{read}/data", "{secret}"},
   };
   for (const auto& [name, profile, link, target] : plants)
     table.push_back({.name = "planted_" + name, .attack = {"read-by", "open", "{secret}/key"},
                      .expect = Expect::Refused, .profile = profile, .control = outside(),
-                     .setup = plant(link, target), .names = link.substr(link.rfind('/') + 1)});
+                     .options = {"--set", "plugin={read}"}, .setup = plant(link, target), .names = link.substr(link.rfind('/') + 1)});
   table.push_back({.name = "link_of_the_system_works", .attack = {"read-by", "open", "/etc/localtime"},
                    .expect = Expect::Allowed, .profile = {.read = {"/etc/localtime"}}});
 }

@@ -114,8 +114,9 @@ static long suid_file(const char *call, const char *path, mode_t mode) {
     char folder[4096], magic[64];
     snprintf(folder, sizeof folder, "%s", path);
     *strrchr(folder, '/') = 0;
-    snprintf(magic, sizeof magic, "/proc/self/fd/%ld", syscall(SYS_open, folder, O_TMPFILE | O_RDWR, mode));
-    return linkat(AT_FDCWD, magic, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+    const long unnamed = syscall(SYS_open, folder, O_TMPFILE | O_RDWR, mode);
+    snprintf(magic, sizeof magic, "/proc/self/fd/%ld", unnamed);
+    return unnamed < 0 ? -1 : linkat(AT_FDCWD, magic, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
   }
   broken("no such call: %s", call);
 }

@@ -39,7 +39,9 @@ static void kill_by_tgkill(char **arguments) {
   verdict(syscall(SYS_tgkill, pid, pid, SIGTERM), "tgkill");
 }
 
-static void kill_by_tkill(char **arguments) { verdict(syscall(SYS_tkill, number(need(arguments, 0)), SIGTERM), "tkill"); }
+static void kill_by_tkill(char **arguments) {
+  verdict(syscall(SYS_tkill, number(need(arguments, 0)), SIGTERM), "tkill");
+}
 
 static void kill_by_queue(char **arguments) {
   siginfo_t info = {.si_code = SI_QUEUE};

@@ -57,7 +57,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 }
 
 [[noreturn]] void exec_child(const Launch& launch, int in, int out, int error) {
-  if (::setpgid(0, launch.group.value_or(0)) != 0) give_up("setpgid");
+  if (launch.session ? ::setsid() < 0 : ::setpgid(0, launch.group.value_or(0)) != 0) give_up("group");
   if (::dup2(in, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(error, 2) < 0) give_up("dup2");
   if (launch.prepare) launch.prepare();
   become(launch.identity);
@@ -85,7 +85,9 @@ std::vector<pid_t> children() {
   return found;
 }
 
-bool contains(const std::vector<pid_t>& list, pid_t pid) { return std::find(list.begin(), list.end(), pid) != list.end(); }
+bool contains(const std::vector<pid_t>& list, pid_t pid) {
+  return std::find(list.begin(), list.end(), pid) != list.end();
+}
 
 std::vector<pid_t> strangers(const std::vector<pid_t>& spared) {
   std::vector<pid_t> left;

@@ -27,6 +27,7 @@ struct Launch {
   std::string input;                                // standard input; empty: /dev/null
   std::function<void()> prepare;                    // in the child, before it gives up the driver's identity
   std::optional<pid_t> group;                       // process group to join; none: a new one
+  bool session = false;                             // a session of its own instead, without a terminal
   int seconds = 30;                                 // then SIGKILL, and `timed_out`
 };
 

@@ -159,9 +159,12 @@ std::string Scene::write_profile(const Profile& profile, const std::string& name
   return at(path);
 }
 
-Launch Scene::in_jail(const Profile& profile, const std::vector<std::string>& words) const {
+Launch Scene::in_jail(const Profile& profile, const std::vector<std::string>& words,
+                      const std::vector<std::string>& options) const {
   Launch launch = outside(words);
-  std::vector<std::string> command = {jail_binary(), "run", "--audit", at("{log}/run.jsonl"), write_profile(profile), "--"};
+  std::vector<std::string> command = {jail_binary(), "run", "--audit", at("{log}/run.jsonl")};
+  for (const std::string& option : options) command.push_back(expand(option));
+  command.insert(command.end(), {write_profile(profile), "--"});
   command.insert(command.end(), launch.words.begin(), launch.words.end());
   launch.words = command;
   return launch;

@@ -71,7 +71,8 @@ class Scene {
 
   std::string profile_text(const Profile& profile) const;
   std::string write_profile(const Profile& profile, const std::string& name = "test") const;
-  Launch in_jail(const Profile& profile, const std::vector<std::string>& words) const;
+  Launch in_jail(const Profile& profile, const std::vector<std::string>& words,
+                 const std::vector<std::string>& options = {}) const;
   Launch outside(const std::vector<std::string>& words) const;
   std::vector<std::string> log_lines() const;
 

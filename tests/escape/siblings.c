@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +79,7 @@ static int by_truncated_open(const char *path) { return open(path, O_RDONLY | O_
 /* A thread restricted alone would leave the next thread free; a vfork child shares the credentials at first. */
 static int by_vfork_child(const char *path) {
   static volatile int fd, error;
-  const pid_t child = (pid_t)syscall(SYS_clone, 0x00000400 /* CLONE_FILES */ | 0x100 /* CLONE_VM */ | 0x4000 /* VFORK */ | 17, 0, 0, 0, 0);
+  const pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
   if (child == 0) {
     fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY);
     error = errno;
