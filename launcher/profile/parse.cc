@@ -154,7 +154,7 @@ class TreeBuilder : public YAML::EventHandler {
 };
 
 struct SyntaxError {
-  std::string_view theirs;  // the library's words (yaml-cpp 0.7, exceptions.h); another release may have others
+  std::string_view theirs;  // the library's words (yaml-cpp 0.7; another release may have others)
   std::string_view message;
   std::string_view hint;
 };

@@ -1,5 +1,5 @@
-// Each file of bad/ is a wrong profile; NAME.txt beside it is the whole text that must be said of it, places included.
-// After an intended change, run once with JAIL_UPDATE_EXPECTED=1 and read the difference.
+// Each file of bad/ is a wrong profile; NAME.expected beside it is the whole text that must be said of it, places
+// included. After an intended change, run once with JAIL_UPDATE_EXPECTED=1 and read the difference.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,7 +43,7 @@ TEST_P(BadProfile, IsToldInFullWithItsPlaces) {
   const Diagnostics diagnostics = diagnostics_of(GetParam());
   const std::string said = to_text(diagnostics);
   std::filesystem::path expected = GetParam();
-  expected.replace_extension(".txt");
+  expected.replace_extension(".expected");
   if (std::getenv("JAIL_UPDATE_EXPECTED") != nullptr) std::ofstream(expected) << said;
   EXPECT_EQ(said, read_file(expected));
   EXPECT_TRUE(has_errors(diagnostics));

@@ -20,7 +20,7 @@ TEST(Grants, OfOrdinaryFoldersNeedNoWord) {
   EXPECT_EQ(verdict(writing("/srv/data")), "");
   EXPECT_EQ(verdict(reading("/tmp/job-1")), "");
   EXPECT_EQ(verdict(reading("/var/lib/crm")), "");
-  EXPECT_EQ(verdict(writing("~/work/out")), "");
+  EXPECT_EQ(verdict(writing("~/projects/out")), "");
   EXPECT_EQ(verdict(reading("/run/crm")), "");
 }
 

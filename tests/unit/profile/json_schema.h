@@ -7,7 +7,8 @@
 
 namespace jail::test {
 
-// "" when the instance fits the schema, else where and why not. An unknown keyword of the schema is a fault of the test.
+// "" when the instance fits the schema, else where and why not. An unknown keyword of the schema is a fault of the
+// test.
 std::string misfit(const profile::Node& schema, const profile::Node& instance, const profile::Node& whole_schema);
 
 }  // namespace jail::test

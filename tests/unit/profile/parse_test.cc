@@ -96,6 +96,12 @@ TEST(Parse, BoundsListsMappingsAndTheWhole) {
   EXPECT_NE(faults(lists).find("more than 65536 values in one file"), std::string::npos);
 }
 
+TEST(Parse, SaysOfATabWhatItIs) {
+  EXPECT_EQ(faults("a:\n\tb: [c]\n"),
+            "x.yaml:2:3: error: not valid YAML: a ':' where no value can follow\n"
+            "  hint: indent with spaces, and quote texts that hold ': '\n");
+}
+
 // An alias bomb is refused for its first anchor; nothing is ever expanded.
 TEST(Parse, NeverExpandsAnAlias) {
   std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n";
