@@ -1,0 +1,116 @@
+#include "confine/limits.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <optional>
+
+#include "../machine.h"
+
+namespace jail::confine::limits {
+namespace {
+
+using test::line;
+
+std::optional<std::uint64_t> value_of(const Plan& plan, int resource) {
+  for (const sys::Limit& limit : plan.rlimits)
+    if (limit.resource == resource) return limit.value;
+  return std::nullopt;
+}
+
+const Layer* layer_of(const Plan& plan, std::string_view name) {
+  for (const Layer& layer : plan.layers)
+    if (layer.name == name) return &layer;
+  return nullptr;
+}
+
+TEST(LimitsPlan, HoldsSafeValuesWhereTheProfileSaysNothing) {
+  const Plan plan = limits::plan({});
+  EXPECT_EQ(value_of(plan, RLIMIT_NPROC), 257U) << "256 and pid 1, which the plugin does not know of";
+  EXPECT_EQ(value_of(plan, RLIMIT_NOFILE), 1024U);
+  EXPECT_EQ(value_of(plan, RLIMIT_DATA), std::nullopt);
+  EXPECT_EQ(value_of(plan, RLIMIT_FSIZE), std::nullopt);
+  EXPECT_EQ(value_of(plan, RLIMIT_CPU), std::nullopt);
+}
+
+// With 0 the kernel still starts a core handler behind a pipe (core(5)); 1 is what it refuses to pipe for.
+TEST(LimitsPlan, KeepsCoreHandlersFromBeingStarted) { EXPECT_EQ(value_of(limits::plan({}), RLIMIT_CORE), 1U); }
+
+TEST(LimitsPlan, NeverLimitsAddressSpace) {
+  profile::Limits wanted;
+  wanted.memory.value = 1 << 20;
+  EXPECT_EQ(value_of(limits::plan(wanted), RLIMIT_AS), std::nullopt);
+  EXPECT_EQ(value_of(limits::plan(wanted), RLIMIT_DATA), 1U << 20);
+}
+
+TEST(LimitsPlan, TakesWhatTheProfileStates) {
+  profile::Limits wanted;
+  wanted.pids = {5, line(3)};
+  wanted.files = {64, line(4)};
+  wanted.file_size = {1000, line(5)};
+  const Plan plan = limits::plan(wanted);
+  EXPECT_EQ(value_of(plan, RLIMIT_NPROC), 6U);
+  EXPECT_EQ(value_of(plan, RLIMIT_NOFILE), 64U);
+  EXPECT_EQ(value_of(plan, RLIMIT_FSIZE), 1000U);
+  EXPECT_EQ(layer_of(plan, "limits.pids")->asked_by, line(3));
+  EXPECT_EQ(layer_of(plan, "limits.files")->asked_by, line(4));
+  EXPECT_EQ(layer_of(plan, "limits.file_size")->asked_by, line(5));
+}
+
+TEST(LimitsPlan, ProcessorTimeIsRoundedUpToWholeSeconds) {
+  for (const auto& [ms, seconds] : {std::pair{1U, 1U}, {1000U, 1U}, {1001U, 2U}, {20000U, 20U}}) {
+    profile::Limits wanted;
+    wanted.cpu_time_ms.value = ms;
+    EXPECT_EQ(value_of(limits::plan(wanted), RLIMIT_CPU), seconds) << ms;
+  }
+}
+
+// At the hard limit the kernel sends SIGKILL and never SIGXCPU (setrlimit(2)): the run would end as killed by nobody.
+TEST(LimitsPlan, LeavesRoomAboveTheProcessorTimeForTheSignalThatTells) {
+  profile::Limits wanted;
+  wanted.cpu_time_ms.value = 1000;
+  for (const sys::Limit& limit : limits::plan(wanted).rlimits)
+    EXPECT_EQ(limit.beyond, limit.resource == RLIMIT_CPU ? 1U : 0U) << limit.resource;
+}
+
+TEST(LimitsPlan, SaysWhatWithoutAControlGroupIsOnlyPartOfThePromise) {
+  profile::Limits wanted;
+  wanted.memory = {1 << 20, line(2)};
+  wanted.cpu_time_ms = {1000, line(3)};
+  const Plan plan = limits::plan(wanted);
+  for (const char* name : {"limits.pids", "limits.memory", "limits.cpu_time"}) {
+    EXPECT_EQ(layer_of(plan, name)->state, LayerState::Partial) << name;
+    EXPECT_FALSE(layer_of(plan, name)->reason.empty()) << name;
+  }
+  for (const char* name : {"limits.core", "limits.files", "limits.temporary"})
+    EXPECT_EQ(layer_of(plan, name)->state, LayerState::Enforced) << name;
+}
+
+TEST(LimitsPlan, SharesOfAProcessorAreAbsentAndNameTheLineThatAsks) {
+  profile::Limits wanted;
+  wanted.cpu = {1.5, line(7)};
+  const Plan plan = limits::plan(wanted);
+  const Layer* layer = layer_of(plan, "limits.cpu");
+  ASSERT_NE(layer, nullptr);
+  EXPECT_EQ(layer->state, LayerState::Absent);
+  EXPECT_EQ(layer->asked_by, line(7));
+  EXPECT_EQ(layer_of(limits::plan({}), "limits.cpu"), nullptr);
+}
+
+TEST(LimitsPlan, AMemoryLimitThatNobodyStatedIsAbsentWithoutALine) {
+  const Plan plan = limits::plan({});
+  ASSERT_NE(layer_of(plan, "limits.memory"), nullptr);
+  EXPECT_EQ(layer_of(plan, "limits.memory")->state, LayerState::Absent);
+  EXPECT_EQ(layer_of(plan, "limits.memory")->asked_by, std::nullopt);
+}
+
+TEST(LimitsPlan, WallTimeIsALayerOnlyWhereItIsStated) {
+  profile::Limits wanted;
+  wanted.time_ms = {30000, line(9)};
+  const Plan plan = limits::plan(wanted);
+  EXPECT_EQ(layer_of(plan, "limits.time")->asked_by, line(9));
+  EXPECT_EQ(layer_of(limits::plan({}), "limits.time"), nullptr);
+}
+
+}  // namespace
+}  // namespace jail::confine::limits
