@@ -36,7 +36,8 @@ Or<std::vector<std::string>> logs_of(const std::string& folder, const std::strin
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename();
     const std::string_view owner = profile_of(name);
-    if (!owner.empty() && (profile.empty() || owner == profile)) logs.push_back(folder + "/" + name);
+    if (!owner.empty() && (profile.empty() || owner == profile))
+      logs.push_back(std::string(folder).append("/").append(name));
   }
   if (error && error != std::errc::no_such_file_or_directory)
     return file::problem("read folder", folder, error.value());

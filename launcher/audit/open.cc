@@ -91,6 +91,8 @@ struct Opener {
   }
 };
 
+constexpr std::size_t kLongestName = 63;  // a valid profile's; a broken one may have any name or none
+
 bool is_safe_in_a_name(char character) {
   return (character >= 'a' && character <= 'z') || (character >= '0' && character <= '9') || character == '.' ||
          character == '_' || character == '-';
@@ -113,7 +115,6 @@ std::variant<std::string, Problem> default_folder(const Home& home) {
 }
 
 std::string default_file_name(const std::string& profile, const std::string& profile_path) {
-  constexpr std::size_t kLongestName = 63;  // PROFILE's own bound; a broken profile may have any name or none
   std::string name = profile.empty() ? "unnamed" : profile.substr(0, kLongestName);
   for (char& character : name)
     if (!is_safe_in_a_name(character)) character = '_';

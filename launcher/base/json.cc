@@ -15,12 +15,12 @@ namespace {
 
 constexpr std::string_view kDigits = "0123456789abcdef";
 
-// Where a RapidJSON writer puts its characters.
+// Where a RapidJSON writer puts its characters: the names are its Stream concept's.
 struct Output {
   using Ch = char;
   std::string text;
-  void Put(char character) { text.push_back(character); }
-  void Flush() {}
+  void Put(char character) { text.push_back(character); }  // NOLINT(readability-identifier-naming)
+  void Flush() {}                                          // NOLINT(readability-identifier-naming)
 };
 
 constexpr std::array<bool, 256> make_plain() {
@@ -116,6 +116,8 @@ class Structure : public rapidjson::Writer<Output> {
   }
 };
 
+constexpr unsigned kStrict = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag;
+
 // Nesting as deep as `depth`, by the brackets outside strings. Before the parse, so that no text decides how deep the
 // tree gets.
 bool nests_within(std::string_view text, int depth) {
@@ -179,7 +181,6 @@ std::optional<Document> Document::parse(std::string_view text, Bounds bounds) {
   // RapidJSON takes a zero byte for the end of its input and would leave what follows unread.
   if (text.size() > bounds.bytes || text.find('\0') != std::string_view::npos) return std::nullopt;
   if (!nests_within(text, bounds.depth)) return std::nullopt;
-  constexpr unsigned kStrict = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag;
   auto state = std::make_unique<State>();
   state->document.Parse<kStrict>(text.data(), text.size());
   if (state->document.HasParseError()) return std::nullopt;

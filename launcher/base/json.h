@@ -85,7 +85,7 @@ class Value {
 };
 
 struct Bounds {
-  std::size_t bytes = 16 * 1024;
+  std::size_t bytes = 16'384;
   int depth = 16;
 };
 

@@ -107,7 +107,9 @@ std::optional<Escaped> read_escape(std::string_view text) {
   return Escaped{static_cast<char>(digit(text[2]) << 4 | digit(text[3])), 4};
 }
 
-// `whole` and one decimal, cut not rounded, so that 1023.99 never reads as 1024; ".0" is left out.
+constexpr std::array<std::string_view, 7> kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+
+// `amount` in units and one decimal, cut not rounded, so that 1023.99 never reads as 1024; ".0" is left out.
 std::string with_tenths(std::uint64_t amount, std::uint64_t unit, std::string_view name) {
   std::string out = std::to_string(amount / unit);
   const std::uint64_t tenths = amount % unit * 10 / unit;
@@ -164,11 +166,10 @@ std::optional<std::string> unescape(std::string_view text) {
 }
 
 std::string human_size(std::uint64_t bytes) {
-  constexpr std::array<std::string_view, 7> kNames{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   std::size_t name = 0;
   std::uint64_t unit = 1;
-  for (; name + 1 < kNames.size() && bytes / unit >= 1024; ++name) unit *= 1024;
-  return with_tenths(bytes, unit, kNames[name]);
+  for (; name + 1 < kUnits.size() && bytes / unit >= 1024; ++name) unit *= 1024;
+  return with_tenths(bytes, unit, kUnits[name]);
 }
 
 std::string human_duration(std::chrono::nanoseconds duration) {

@@ -13,7 +13,7 @@
 
 namespace jail::event {
 
-inline constexpr std::size_t kMaxLine = 16 * 1024;  // bytes, the line feed included
+inline constexpr std::size_t kMaxLine = 16'384;  // bytes, the line feed included
 
 // Leaves one object without line feed in `writer`, whose former content is dropped.
 void encode(const Stamp& stamp, const Event& event, const Redactor& redactor, json::Writer& writer);

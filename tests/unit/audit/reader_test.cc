@@ -126,6 +126,25 @@ TEST(AuditTail, PassesOnWhatIsValidButUnknown) {
   EXPECT_EQ(sorts_of(tail_of(scratch / "log")), (Sorts{Foreign, Foreign, Torn}));
 }
 
+TEST(AuditTail, TakesARecordWithoutLineFeedButNothingElse) {
+  const Scratch scratch;
+  std::string line = line_of("a", 1, event::RunEnded{});
+  line.pop_back();
+  test::put(scratch / "log", line);
+  EXPECT_EQ(sorts_of(tail_of(scratch / "log")), Sorts{Record});
+  test::put(scratch / "other", R"({"a":1})");  // may have been longer
+  EXPECT_EQ(sorts_of(tail_of(scratch / "other")), Sorts{Torn});
+}
+
+TEST(AuditTail, NeitherKeepsNorMovesAWholeEndlessLine) {
+  const Scratch scratch;
+  test::put(scratch / "log", whole_run("a"));
+  std::filesystem::resize_file(scratch / "log", 128u << 20);  // zeros, on no disk
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(sorts_of(tail_of(scratch / "log")), (Sorts{Record, Record, Torn}));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(20));
+}
+
 TEST(AuditTail, BearsLinesWithoutEnd) {
   const Scratch scratch;
   test::put(scratch / "log", whole_run("a") + "beginning" + std::string(30'000'000, 'x') + "\n" + whole_run("b"));

@@ -185,7 +185,7 @@ TEST(EventSecrets, AreTakenOutOfEveryTextBeforeItIsCut) {
   started.command = {"--token=" + secret, std::string(4'090, 'x') + secret};
   started.policy.at(1).reason = "no " + secret;
   const std::string line = line_of(started, Redactor({secret}));
-  EXPECT_EQ(line.find("correct"), std::string::npos) << "half of it stayed";
+  EXPECT_EQ(line.find("cor"), std::string::npos) << "a part of it stayed";
   const Record record = decode(line).value();
   const auto& read = std::get<RunStarted>(record.event.body);
   EXPECT_EQ(read.command.at(0), "--token=[secret]");
