@@ -1,4 +1,9 @@
 // The plan for a person: `jail show --plan`. One line a decision, grouped by layer, in an order that never varies.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+
 #include "base/text.h"
 #include "confine/landlock_rights.h"
 #include "run/plan.h"
@@ -63,6 +68,30 @@ std::string describe_landlock(const confine::landlock::Plan& plan) {
   return all;
 }
 
+struct LimitName {
+  int resource;
+  std::string_view layer;
+  bool bytes;
+};
+constexpr LimitName kLimitNames[] = {{RLIMIT_CORE, "limits.core", true},    {RLIMIT_NPROC, "limits.pids", false},
+                                     {RLIMIT_NOFILE, "limits.files", false}, {RLIMIT_DATA, "limits.memory", true},
+                                     {RLIMIT_FSIZE, "limits.file_size", true}};
+
+std::string describe_limit(const sys::Limit& limit) {
+  for (const LimitName& name : kLimitNames)
+    if (name.resource == limit.resource)
+      return line(name.layer, "at most " + (name.bytes ? text::human_size(limit.value) : std::to_string(limit.value)));
+  return line("limits.cpu_time", "at most " + std::to_string(limit.value) + " s");
+}
+
+std::string describe_limits(const Plan& plan) {
+  std::string all;
+  for (const sys::Limit& limit : plan.limits.rlimits) all += describe_limit(limit);
+  if (!plan.time_ms) return all;
+  return all + line("limits.time", text::human_duration(std::chrono::milliseconds(*plan.time_ms)) + ", then SIGTERM, and after " +
+                                       text::human_duration(std::chrono::milliseconds(plan.grace_ms)) + " SIGKILL");
+}
+
 std::string describe_environment(const confine::environment::Plan& plan) {
   std::string names;
   for (const std::string& variable : plan.variables) names += " " + text::for_people(variable.substr(0, variable.find('=')));
@@ -97,9 +126,11 @@ std::string describe(const Plan& plan) {
   std::string all;
   for (const confine::Layer& layer : plan.layers) all += describe_layer(layer);
   all += describe_identity(plan.identity);
+  all += line("net", plan.namespaces.net == confine::namespaces::Plan::Net::Own ? "own, loopback only" : "the host's");
   all += describe_view(plan.view);
   all += describe_landlock(plan.landlock);
   all += describe_seccomp(plan.seccomp);
+  all += describe_limits(plan);
   return all + describe_environment(plan.environment);
 }
 
