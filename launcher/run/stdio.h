@@ -22,10 +22,10 @@ enum class Wire { Pass, Null, Pipe, Terminal };
 enum class Flow { In, Out };  // as the plugin sees it
 
 // When the supervisor may read the operator's terminal. Never: descriptor 0 is no terminal, or it is the terminal of
-// somebody else's session, where what is typed is not meant for us. WhileForeground: it is our session's. Always: it is
-// no session's, as when a host program made it for this run.
-// Shared: as WhileForeground, but standard output is a pipe, and its reader may be a pager that reads the same terminal:
-// it is ours only when nobody has taken it out of its line mode for a second.
+// somebody else's session, where what is typed is not meant for us. WhileForeground: it is our session's. Always: it
+// is no session's, as when a host program made it for this run. Shared: as WhileForeground, but standard output is a
+// pipe, and its reader may be a pager that reads the same terminal: it is ours only when nobody has taken it out of
+// its line mode for a second.
 enum class TerminalInput { Never, WhileForeground, Shared, Always };
 
 struct StdioPlan {
