@@ -13,6 +13,8 @@ struct Choice {
   std::string_view name;
   Value value;
 };
+template <typename Value>
+Choice(std::string_view, Value) -> Choice<Value>;  // clang 14 deduces no aggregates by itself
 
 inline constexpr std::array kNetworkModes{Choice{"isolated", NetworkMode::Isolated}, Choice{"host", NetworkMode::Host}};
 inline constexpr std::array kSyscallSets{Choice{"standard", SyscallSet::Standard},

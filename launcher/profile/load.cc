@@ -177,7 +177,8 @@ class Loader {
 
   void list_sources() {
     for (const Document& document : documents_) profile().sources.push_back({document.file, document.sha256});
-    if (!profile().sources.empty()) std::ranges::rotate(profile().sources, profile().sources.end() - 1);
+    std::vector<SourceFile>& sources = profile().sources;
+    if (!sources.empty()) std::rotate(sources.begin(), sources.end() - 1, sources.end());
   }
 
   // Files in the order they were asked for, so that the profile's own faults come first.
