@@ -15,6 +15,8 @@ class Chains {
  public:
   // Missing parts are left out. `path` is absolute and without links.
   [[nodiscard]] std::vector<profile::Identity> of(const std::string& path);
+  // Somebody else has looked already.
+  void learn(const std::string& path, const profile::Identity& identity) { seen_.try_emplace(path, identity); }
 
  private:
   const std::optional<profile::Identity>& identity(const std::string& path);

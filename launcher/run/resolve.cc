@@ -1,22 +1,19 @@
-// One openat2(2) does where no link stands on the way, which is the usual case. Else the path is walked component by
-// component, each link held against the rule.
+// A path is walked component by component by its names, each link held against the rule. That somebody swaps a component
+// meanwhile is noticed later: the view opens the path found here without following any link and wants the very same inode.
 #include "run/resolve.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <deque>
-#include <optional>
 
 #include "base/error.h"
-#include "sys/file.h"
 
 namespace jail::run {
 namespace {
 
-constexpr int kPathOnly = O_PATH | O_NOFOLLOW;
 constexpr int kMostLinks = 40;  // as the kernel (path_resolution(7))
 
 profile::PathKind kind_of(mode_t mode) {
@@ -54,17 +51,10 @@ bool beneath(const std::string& path, const std::string& tree) {
   return path.size() > tree.size() && path.starts_with(tree) && path[tree.size()] == '/';
 }
 
-// A position in the tree: where the walk is, by descriptor and by name.
-struct Position {
-  Fd folder;
-  std::string path;  // "" for the root
-};
-
-Position at_root() { return {sys::open_at("/", O_PATH, sys::Resolve::NoLinks), ""}; }
-
-void go_up(Position& position) {
-  position.path.resize(position.path.empty() ? 0 : position.path.rfind('/'));
-  position.folder = sys::open_at(position.folder, "..", O_PATH, sys::Resolve::NoLinks);
+std::string text_of(const std::string& link) {
+  char text[PATH_MAX];
+  const ssize_t size = check(::readlink(link.c_str(), text, sizeof text), "readlink", link);
+  return std::string(text, static_cast<std::size_t>(size));
 }
 
 bool writable_by_strangers(const struct stat& folder, std::uint32_t uid) {
@@ -89,69 +79,54 @@ bool Resolver::in_untrusted(const std::string& path) const {
   return std::ranges::find_first_of(above, untrusted_folders_) != above.end();
 }
 
-profile::PathFact Resolver::resolve(const std::string& path) const {
-  int error = 0;
-  const Fd opened = sys::try_open_at(AT_FDCWD, path.c_str(), kPathOnly, sys::Resolve::NoLinks, error);
-  if (!opened) {
-    if (error == ELOOP || error == ENOENT) return walk(path);
-    profile::PathFact fact;
-    fact.real = path;
-    if (error != ENOTDIR) fact.refused = std::generic_category().message(error);
-    return fact;
-  }
-  const struct stat status = sys::file_status(opened);
-  if (S_ISLNK(status.st_mode)) return walk(path);
-  profile::PathFact fact;
-  fact.real = path;
-  fill(fact, status);
-  fact.chain = chains_.of(fact.real);
-  return fact;
+const Resolver::Look& Resolver::look(const std::string& path) const {
+  const auto [entry, fresh] = looks_.try_emplace(path);
+  Look& found = entry->second;
+  if (!fresh) return found;
+  if (::lstat(path.empty() ? "/" : path.c_str(), &found.status) != 0) found.error = errno;
+  else if (!S_ISLNK(found.status.st_mode)) chains_.learn(path.empty() ? "/" : path, {found.status.st_dev, found.status.st_ino});
+  return found;
 }
 
-profile::PathFact Resolver::walk(const std::string& path) const {
+std::string Resolver::why_not_followed(const std::string& folder, const std::string& link,
+                                       const struct stat& status) const {
+  if (in_untrusted(link)) return "'" + link + "' is a link in a place that a plugin may write";
+  if (status.st_uid != 0 && status.st_uid != uid_) return "'" + link + "' is another user's link";
+  if (writable_by_strangers(look(folder).status, uid_)) return "'" + link + "' is a link in a folder others can write";
+  return {};
+}
+
+profile::PathFact Resolver::resolve(const std::string& path) const {
   profile::PathFact fact;
-  Position here = at_root();
   std::deque<std::string> names = split(path);
-  struct stat status = sys::file_status(here.folder);
   while (!names.empty()) {
+    const std::string folder = fact.real;
     const std::string name = names.front();
     names.pop_front();
     if (name == "..") {
-      go_up(here);
+      fact.real.resize(folder.empty() ? 0 : folder.rfind('/'));
       continue;
     }
-    const std::string next = here.path + "/" + name;
-    int error = 0;
-    Fd opened = sys::try_open_at(here.folder.get(), name.c_str(), kPathOnly, sys::Resolve::Anything, error);
-    if (!opened) {
-      fact.real = next;
+    fact.real += "/" + name;
+    const Look& here = look(fact.real);
+    if (here.error != 0) {
+      if (here.error != ENOENT && here.error != ENOTDIR)
+        fact.refused = std::generic_category().message(here.error) + " at '" + fact.real + "'";
       for (const std::string& rest : names) fact.real += "/" + rest;
-      if (error != ENOENT && error != ENOTDIR) fact.refused = std::generic_category().message(error) + " at '" + next + "'";
       return fact;
     }
-    status = sys::file_status(opened);
-    if (!S_ISLNK(status.st_mode)) {
-      here = {std::move(opened), next};
-      continue;
-    }
-    const struct stat folder = sys::file_status(here.folder);
-    if (in_untrusted(next)) fact.refused = "'" + next + "' is a link in a place that a plugin may write";
-    else if (status.st_uid != 0 && status.st_uid != uid_) fact.refused = "'" + next + "' is another user's link";
-    else if (writable_by_strangers(folder, uid_)) fact.refused = "'" + next + "' is a link in a folder others can write";
-    else if (fact.links.size() == kMostLinks) fact.refused = "too many links on the way";
-    if (!fact.refused.empty()) {
-      fact.real = next;
-      return fact;
-    }
-    const std::string text = sys::read_link(opened);
-    fact.links.push_back({next, text});
-    if (text.starts_with('/')) here = at_root();
+    if (!S_ISLNK(here.status.st_mode)) continue;
+    fact.refused = fact.links.size() == kMostLinks ? "too many links on the way"
+                                                   : why_not_followed(folder, fact.real, here.status);
+    if (!fact.refused.empty()) return fact;
+    const std::string text = text_of(fact.real);
+    fact.links.push_back({fact.real, text});
+    fact.real = text.starts_with('/') ? "" : folder;
     const std::deque<std::string> more = split(text);
     names.insert(names.begin(), more.begin(), more.end());
-    status = sys::file_status(here.folder);
   }
-  fact.real = here.path.empty() ? "/" : here.path;
-  fill(fact, sys::file_status(here.folder));
+  fill(fact, look(fact.real).status);
+  if (fact.real.empty()) fact.real = "/";
   fact.chain = chains_.of(fact.real);
   return fact;
 }

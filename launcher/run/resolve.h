@@ -1,6 +1,9 @@
 // From the path a profile names to the file it means, without being led astray (SECURITY C6).
 #pragma once
 
+#include <sys/stat.h>
+
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,13 +20,22 @@ class Resolver {
   [[nodiscard]] profile::PathFact resolve(const std::string& path) const;
 
  private:
+  // What lstat(2) says of a path whose parents are no links, remembered: most paths share their beginnings.
+  struct Look {
+    int error = 0;
+    struct stat status {};
+  };
+  const Look& look(const std::string& path) const;
+
   [[nodiscard]] bool in_untrusted(const std::string& path) const;
-  [[nodiscard]] profile::PathFact walk(const std::string& path) const;
+  [[nodiscard]] std::string why_not_followed(const std::string& folder, const std::string& link,
+                                             const struct stat& status) const;
 
   std::vector<std::string> untrusted_;
   std::vector<profile::Identity> untrusted_folders_;  // the same, whatever they are called
   std::uint32_t uid_;
   Chains& chains_;
+  mutable std::map<std::string, Look> looks_;
 };
 
 }  // namespace jail::run
