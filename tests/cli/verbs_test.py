@@ -1,0 +1,110 @@
+"""The other verbs and every page of help: they answer, on the right stream, and change nothing."""
+import unittest
+
+from jail_case import both_launchers
+
+VERBS = ("run", "check", "show", "doctor", "audit")
+
+
+@both_launchers
+class Help:
+    def test_all_pages(self):
+        for words in ([], *([verb] for verb in VERBS)):
+            for option in ("--help", "-h"):
+                with self.subTest(words=words, option=option):
+                    ended = self.jail(*words, option)
+                    self.assertEqual((ended.code, ended.error), (0, ""))
+                    self.assertIn("Usage", ended.out)
+
+    def test_verbs_are_listed(self):
+        ended = self.jail("--help")
+        for verb in VERBS:
+            self.assertRegex(ended.out, rf"(?m)^\s+{verb}\s")
+
+    def test_exit_statuses_are_told(self):
+        ended = self.jail("run", "--help")
+        for status in ("124", "125", "126", "127", "128"):
+            self.assertIn(status, ended.out)
+
+    def test_version(self):
+        ended = self.jail("--version")
+        self.assertEqual(ended.code, 0)
+        self.assertRegex(ended.out, r"\d+\.\d+")
+
+    def test_nothing_is_no_help(self):
+        ended = self.jail()
+        self.assertEqual((ended.code, ended.out), (2, ""))
+
+    def test_closed_output(self):
+        """`jail --help | true`: no crash."""
+        ended = self.jail("--help", seconds=10)
+        self.assertEqual(ended.code, 0)
+
+
+@both_launchers
+class Check:
+    def test_good(self):
+        ended = self.jail("check", self.profile())
+        self.assertEqual(ended.code, 0, ended)
+
+    def test_templates(self):
+        for template in ("base", "python", "node", "shell"):
+            with self.subTest(template=template):
+                ended = self.jail("check", self.document(f"version: 1\nname: t\nextends: [{template}]\n"))
+                self.assertEqual(ended.code, 0, ended)
+
+    def test_runs_nothing(self):
+        """A profile is data: nothing that it names is started."""
+        marker = self.dir / "write" / "marker"
+        script = self.dir / "bin" / "script"
+        script.write_text(f"#!/bin/sh\ntouch {marker}\n")
+        script.chmod(0o755)
+        self.own(self.dir / "bin")
+        profile = self.profile(grants=f"  exec: [\"{script}\"]\n")
+        for verb in ("check", "show", "doctor"):
+            self.jail(verb, profile)
+        self.assertFalse(marker.exists())
+
+
+@both_launchers
+class Show:
+    def test_names_places(self):
+        profile = self.profile("limits: {pids: 17}\n")
+        ended = self.jail("show", profile)
+        self.assertEqual(ended.code, 0, ended)
+        self.assertIn("17", ended.out)
+        self.assertRegex(ended.out, r"test\.yaml:\d+")
+
+    def test_plan(self):
+        ended = self.jail("show", "--plan", self.profile())
+        self.assertEqual(ended.code, 0, ended)
+        for layer in ("landlock", "seccomp", "mount"):
+            self.assertIn(layer, ended.out)
+
+    def test_secret_values_are_not_shown(self):
+        profile = self.profile("env: {secret: [TOKEN]}\n")
+        for words in (["show", profile], ["show", "--plan", profile], ["check", profile]):
+            ended = self.jail(*words, environment={"TOKEN": "a-very-secret-value"})
+            self.assertNotIn("a-very-secret-value", ended.out + ended.error)
+
+    def test_bad_profile(self):
+        ended = self.jail("show", self.document("version: 1\nname: bad\nunknown: 1\n"))
+        self.assertNotEqual(ended.code, 0)
+        self.assertIn("test.yaml:3", ended.error)
+
+
+@both_launchers
+class Doctor:
+    def test_machine(self):
+        ended = self.jail("doctor")
+        self.assertIn(ended.code, (0, 1), ended)
+        for word in ("landlock", "seccomp"):
+            self.assertIn(word, ended.out.lower())
+
+    def test_profile(self):
+        ended = self.jail("doctor", self.profile())
+        self.assertIn(ended.code, (0, 1), ended)
+
+
+if __name__ == "__main__":
+    unittest.main()
