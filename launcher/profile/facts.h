@@ -49,6 +49,7 @@ struct Facts {
   std::map<std::string, PathFact> paths;  // by the path as paths_of_interest() names it; `home` may be among them
   std::vector<ProtectedPlace> protected_places;
   std::string home;                       // of the operator; absolute
+  std::string runtime;                    // of the operator's session ($XDG_RUNTIME_DIR); empty when there is none
   std::vector<std::string> search_path;   // the operator's own PATH: programs the host starts
   std::uint32_t uid = 0;                  // of the launcher
   std::vector<std::uint32_t> groups;      // supplementary

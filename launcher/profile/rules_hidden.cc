@@ -33,10 +33,16 @@ void check_missing(Case& now, const Hidden& hidden) {
               "create it, or write {path: ..., optional: true} to hide it where it exists");
 }
 
+// Within one file the author says two things; a profile that hides what a template grants says one.
+void check_both(Case& now, const Hidden& hidden, const Grant& grant) {
+  const std::string both = quoted(hidden.path) + " is hidden and " + see("granted", grant.place);
+  if (hidden.place.file == grant.place.file) now.error(hidden.place, both, "leave one of the two out");
+  else now.warning(hidden.place, both + ": hide wins");
+}
+
 void check_present(Case& now, const Hidden& hidden) {
   for (const Grant& grant : now.profile.filesystem.grants) {
-    if (grant.path == hidden.path)
-      now.warning(hidden.place, quoted(hidden.path) + " is hidden and " + see("granted", grant.place) + ": hide wins");
+    if (grant.path == hidden.path) check_both(now, hidden, grant);
     else if (now.contains(hidden.path, grant.path))
       now.error(grant.place,
                 quoted(grant.path) + " lies in " + quoted(hidden.path) + ", " + see("hidden", hidden.place),

@@ -64,8 +64,9 @@ void refuse(Case& now, const Grant& grant, std::string_view reason, Override ove
             override_by == Override::Named ? std::string(kOverrideHint) : "grant the folders the plugin needs");
 }
 
-// The runtime folder of a user, whatever the user's number.
-bool is_runtime_folder(std::string_view path) {
+// The folder of a session's sockets: anybody's where systemd puts it, this operator's wherever it is.
+bool is_runtime_folder(const Case& now, std::string_view path) {
+  if (path == now.facts.runtime) return true;
   return path.starts_with("/run/user/") && path.find('/', 10) == std::string_view::npos;
 }
 
@@ -74,8 +75,8 @@ void refuse_grant(Case& now, const Grant& grant) {
   for (const Danger& danger : dangerous_places())
     if (applies(danger, grant.path) || applies(danger, real))
       return refuse(now, grant, danger.reason, danger.override_by);
-  if (is_runtime_folder(grant.path) || is_runtime_folder(real))
-    return refuse(now, grant, "it holds the sockets of this user's session", Override::Named);
+  if (is_runtime_folder(now, grant.path) || is_runtime_folder(now, real))
+    return refuse(now, grant, "it holds the sockets of a user's session", Override::Named);
   if (!now.facts.home.empty() && now.contains(grant.path, now.facts.home))
     refuse(now, grant, "it holds the operator's whole home: keys, tokens, history", Override::Named);
 }

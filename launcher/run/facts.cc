@@ -1,12 +1,15 @@
 #include "run/facts.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <sstream>
 
 #include "base/error.h"
@@ -68,6 +71,16 @@ void add_interpreters(profile::Facts& facts, const profile::Profile& profile, co
   }
 }
 
+// From the file alone: no name service is asked (DECISIONS 15). Ids without a line there have no name.
+std::map<std::uint32_t, std::string> names_of(const std::vector<std::uint32_t>& groups) {
+  std::map<std::uint32_t, std::string> names;
+  if (groups.empty()) return names;
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/group", "re"), std::fclose);
+  while (const group* entry = file ? ::fgetgrent(file.get()) : nullptr)
+    if (std::find(groups.begin(), groups.end(), entry->gr_gid) != groups.end()) names[entry->gr_gid] = entry->gr_name;
+  return names;
+}
+
 }  // namespace
 
 profile::Inputs inputs_of(const Places& places, std::map<std::string, std::string> set) {
@@ -95,10 +108,13 @@ profile::Facts collect(const profile::Profile& profile, const Places& places,
   for (const profile::SourceFile& source : profile.sources) deciding.push_back(source.path);
   facts.protected_places = protected_places(places, deciding, chains);
   facts.home = places.home;
+  if (!facts.home.empty()) facts.paths.emplace(facts.home, resolver.resolve(facts.home));
+  facts.runtime = variable("XDG_RUNTIME_DIR").value_or("");
   facts.search_path = split_path(std::getenv("PATH"));
   const confine::identity::Launcher who = launcher();
   facts.uid = who.uid;
   facts.groups = who.groups;
+  facts.group_names = names_of(who.groups);
   return facts;
 }
 

@@ -67,6 +67,13 @@ TEST(Grants, OfEverybodysDoorsNeedTheirOverride) {
   }
 }
 
+TEST(Grants, OfTheSessionsRuntimeFolderNeedTheirOverrideWhereverItIs) {
+  Trial trial;
+  trial.machine.facts().runtime = "/srv/runtime";
+  EXPECT_TRUE(is_error(trial.said(reading("/srv/runtime"))));
+  EXPECT_FALSE(is_error(trial.said(overridden("read", "/srv/runtime"))));
+}
+
 TEST(Grants, AreJudgedByWhereTheyLead) {
   Trial trial;
   trial.machine.folder("/proc").led("/srv/innocent", "/proc", {{"/srv/innocent", "/proc"}});

@@ -22,8 +22,11 @@ TEST(Hide, OfWhatIsNotGrantedIsNeedless) {
   EXPECT_EQ(verdict("filesystem: {hide: [{path: /srv/keys, optional: true}, \"preset:home-secrets\"]}\n"), "");
 }
 
-TEST(Hide, OfAGrantItselfIsTold) {
-  EXPECT_NE(verdict("filesystem: {read: [/srv/a], hide: [/srv/a]}\n").find("hide wins"), std::string::npos);
+TEST(Hide, OfAGrantItselfIsAContradictionUnlessATemplateMadeIt) {
+  EXPECT_TRUE(is_error(verdict("filesystem: {read: [/srv/a], hide: [/srv/a]}\n")));
+  const std::string said = verdict("extends: [base]\nfilesystem: {hide: [/etc/hosts]}\n");
+  EXPECT_FALSE(is_error(said));
+  EXPECT_NE(said.find("hide wins"), std::string::npos);
 }
 
 TEST(Hide, LetsNothingShineThrough) {
