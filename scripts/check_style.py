@@ -25,7 +25,8 @@ FOLDERS = r"(?:launcher|bpf|profiles|tests|bench|scripts|cmake|\.ci)"
 # Where an exception may end. Everywhere else it passes through.
 CATCHERS = {
     "launcher/cli/cli.cc",       # main(): the message and the exit status
-    "launcher/run/stages.cc",    # confine_self(): stage and errno go to the status pipe
+    "launcher/run/stages.cc",    # the plugin's process: stage and errno go to the supervisor
+    "launcher/run/init.cc",      # the jail's process 1: the same
     "launcher/profile/parse.cc",  # yaml-cpp reports a broken document by throwing
 }
 
