@@ -1,5 +1,5 @@
 # jail_module(NAME [DEPENDS module...] [LIBRARIES library...])
-# One folder of launcher/ is one module: a static library jail_NAME of every .cc in it (but main.cc, which is a program's),
+# One folder of launcher/ is one module: a static library jail_NAME of every .cc in it (but main.cc, a program's),
 # which sees only the modules that it names.
 add_library(jail_flags INTERFACE)
 target_compile_features(jail_flags INTERFACE cxx_std_20)
