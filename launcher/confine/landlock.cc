@@ -18,7 +18,7 @@ struct OwnPlace {
   unsigned access;
 };
 constexpr OwnPlace kTemporary[] = {{"/tmp", view::kRead | view::kWrite}, {"/dev/shm", view::kRead | view::kWrite}};
-constexpr OwnPlace kTerminals = {"/dev/pts", view::kRead | view::kWrite | view::kDevice};
+constexpr OwnPlace kDevices = {"/dev", view::kRead | view::kWrite | view::kDevice};  // nodes and terminals
 constexpr OwnPlace kProcesses = {"/proc", view::kRead | view::kWrite};
 
 std::vector<Rule> rules_of(const view::Plan& view, std::uint64_t handled) {
@@ -30,7 +30,7 @@ std::vector<Rule> rules_of(const view::Plan& view, std::uint64_t handled) {
     add(view.anchors[i].path, i, rights_of(view.anchors[i].access, view.anchors[i].node));
   for (const OwnPlace& place : kTemporary) add(place.path, Rule::kInView, rights_of(place.access, view::Node::Folder));
   add("/", Rule::kInView, kReadDir);
-  add(kTerminals.path, Rule::kInView, rights_of(kTerminals.access, view::Node::File) | kReadDir);
+  add(kDevices.path, Rule::kInView, rights_of(kDevices.access, view::Node::File) | kReadDir);
   // /proc/self/oom_score_adj, comm and the like are written by ordinary programs.
   add(kProcesses.path, Rule::kInView, rights_of(kProcesses.access, view::Node::File) | kReadDir);
   return rules;

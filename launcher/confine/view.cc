@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "sys/file.h"
+#include "sys/mount.h"
 
 namespace jail::confine::view {
 namespace {
@@ -21,7 +22,6 @@ namespace {
 using sys::Resolve;
 
 constexpr int kPathOnly = O_PATH | O_NOFOLLOW;
-constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 constexpr const char* kEmptyFolder = ".empty-folder";
 constexpr const char* kEmptyFile = ".empty-file";
 
@@ -55,8 +55,7 @@ sys::MountForbids forbids(const Anchor& anchor) {
 Fd new_root() {
   Fd root = sys::new_filesystem("tmpfs", {{"size", "1M"}, {"nr_inodes", "2048"}, {"mode", "0755"}},
                                 sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms);
-  // Attached on top of "/": no folder of the host is needed. Host paths still resolve, since our root is the mount below.
-  sys::attach(root, sys::open_at("/", O_PATH, Resolve::NoLinks), "/");
+  sys::attach(root, sys::open_at("/proc", O_PATH, Resolve::NoLinks), "/proc");
   return root;
 }
 
@@ -139,7 +138,18 @@ void attach_temporary(Builder& view, std::uint64_t bytes) {
   attach_filesystem(view, tmp, "/tmp");
 }
 
-void attach_devices(Builder& view) {
+// Exempt from nodev, by name: a nodev bind of /dev/null cannot be opened.
+void attach_device(Builder& view, const std::string& path) {
+  int error = 0;
+  const Fd device = sys::try_open_at(AT_FDCWD, path.c_str(), kPathOnly, Resolve::NoLinks, error);
+  if (!device || !S_ISCHR(sys::file_status(device).st_mode)) return;
+  const Fd mount = sys::clone_tree(device);
+  sys::forbid(mount, sys::kForbidsSetuid | sys::kForbidsPrograms, sys::Depth::OneMount);
+  view.file(path);
+  view.attach(mount, path);
+}
+
+void attach_terminals(Builder& view) {
   constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsPrograms;
   attach_filesystem(view, sys::new_filesystem("devpts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}}, kForbids),
                     "/dev/pts");
@@ -177,25 +187,24 @@ void cover_hidden(Builder& view, const std::vector<Mask>& masks) {
 
 }  // namespace
 
-std::vector<Anchor> find_devices() {
-  std::vector<Anchor> devices;
-  for (const char* name : kDevices) {
-    struct stat status {};
-    Anchor device;
-    device.path = std::string("/dev/") + name;
-    if (::lstat(device.path.c_str(), &status) != 0 || !S_ISCHR(status.st_mode)) continue;
-    device.node = Node::Device;
-    device.identity = {status.st_dev, status.st_ino};
-    device.access = kRead | kWrite | kDevice;
-    devices.push_back(std::move(device));
-  }
-  return devices;
+Fd make_root() {
+  Fd root = new_root();
+  Builder view(root);
+  for (const char* name : kDevices) attach_device(view, std::string("/dev/") + name);
+  attach_terminals(view);
+  view.folder("/proc");
+  return root;
 }
 
-Site build(const Plan& plan) {
-  Site site{.root = new_root(), .anchors = {}};
+void attach_proc(const Fd& root) {
+  const Fd proc = sys::new_filesystem("proc", {{"subset", "pid"}, {"hidepid", "2"}},
+                                      sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms);
+  Builder(root).attach(proc, "/proc");
+}
+
+Site build(const Plan& plan, Fd root) {
+  Site site{.root = std::move(root), .anchors = {}};
   Builder view(site.root);
-  attach_devices(view);
   attach_temporary(view, plan.temporary_bytes);
   site.anchors.reserve(plan.anchors.size());
   for (const Anchor& anchor : plan.anchors) {
@@ -205,17 +214,6 @@ Site build(const Plan& plan) {
   for (const Link& link : plan.links) view.link(link.text, link.path);
   cover_hidden(view, plan.masks);
   return site;
-}
-
-Fd new_proc() {
-  return sys::new_filesystem("proc", {{"subset", "pid"}, {"hidepid", "2"}},
-                             sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms);
-}
-
-void attach_proc(const Site& site, const Fd& proc) {
-  Builder view(site.root);
-  view.folder("/proc");
-  if (proc) view.attach(proc, "/proc");
 }
 
 void enter(const Site& site) {

@@ -13,7 +13,6 @@
 #include "confine/layer.h"
 #include "profile/facts.h"
 #include "profile/profile.h"
-#include "sys/mount.h"
 
 namespace jail::confine::view {
 
@@ -59,24 +58,25 @@ struct MountPoint {
   profile::Identity identity;  // of the folder mounted there
 };
 
-Plan plan(const profile::Profile& profile, const profile::Facts& facts, const std::vector<MountPoint>& mounts,
-          const std::vector<Anchor>& devices);
+Plan plan(const profile::Profile& profile, const profile::Facts& facts, const std::vector<MountPoint>& mounts);
 
-// /dev/null and its kin, as this machine has them.
-std::vector<Anchor> find_devices();
+// /dev/null and its kin: what every jail has, as far as the machine has them.
+inline constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
+
+// The empty root with /dev in it: what does not depend on the profile, made by pid 1 while the profile is read. Attached
+// over the host's /proc, the one folder that must be there and that nothing is granted from; host paths still resolve.
+Fd make_root();
+// A /proc of the caller's pid namespace, by pid 1. EPERM where a container has masked parts of its own: the folder stays
+// empty then.
+void attach_proc(const Fd& root);
 
 // A view under construction, in the jail's mount namespace, with the host's tree still as its root.
 struct Site {
-  Fd root;                  // our tmpfs
+  Fd root;
   std::vector<Fd> anchors;  // the descriptors of plan.anchors, in that order
 };
-// Throws SysError; ESTALE: a path is no longer what the plan saw.
-Site build(const Plan& plan);
-
-// A /proc of the caller's pid namespace: pid 1 makes it. EPERM where a container has masked parts of its own.
-Fd new_proc();
-// `proc`: from new_proc(), or empty where the jail has none.
-void attach_proc(const Site& site, const Fd& proc);
+// `root`: from make_root(). Throws SysError; ESTALE: a path is no longer what the plan saw.
+Site build(const Plan& plan, Fd root);
 
 // The view becomes the root of its namespace, read-only but for what is granted.
 void enter(const Site& site);

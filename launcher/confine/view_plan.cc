@@ -163,8 +163,7 @@ std::string plan_cwd(const profile::Profile& profile, const profile::Facts& fact
 
 }  // namespace
 
-Plan plan(const profile::Profile& profile, const profile::Facts& facts, const std::vector<MountPoint>& mounts,
-          const std::vector<Anchor>& devices) {
+Plan plan(const profile::Profile& profile, const profile::Facts& facts, const std::vector<MountPoint>& mounts) {
   Anchors anchors;
   std::map<std::string, std::string> links;
   add_grants(anchors, links, profile, facts);
@@ -174,7 +173,6 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const st
   for (const auto& [path, text] : links)
     if (nearest_above(plan.anchors, path) == nullptr) plan.links.push_back({path, text});
   plan.masks = plan_masks(profile, facts, plan.anchors, mounts);
-  plan.anchors.insert(plan.anchors.end(), devices.begin(), devices.end());
   plan.temporary_bytes = profile.filesystem.temporary.value;
   plan.cwd = plan_cwd(profile, facts);
   return plan;

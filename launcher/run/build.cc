@@ -37,7 +37,7 @@ BuildFailure failure_of(const Report& report) {
 
 BuildFailure gone(const char* who) { return {"pid", std::string(who) + " was killed while the jail was being built", ECHILD}; }
 
-Worker start_builder(const Worker& init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
+Worker start_builder(const Worker& init, Fd root, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
                      const std::vector<int>& passed) {
   const confine::seccomp::Program filter = confine::seccomp::compile(plan.seccomp);
   sys::SocketPair pair = sys::socket_pair();
@@ -45,7 +45,7 @@ Worker start_builder(const Worker& init, const Plan& plan, const StdioPlan& stdi
   if (child.pid == 0) {
     pair.ours.reset();
     Material material{.plan = &plan, .stdio = &stdio, .ends = std::move(ends), .filter = filter, .passed = passed,
-                      .init = Fd(::dup(init.pidfd().get()))};
+                      .init = Fd(::dup(init.pidfd().get())), .root = std::move(root)};
     become_plugin(std::move(material), std::move(pair.theirs));
   }
   for (Fd& end : ends.plugin) end.reset();
@@ -108,8 +108,9 @@ Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio
                            const std::vector<int>& passed)
     : init_(std::move(init)) {
   // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.
-  const std::optional<Received> standing = receive_report(init_.socket());
-  if (standing && standing->report.kind == ReportKind::Standing) builder_ = start_builder(init_, plan, stdio, ends, passed);
+  std::optional<Received> standing = receive_report(init_.socket());
+  if (standing && standing->report.kind == ReportKind::Standing && !standing->descriptors.empty())
+    builder_ = start_builder(init_, std::move(standing->descriptors.front()), plan, stdio, ends, passed);
   else if (standing) failure_ = failure_of(standing->report);
   else failure_ = gone("the jail's first process");
 }
@@ -149,8 +150,8 @@ void Construction::hear_init(Proc proc) {
   const Report& report = received->report;
   if (report.kind == ReportKind::Sealed) {
     sealed_ = true;
-  } else if (report.kind == ReportKind::Complete && report.error == 0 && !received->descriptors.empty()) {
-    send_proceed(builder_.socket(), received->descriptors.front());
+  } else if (report.kind == ReportKind::Complete && report.error == 0) {
+    send_proceed(builder_.socket());
   } else if (report.kind == ReportKind::Complete && proc == Proc::MayBeAbsent &&
              confine::namespaces::classify(report.error) != confine::namespaces::Refusal::Exhausted) {
     without_proc_ = report.text;

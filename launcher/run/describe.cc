@@ -45,6 +45,7 @@ std::string describe_view(const confine::view::Plan& plan) {
   for (const confine::view::Anchor& anchor : plan.anchors)
     all += line("mount", access(anchor.access) + " " + text::for_people(anchor.path) +
                              (anchor.mounted ? "" : " (shown by the mount above)") + places(anchor.places));
+  for (const char* device : confine::view::kDevices) all += line("mount", std::string("device /dev/") + device + places({}));
   for (const confine::view::Link& link : plan.links)
     all += line("mount", "link " + text::for_people(link.path) + " -> " + text::for_people(link.text));
   for (const confine::view::Mask& mask : plan.masks) {

@@ -32,6 +32,7 @@ struct Keeper {
   std::uint32_t gid;
   Maps maps;
   Fd namespace_limits;
+  Fd root;  // of the view
   Fd children;  // signalfd
 };
 
@@ -61,24 +62,28 @@ void take_identity(Keeper& keeper) {
 
 void make_private(Keeper&) { confine::namespaces::make_private(); }
 
-void report_standing(Keeper& keeper) { send_report(keeper.supervisor, report_of(ReportKind::Standing)); }
+void open_limits(Keeper& keeper) { keeper.namespace_limits = confine::namespaces::open_limits(); }
 
-void make_rest(Keeper& keeper) {
-  confine::namespaces::make_rest();
-  keeper.namespace_limits = confine::namespaces::open_limits();
+void make_root(Keeper& keeper) { keeper.root = confine::view::make_root(); }
+
+void report_standing(Keeper& keeper) {
+  send_report(keeper.supervisor, report_of(ReportKind::Standing), {keeper.root.get()});
 }
+
+void make_rest(Keeper&) { confine::namespaces::make_rest(); }
 
 // A container that masks parts of /proc forbids a new one. Whether the run goes on without is the profile's to say.
 void report_complete(Keeper& keeper) {
   try {
-    const Fd proc = confine::view::new_proc();
-    send_report(keeper.supervisor, report_of(ReportKind::Complete), {proc.get()});
+    confine::view::attach_proc(keeper.root);
+    send_report(keeper.supervisor, report_of(ReportKind::Complete));
   } catch (const SysError& error) {
     send_report(keeper.supervisor, report_of(ReportKind::Complete, "proc", error.error(), error.what()));
   }
 }
 
 void wait_for_the_view(Keeper& keeper) {
+  keeper.root.reset();
   if (!receive_proceed(keeper.supervisor)) ::_exit(1);
 }
 
@@ -121,6 +126,8 @@ constexpr Stage kStages[] = {
     {"pid", die_with_supervisor},     // once now, once more when the credentials no longer change
     {"userns", take_identity},        // before anything is made that has an owner
     {"mount", make_private},          // before the first mount: none may come in from the host, or leak out
+    {"userns", open_limits},          // the host's /proc is out of reach from the next stage on
+    {"mount", make_root},             // what every view has
     {"pid", report_standing},         // the builder starts from here, the rest is made while it works
     {"net", make_rest},
     {"proc", report_complete},        // by pid 1 itself: a /proc shows the namespace of whoever makes it
@@ -153,7 +160,7 @@ constexpr Stage kStages[] = {
 void become_init(Fd supervisor, std::uint32_t uid, std::uint32_t gid, Maps maps) noexcept {
   std::string_view current;
   try {
-    Keeper keeper{supervisor, uid, gid, maps, {}, {}};
+    Keeper keeper{supervisor, uid, gid, maps, {}, {}, {}};
     for (const Stage& stage : kStages) {
       current = stage.name;
       stage.apply(keeper);

@@ -110,7 +110,7 @@ confine::seccomp::Options filter_options(const Support& support) {
 
 }  // namespace
 
-Support probe() { return {.landlock = confine::landlock::probe(), .devices = confine::view::find_devices()}; }
+Support probe() { return {.landlock = confine::landlock::probe()}; }
 
 bool may_be_absent(const profile::Profile& profile, Strictness strictness, std::string_view layer) {
   if (strictness == Strictness::BestEffort) return true;
@@ -123,7 +123,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.profile = profile.name;
   plan.identity = confine::identity::plan(profile.user, request.launcher, request.account);
   plan.namespaces = confine::namespaces::plan(profile.network);
-  plan.view = confine::view::plan(profile, facts, request.mounts, support.devices);
+  plan.view = confine::view::plan(profile, facts, request.mounts);
   plan.landlock = confine::landlock::plan(plan.view, support.landlock);
   plan.limits = confine::limits::plan(profile.limits);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);

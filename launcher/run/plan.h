@@ -37,7 +37,6 @@ struct Command {
 // What the kernel and the machine offer.
 struct Support {
   confine::landlock::Support landlock;
-  std::vector<confine::view::Anchor> devices;
 };
 Support probe();
 

@@ -50,17 +50,8 @@ std::optional<Received> receive_report(const Fd& socket) {
   return received;
 }
 
-void send_proceed(const Fd& socket, const Fd& descriptor) {
-  const int raw = descriptor.get();
-  (void)sys::send_message(socket, std::span(&kProceed, 1), std::span(&raw, descriptor ? 1U : 0U));
-}
+void send_proceed(const Fd& socket) { (void)sys::send_message(socket, std::span(&kProceed, 1)); }
 
-std::optional<Proceed> receive_proceed(const Fd& socket) {
-  sys::Message message = sys::receive_message(socket);
-  if (message.bytes.empty()) return std::nullopt;
-  Proceed proceed;
-  if (!message.descriptors.empty()) proceed.descriptor = std::move(message.descriptors.front());
-  return proceed;
-}
+bool receive_proceed(const Fd& socket) { return !sys::receive_message(socket).bytes.empty(); }
 
 }  // namespace jail::run

@@ -2,8 +2,8 @@
 // SOCK_SEQPACKET pair for pid 1 and one for the builder, which becomes the plugin.
 //
 //   pid 1                    supervisor                    builder, then plugin
-//   Standing  ------------->  (maps; forks the builder)
-//   Complete + /proc  ----->  -- Proceed + /proc  ------->  (has built the view meanwhile)
+//   Standing + root  ------>  (forks the builder)
+//   Complete  ------------->  -- Proceed  --------------->  (has built the view meanwhile)
 //             <-- Proceed --  <------------------ Entered   (the view is the root)
 //   Sealed  --------------->  <---- Ready + pidfd, terminals
 //                             writes run.started
@@ -21,8 +21,8 @@
 namespace jail::run {
 
 enum class ReportKind : std::uint8_t {
-  Standing,    // pid 1: the namespaces that the view is built in are there
-  Complete,    // pid 1: the others, too; descriptor: the /proc mount. error: why there is none
+  Standing,    // pid 1: the namespaces that the view is built in are there; descriptor: the root it has begun
+  Complete,    // pid 1: the others, too, and /proc. error: why there is none
   Entered,     // builder: the host's tree is gone
   Sealed,      // pid 1: nothing can reach it, and no namespace can be made
   Ready,       // the plugin stands before its filter and execve; descriptors: its pidfd, then terminal masters
@@ -52,11 +52,8 @@ struct Received {
 std::optional<Received> receive_report(const Fd& socket);
 
 // The supervisor's one word. Whoever is gone has left a report that says why, which is read next.
-void send_proceed(const Fd& socket, const Fd& descriptor = {});
-struct Proceed {
-  Fd descriptor;  // if one came along
-};
-// Waits. Empty: the supervisor is gone.
-std::optional<Proceed> receive_proceed(const Fd& socket);
+void send_proceed(const Fd& socket);
+// Waits. False: the supervisor is gone.
+bool receive_proceed(const Fd& socket);
 
 }  // namespace jail::run

@@ -38,6 +38,7 @@ void close_descriptors(Site& site) {
   std::vector<int> keep = site.material.passed;
   keep.push_back(site.supervisor.get());
   keep.push_back(site.material.init.get());
+  keep.push_back(site.material.root.get());
   for (const Fd& end : site.material.ends.plugin)
     if (end) keep.push_back(end.get());
   if (site.material.ends.nowhere) keep.push_back(site.material.ends.nowhere.get());
@@ -53,12 +54,10 @@ void take_identity(Site& site) {
   sys::set_parent_death_signal(SIGKILL);
 }
 
-void build_view(Site& site) { site.view = confine::view::build(site.plan().view); }
+void build_view(Site& site) { site.view = confine::view::build(site.plan().view, std::move(site.material.root)); }
 
-void attach_proc(Site& site) {
-  const std::optional<Proceed> proceed = receive_proceed(site.supervisor);
-  if (!proceed) ::_exit(1);
-  confine::view::attach_proc(site.view, proceed->descriptor);
+void wait_for_init(Site& site) {
+  if (!receive_proceed(site.supervisor)) ::_exit(1);
 }
 
 void enter_view(Site& site) { confine::view::enter(site.view); }
@@ -83,7 +82,7 @@ constexpr Stage kBuilderStages[] = {
     {"userns", join_first},               // with them come the powers that the rest needs
     {"userns", take_identity},            // before the mounts: files of our tmpfs belong to whoever makes them
     {"mount", build_view},                // before Landlock, which forbids mount(2)
-    {"proc", attach_proc},                // late: pid 1 makes it while the view is built
+    {"pid", wait_for_init},               // late: /proc and the network come while the view is built
     {"mount", enter_view},                // the host's tree is gone from here on
     {"net", join_rest},                   // after the view, for which pid 1's network need not be waited for
     {"pid", report_entered},              // pid 1 now forbids further namespaces, while we go on

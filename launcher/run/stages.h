@@ -18,6 +18,7 @@ struct Material {
   confine::seccomp::Program filter;
   std::vector<int> passed;  // --pass-fd, sorted
   Fd init;                  // pidfd of the jail's pid 1, whose namespaces are joined
+  Fd root;                  // of the view, as pid 1 has begun it
 };
 
 // In a fresh child: never returns. Failures reach the supervisor by `supervisor`.

@@ -120,14 +120,6 @@ TEST(ViewPlan, ADeviceIsAMountOfItsOwnEvenInAGrantedFolder) {
   EXPECT_TRUE(anchor_at(plan, "/dev/dri/card0")->access & kDevice);
 }
 
-TEST(ViewPlan, OwnDevicesComeWithoutBeingNamed) {
-  const Anchor null{.path = "/dev/null", .node = Node::Device, .identity = {5, 6}, .access = kRead | kWrite | kDevice,
-                    .mounted = true, .places = {}};
-  const Plan plan = view::plan({}, {}, {}, {null});
-  ASSERT_EQ(plan.anchors.size(), 1U);
-  EXPECT_EQ(plan.anchors[0].path, "/dev/null");
-}
-
 TEST(ViewPlan, MakesTheLinksAgainThatAGrantWentThrough) {
   Machine machine;
   machine.folder("/usr/lib").led("/lib", "/usr/lib", {{"/lib", "usr/lib"}});

@@ -31,7 +31,7 @@ Request request(Strictness strictness = Strictness::Required) {
 }
 
 Plan planned(const Profile& profile, Strictness strictness = Strictness::Required, int abi = kAbi) {
-  return plan(profile, {}, {.landlock = {abi}, .devices = {}}, request(strictness));
+  return plan(profile, {}, {.landlock = {abi}}, request(strictness));
 }
 
 const confine::Layer* layer(const Plan& plan, std::string_view name) {
@@ -244,7 +244,7 @@ std::vector<std::string> candidates(const std::string& program, std::vector<prof
   Request wanted = request();
   wanted.argv = {program};
   wanted.caller_environment = {"PATH=/callers"};
-  return plan(profile, {}, {.landlock = {kAbi}, .devices = {}}, wanted).command.candidates;
+  return plan(profile, {}, {.landlock = {kAbi}}, wanted).command.candidates;
 }
 
 TEST(PlanCommand, IsSearchedInTheJailsPathNotTheCallers) {
@@ -269,7 +269,7 @@ TEST(Describe, IsTheSameForTheSamePlan) {
   Machine machine;
   machine.folder("/usr").folder("/srv");
   const Profile profile = granting({{Access::Read, "/usr"}, {Access::Write, "/srv"}});
-  const auto text = [&] { return describe(plan(profile, machine.facts(), {.landlock = {kAbi}, .devices = {}}, request())); };
+  const auto text = [&] { return describe(plan(profile, machine.facts(), {.landlock = {kAbi}}, request())); };
   EXPECT_EQ(text(), text());
 }
 
@@ -278,7 +278,7 @@ TEST(Describe, DiffersForEveryDecisionThatDiffers) {
   machine.folder("/usr").folder("/srv").folder("/srv/keys");
   const Profile basis = granting({{Access::Read, "/usr"}, {Access::Write, "/srv"}});
   const auto text = [&](const Profile& profile) {
-    return describe(plan(profile, machine.facts(), {.landlock = {kAbi}, .devices = {}}, request(Strictness::BestEffort)));
+    return describe(plan(profile, machine.facts(), {.landlock = {kAbi}}, request(Strictness::BestEffort)));
   };
   const std::vector<std::pair<const char*, std::function<void(Profile&)>>> changes = {
       {"access", [](Profile& p) { p.filesystem.grants[0].access = Access::Write; }},
@@ -308,7 +308,7 @@ TEST(Describe, ShowsNoValueOfAVariable) {
   profile.env.secret = {{"TOKEN", line(1)}};
   Request wanted = request();
   wanted.caller_environment = {"TOKEN=hunter2hunter2"};
-  const std::string text = describe(plan(profile, {}, {.landlock = {kAbi}, .devices = {}}, wanted));
+  const std::string text = describe(plan(profile, {}, {.landlock = {kAbi}}, wanted));
   EXPECT_NE(text.find("TOKEN"), std::string::npos);
   EXPECT_EQ(text.find("hunter2"), std::string::npos);
 }
@@ -317,7 +317,7 @@ TEST(Describe, IsOneLineADecisionWhateverAPathIsCalled) {
   Machine machine;
   machine.folder("/srv/a\nmount           write /etc");
   const Profile profile = granting({{Access::Read, "/srv/a\nmount           write /etc"}});
-  const std::string text = describe(plan(profile, machine.facts(), {.landlock = {kAbi}, .devices = {}}, request()));
+  const std::string text = describe(plan(profile, machine.facts(), {.landlock = {kAbi}}, request()));
   EXPECT_EQ(text.find("\nmount           write /etc"), std::string::npos);
 }
 
