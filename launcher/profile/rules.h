@@ -4,15 +4,30 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "profile/facts.h"
 #include "profile/profile.h"
 
 namespace jail::profile {
 
+// A path with what the machine says of it, looked up once.
+struct Spot {
+  std::string_view path;
+  const PathFact* fact;
+
+  // The path without links as far as they are known.
+  [[nodiscard]] std::string_view real() const { return fact->real.empty() ? path : std::string_view(fact->real); }
+};
+
+// Whether `path` is `folder` or lies in it, by name, by the name behind links, or by what the file is (a bind mount
+// gives one folder many names).
+bool contains(const Spot& folder, const Spot& path);
+
 struct Case {
   const Profile& profile;
   const Facts& facts;
+  std::vector<Spot> granted;  // of each grant, in their order
   Diagnostics findings;
 
   void error(const Place& place, std::string message, std::string hint = {});
@@ -20,10 +35,8 @@ struct Case {
 
   // What the machine says of a path; one that nobody looked at counts as missing.
   [[nodiscard]] const PathFact& fact(const std::string& path) const;
-  // The path without links as far as they are known.
-  [[nodiscard]] const std::string& real(const std::string& path) const;
-  // Whether `path` is `folder` or lies in it, by name, by the name behind links, or by what the file is (a bind mount
-  // gives one folder many names).
+  [[nodiscard]] Spot spot(const std::string& path) const { return {path, &fact(path)}; }
+  [[nodiscard]] std::string real(const std::string& path) const { return std::string(spot(path).real()); }
   [[nodiscard]] bool contains(const std::string& folder, const std::string& path) const;
 };
 

@@ -2,27 +2,26 @@
 // through.
 #include <algorithm>
 
-#include "profile/paths.h"
 #include "profile/quoted.h"
 #include "profile/rules.h"
 
 namespace jail::profile {
 namespace {
 
-const Grant* write_around(const Case& now, const std::string& path) {
-  for (const Grant& grant : now.profile.filesystem.grants)
-    if (grant.access == Access::Write && now.contains(grant.path, path)) return &grant;
+const Grant* write_around(const Case& now, const Spot& path) {
+  const std::vector<Grant>& grants = now.profile.filesystem.grants;
+  for (std::size_t i = 0; i < grants.size(); ++i)
+    if (grants[i].access == Access::Write && contains(now.granted[i], path)) return &grants[i];
   return nullptr;
 }
 
-bool is_granted(const Case& now, const std::string& path) {
-  return std::ranges::any_of(now.profile.filesystem.grants,
-                             [&](const Grant& grant) { return now.contains(grant.path, path); });
+bool is_granted(const Case& now, const Spot& path) {
+  return std::ranges::any_of(now.granted, [&](const Spot& grant) { return contains(grant, path); });
 }
 
 // The view puts something over a path: what is not there cannot be covered, and a plugin may make it (DECISIONS 8).
 void check_missing(Case& now, const Hidden& hidden) {
-  const Grant* write = write_around(now, hidden.path);
+  const Grant* write = write_around(now, now.spot(hidden.path));
   if (write != nullptr)
     now.error(hidden.place,
               quoted(hidden.path) + " does not exist and cannot be covered: the plugin could make it by " +
@@ -40,23 +39,24 @@ void check_both(Case& now, const Hidden& hidden, const Grant& grant) {
   else now.warning(hidden.place, both + ": hide wins");
 }
 
-void check_present(Case& now, const Hidden& hidden) {
-  for (const Grant& grant : now.profile.filesystem.grants) {
+void check_present(Case& now, const Hidden& hidden, const Spot& spot) {
+  for (std::size_t i = 0; i < now.granted.size(); ++i) {
+    const Grant& grant = now.profile.filesystem.grants[i];
     if (grant.path == hidden.path) check_both(now, hidden, grant);
-    else if (now.contains(hidden.path, grant.path))
+    else if (contains(spot, now.granted[i]))
       now.error(grant.place,
                 quoted(grant.path) + " lies in " + quoted(hidden.path) + ", " + see("hidden", hidden.place),
                 "nothing below a hidden place can be reached: hide its other entries instead");
   }
-  if (!hidden.optional && !is_granted(now, hidden.path))
+  if (!hidden.optional && !is_granted(now, spot))
     now.warning(hidden.place, quoted(hidden.path) + " is not granted anyway", "leave the line out");
 }
 
 void check_one(Case& now, const Hidden& hidden) {
-  const PathFact& fact = now.fact(hidden.path);
-  if (!fact.refused.empty()) return now.error(hidden.place, quoted(hidden.path) + ": " + fact.refused);
-  if (fact.kind == PathKind::Missing && !hidden.optional) return check_missing(now, hidden);
-  check_present(now, hidden);
+  const Spot spot = now.spot(hidden.path);
+  if (!spot.fact->refused.empty()) return now.error(hidden.place, quoted(hidden.path) + ": " + spot.fact->refused);
+  if (spot.fact->kind != PathKind::Missing) return check_present(now, hidden, spot);
+  if (!hidden.optional) check_missing(now, hidden);
 }
 
 // A preset names many places; what is missing of them below a write grant is told once a line.
@@ -67,7 +67,8 @@ void warn_of_uncovered(Case& now) {
   };
   std::vector<Line> lines;
   for (const Hidden& hidden : now.profile.filesystem.hidden) {
-    if (!hidden.optional || now.fact(hidden.path).kind != PathKind::Missing || !write_around(now, hidden.path))
+    if (!hidden.optional || now.fact(hidden.path).kind != PathKind::Missing ||
+        !write_around(now, now.spot(hidden.path)))
       continue;
     const auto same = std::ranges::find_if(lines, [&](const Line& line) { return line.first->place == hidden.place; });
     if (same == lines.end()) lines.push_back({&hidden, 1});

@@ -71,7 +71,7 @@ bool is_runtime_folder(const Case& now, std::string_view path) {
 }
 
 void refuse_grant(Case& now, const Grant& grant) {
-  const std::string& real = now.real(grant.path);
+  const std::string real = now.real(grant.path);
   for (const Danger& danger : dangerous_places())
     if (applies(danger, grant.path) || applies(danger, real))
       return refuse(now, grant, danger.reason, danger.override_by);

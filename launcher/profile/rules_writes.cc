@@ -48,7 +48,8 @@ bool contains_identity(const std::vector<Identity>& chain, const Identity& ident
 // a folder that others use too.
 bool touches(const Case& now, const Grant& grant, const ProtectedPlace& place) {
   if (is_within(grant.path, place.path) || is_within(place.path, grant.path)) return true;
-  if (is_within(now.real(grant.path), place.path) || is_within(place.path, now.real(grant.path))) return true;
+  const std::string real = now.real(grant.path);
+  if (is_within(real, place.path) || is_within(place.path, real)) return true;
   const PathFact& fact = now.fact(grant.path);
   if (fact.kind != PathKind::Missing && contains_identity(place.chain, fact.identity)) return true;
   return !place.missing && !place.chain.empty() && contains_identity(fact.chain, place.chain.front());

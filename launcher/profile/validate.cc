@@ -50,22 +50,21 @@ const PathFact& Case::fact(const std::string& path) const {
   return found == facts.paths.end() ? unknown : found->second;
 }
 
-const std::string& Case::real(const std::string& path) const {
-  const PathFact& known = fact(path);
-  return known.real.empty() ? path : known.real;
+bool contains(const Spot& folder, const Spot& path) {
+  if (is_within(path.path, folder.path) || is_within(path.real(), folder.real())) return true;
+  return folder.fact->kind != PathKind::Missing &&
+         std::ranges::find(path.fact->chain, folder.fact->identity) != path.fact->chain.end();
 }
 
 bool Case::contains(const std::string& folder, const std::string& path) const {
-  if (is_within(path, folder) || is_within(real(path), real(folder))) return true;
-  const PathFact& container = fact(folder);
-  return container.kind != PathKind::Missing &&
-         std::ranges::find(fact(path).chain, container.identity) != fact(path).chain.end();
+  return profile::contains(spot(folder), spot(path));
 }
 
 std::string see(std::string_view what, const Place& place) { return std::string(what) + " in " + to_string(place); }
 
 Diagnostics validate(const Profile& profile, const Facts& facts) {
-  Case now{profile, facts, {}};
+  Case now{profile, facts, {}, {}};
+  for (const Grant& grant : profile.filesystem.grants) now.granted.push_back(now.spot(grant.path));
   for (const auto rule : kRules) rule(now);
   sort_by_place(now.findings, profile);
   return std::move(now.findings);
