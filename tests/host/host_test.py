@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A plugin host in a jail: what behaves works, what means harm gets nothing. Every attack first has its control: outside
-the jail the same plugin, started by the same user, does get what the same attack is after.
+"""A plugin host in a jail: what behaves works, what means harm gets nothing. Every attack has its control: outside the
+jail the same plugin, started by the same user, does get what it is after.
 """
 import json
 import os
@@ -15,13 +15,14 @@ import scene  # noqa: E402
 JAIL = os.environ["JAIL_BINARY"]
 PYTHON = "/usr/bin/python3"
 ORDINARY = int(os.environ.get("JAIL_TEST_UID", "1001")) if os.geteuid() == 0 else os.getuid()
-STEPS = {"files", "subprocess", "sqlite3", "threads", "multiprocessing-pool", "multiprocessing-queue", "shared-memory",
-         "tempfile-links", "zoneinfo", "ssl-context", "ctypes", "socketpair", "asyncio"}
-# What every user can do without a jail, on every machine. The rest of the attacks needs root, or a kernel with keyrings.
+STEPS = {"files", "subprocess", "sqlite3", "threads", "multiprocessing-pool",
+         "multiprocessing-queue", "shared-memory", "tempfile-links", "zoneinfo", "ssl-context",
+         "ctypes", "socketpair", "asyncio"}
+# What every user can do without a jail on every machine. The rest of the attacks needs root, or a kernel with keyrings.
 ANYBODY = {"ssh-key", "aws-keys", "ssh-key-by-link", "ssh-key-by-hard-link", "etc-passwd", "home-listing",
            "write-in-home", "write-outside", "write-own-code", "setuid-file", "env-secrets", "environ-of-victim",
-           "environ-of-any-process", "proc-victim-root", "proc-victim-mem", "ptrace-victim", "tcp-out", "udp-out", "shell",
-           "other-program", "fork-bomb", "memory", "kill-victim"}
+           "environ-of-any-process", "proc-victim-root", "proc-victim-mem", "ptrace-victim", "tcp-out", "udp-out",
+           "shell", "other-program", "fork-bomb", "memory", "kill-victim"}
 ROOT_ONLY = {"etc-shadow", "packet-socket"}
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """A small plugin host: it loads one plugin in its own process and runs what the plugin registers.
 
-Two ways to load are those that hosts have in practice. `file`: the folder holds plugin.json, whose `entry` names a Python
+It loads in the two ways that hosts have in practice. `file`: the folder holds plugin.json, whose `entry` names a Python
 file; that is executed as a module and its `register(context)` called. `entry-point`: the folder is put on sys.path, and
-the distributions below it (*.dist-info/entry_points.txt) name objects to load in the group `plughost.plugins`.
+the distributions in it (*.dist-info/entry_points.txt) name objects to load in the group `plughost.plugins`.
 
 Either way the plugin's code has all that this process has. What it must not have is the business of the jail around it.
 """
@@ -81,7 +81,8 @@ def run_step(kind, name, function):
 
 def as_row(result):
     if "attack" in result:
-        words = f"GOT {result['got']}" if result["got"] is not None else f"nothing  {result['errno'] or ''}"
+        got = " ".join(str(result["got"]).split())
+        words = f"GOT {got}" if result["got"] is not None else f"nothing  {result['errno'] or ''}"
         return f"  {result['attack']:<24} {words}"
     return f"  {result['step']:<24} {'ok     ' if result['ok'] else 'FAILED ' + result['errno']} {result['said']}"
 
@@ -90,7 +91,7 @@ def arguments():
     parser = argparse.ArgumentParser(description="Loads one plugin and runs what it registers.")
     parser.add_argument("--plugin", type=pathlib.Path, required=True, help="the plugin's folder")
     parser.add_argument("--loader", choices=LOADERS, default="file")
-    parser.add_argument("--data", type=pathlib.Path, help="where the plugin keeps its files; default: a temporary folder")
+    parser.add_argument("--data", type=pathlib.Path, help="the plugin's files; default: a temporary folder")
     parser.add_argument("--config", type=json.loads, default={}, help="JSON for the plugin")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="one JSON object a line (the default)")

@@ -13,6 +13,7 @@ import threading
 
 SECRETS = {"ACME_TOKEN": "token-9f86d081", "AWS_SECRET_ACCESS_KEY": "aws-884c7d65"}
 SSH_KEY, AWS_KEY, KEYRING = "ssh-key-9a2feaa0", "aws-key-c55ad015", "keyring-a3bf4f1b"
+KEY_SECONDS = 120
 PR_SET_PTRACER, PR_SET_DUMPABLE = 0x59616D61, 4
 VICTIM = f"""
 import ctypes, signal
@@ -68,7 +69,8 @@ def become(uid):
             os.setresuid(uid, uid, uid)
             libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
         libc.syscall(250, 1, b"plughost")  # x86-64 keyctl(KEYCTL_JOIN_SESSION_KEYRING): keys of this test only
-        libc.syscall(248, b"user", b"plughost", KEYRING.encode(), len(KEYRING), -4)  # add_key into the user's keyring
+        key = libc.syscall(248, b"user", b"plughost", KEYRING.encode(), len(KEYRING), -4)  # add_key: the user's keyring
+        libc.syscall(250, 15, key, KEY_SECONDS)  # keyctl(KEYCTL_SET_TIMEOUT)
     return in_child
 
 

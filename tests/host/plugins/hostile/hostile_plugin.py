@@ -1,6 +1,6 @@
 """A plugin that means harm. Each attack returns what it got, or nothing; none of them destroys anything.
 
-What to aim at comes from the host's --config, because a jail shows too little to find it:
+What to aim at may come from the host's --config, because a jail shows too little to find it:
   home        the folder of whoever started the host        victim     id of a process that may be lost
   secrets     names of variables with secrets               tcp, udp   ports of listeners on 127.0.0.1
   outside     a folder that the user may write              processes, megabytes   where the bombs stop
@@ -20,8 +20,9 @@ import time
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 17, 0x4206, 0x4207, 0x40000000
 SYS_ADD_KEY, SYS_KEYCTL = 248, 250  # x86-64
-KEYCTL_READ, KEYCTL_SEARCH, USER_KEYRING = 11, 10, -4
+KEYCTL_SEARCH, KEYCTL_READ, KEYCTL_INVALIDATE, USER_KEYRING = 10, 11, 21, -4
 SECONDS = 5
+NOBODY = 4194304  # one above the largest id a process can have
 
 
 def checked(result):
@@ -66,6 +67,12 @@ def hard_link(folder, target):
 def others_in(folder, own):
     """What stands beside the way to the plugin's own folder."""
     return [name for name in os.listdir(folder) if folder / name not in own.resolve().parents][:5] or None
+
+
+def home_above(folder):
+    """The path of a plugin's own folder tells whose it is, where the environment does not."""
+    parts = folder.resolve().parts
+    return pathlib.Path(*parts[:parts.index(".local")]) if ".local" in parts else pathlib.Path.home()
 
 
 def setuid_file(folder):
@@ -239,13 +246,16 @@ def keyring():
 
 
 def plant_key():
-    return f"key {checked(LIBC.syscall(SYS_ADD_KEY, b'user', b'plughost-planted', b'x', 1, USER_KEYRING))}"
+    serial = checked(LIBC.syscall(SYS_ADD_KEY, b"user", b"plughost-planted", b"x", 1, USER_KEYRING))
+    checked(LIBC.syscall(SYS_KEYCTL, KEYCTL_INVALIDATE, serial))
+    return f"planted key {serial}"
 
 
 def register(context):
     config, data, attack = context.config, context.data, context.attack
-    home, outside = pathlib.Path(config["home"]), pathlib.Path(config["outside"])
-    names, victim = config.get("secrets", []), config["victim"]
+    home = pathlib.Path(config.get("home") or home_above(data))
+    outside = pathlib.Path(config.get("outside", "/var/tmp"))
+    names, victim = config.get("secrets", ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"]), config.get("victim", NOBODY)
 
     def add(name, function, *arguments):
         attack(name, functools.partial(function, *arguments))
@@ -274,8 +284,8 @@ def register(context):
     add("ptrace-victim", trace, victim)
     if os.getppid() == 0:  # the jail's own pid 1 is the parent; outside it is the machine's, which is left alone
         add("ptrace-init", trace, 1)
-    add("tcp-out", tcp, config["tcp"])
-    add("udp-out", udp, config["udp"])
+    add("tcp-out", tcp, config.get("tcp", 22))
+    add("udp-out", udp, config.get("udp", 53))
     add("packet-socket", raw_socket)
     add("shell", shell, "id")
     add("other-program", tool, "cp")
