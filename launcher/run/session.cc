@@ -2,6 +2,7 @@
 // works the log opened and run.started made ready; then the record, the word to proceed, and the watch.
 #include "run/session.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <variant>
@@ -10,6 +11,7 @@
 #include "run/build.h"
 #include "run/exit_status.h"
 #include "run/facts.h"
+#include "run/passed.h"
 #include "run/record.h"
 #include "run/status.h"
 #include "run/supervise.h"
@@ -20,16 +22,22 @@ namespace {
 // Everything that lasts from the first refusal on to the last record.
 class Session {
  public:
-  explicit Session(const Options& options) : options_(options), status_(options.status_fd), signals_(open_signals()) {}
+  explicit Session(const Options& options)
+      : options_(options), status_(options.status_fd), passed_(plan_passed(options.pass_fds)),
+        closed_(closed_target(options.audit)), signals_(open_signals()) {}
 
   Result run() {
+    if (!closed_.empty()) return refuse_log({closed_, "open it in the caller, or log to a file: --audit FILE"});
     if (::geteuid() != 0) start_early();
     prepared_ = prepare(options_.wanted, State::Make);
     result_.diagnostics = prepared_.diagnostics;
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     plan_ = plan_for(prepared_, options_.wanted);
     stdio_ = plan_stdio();
-    if (!stdio_.problem.empty()) plan_.refusals.push_back({"fds", stdio_.problem, {}, {}});
+    keep_own_descriptors();
+    for (const std::string& problem : {stdio_.problem, passed_.problem})
+      if (!problem.empty()) plan_.refusals.push_back({"fds", problem, {}, {}});
+    plan_.passed = passed_.seen;
     if (!plan_.refusals.empty()) return refuse(plan_.refusals);
     if (::geteuid() == 0) init_ = start_init(plan_.identity);
     if (const auto* failure = std::get_if<BuildFailure>(&init_)) return refuse(*failure);
@@ -37,6 +45,23 @@ class Session {
   }
 
  private:
+  // A number that is closed now would be one of our own descriptors later.
+  static std::string closed_target(const std::vector<audit::Target>& targets) {
+    for (const audit::Target& target : targets)
+      if (const auto* descriptor = std::get_if<audit::Descriptor>(&target))
+        if (::fcntl(descriptor->number, F_GETFD) < 0) return "--audit-fd " + std::to_string(descriptor->number) + " is not open";
+    return {};
+  }
+
+  // Where we go on writing when the plugin has closed its own: `--audit-fd 1`.
+  void keep_own_descriptors() {
+    std::vector<int> own{options_.status_fd};
+    for (const audit::Target& target : options_.audit)
+      if (const auto* descriptor = std::get_if<audit::Descriptor>(&target)) own.push_back(descriptor->number);
+    for (const int fd : own)
+      if (fd >= 0 && fd < 3) stdio_.kept[static_cast<std::size_t>(fd)] = true;
+  }
+
   // An ordinary user's pid 1 needs nothing of the profile: its namespaces are made while the profile is read. Root's has to
   // wait for `user:`.
   void start_early() {
@@ -46,8 +71,8 @@ class Session {
 
   Result build() {
     StdioEnds ends = make_ends(stdio_);
-    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, options_.pass_fds);
-    if (!open_log()) return no_log();
+    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers);
+    if (!open_log()) return refuse_log(log_problem_);
     event::Event record = started_record(prepared_, plan_, options_.wanted);  // while the jail is being built
     const bool proc_may_be_absent = may_be_absent(prepared_.profile, options_.wanted.strictness, "proc");
     auto ready = construction.wait_ready(signals_, proc_may_be_absent ? Proc::MayBeAbsent : Proc::Required);
@@ -112,21 +137,23 @@ class Session {
     return std::move(result_);
   }
 
-  Result no_log() {
-    result_.refusals = {Refusal{"audit", log_problem_.message, log_problem_.hint, {}}};
-    status_.refused("audit", log_problem_.message);
+  Result refuse_log(const audit::Problem& problem) {
+    result_.refusals = {Refusal{"audit", problem.message, problem.hint, {}}};
+    status_.refused("audit", problem.message);
     result_.exit_status = kExitJailFailed;
     return std::move(result_);
   }
 
   Result refuse_sink(const audit::WriteError& error) {
-    log_problem_ = {"cannot write " + error.sink + ": " + std::generic_category().message(error.error),
-                    "a run that cannot be recorded does not start"};
-    return no_log();
+    return refuse_log({"cannot write " + error.sink + ": " + std::generic_category().message(error.error),
+                    "a run that cannot be recorded does not start"});
   }
 
   const Options& options_;
+  // These look at descriptors of the caller's, before there are any of ours.
   StatusReport status_;
+  PassedPlan passed_;
+  std::string closed_;
   Fd signals_;
   Prepared prepared_;
   Plan plan_;
