@@ -132,6 +132,7 @@ std::string describe(const Plan& plan) {
   all += describe_landlock(plan.landlock);
   all += describe_seccomp(plan.seccomp);
   all += describe_limits(plan);
+  for (const std::string& descriptor : plan.passed) all += line("fds", "pass " + descriptor);
   return all + describe_environment(plan.environment);
 }
 

@@ -61,6 +61,7 @@ struct Plan {
   confine::environment::Plan environment;
   confine::seccomp::Plan seccomp;
   Command command;
+  std::vector<std::string> passed;  // --pass-fd: "7: file, read"
   std::optional<std::uint64_t> time_ms;
   std::uint64_t grace_ms = 0;
   std::vector<confine::Layer> layers;
