@@ -16,10 +16,10 @@ EXECUTED_IN_HOME = [
     ".local/bin", "bin", ".local/lib/python3.11/site-packages", ".gitconfig", ".config/git", ".ssh", ".vimrc",
     ".config/nvim", ".pam_environment", ".xprofile", ".cargo/bin", ".npmrc",
 ]
-EXECUTED_IN_PROJECT = [".git", ".git/hooks", ".git/config", ".envrc", ".venv", ".venv/bin", "node_modules", "__pycache__",
-                       ".vscode", ".husky"]
-EXECUTED_BY_SYSTEM = ["/etc", "/usr", "/usr/bin", "/usr/local/bin", "/usr/lib", "/etc/cron.d", "/etc/profile.d", "/boot",
-                      "/usr/lib/python3", "/etc/systemd/system", "/var/spool/cron"]
+EXECUTED_IN_PROJECT = [".git", ".git/hooks", ".git/config", ".envrc", ".venv", ".venv/bin", "node_modules",
+                       "__pycache__", ".vscode", ".husky"]
+EXECUTED_BY_SYSTEM = ["/etc", "/usr", "/usr/bin", "/usr/local/bin", "/usr/lib", "/etc/cron.d", "/etc/profile.d",
+                      "/boot", "/usr/lib/python3", "/etc/systemd/system", "/var/spool/cron"]
 
 # Jail's own (C10): what a plugin can write must never widen its own policy.
 OWN = [".config", ".config/jail", ".config/jail/profiles", ".cache", ".cache/jail", ".local/share", ".local/share/jail",
@@ -171,8 +171,8 @@ class DangerousGrant:
 
     def test_folder_of_the_log(self):
         """The log of this very run lies in a grant: the plugin could forge it."""
-        ended = self.jail("run", "--audit", self.dir / "write" / "log.jsonl", self.profile(), "--", self.attacker, "exit",
-                          "0")
+        ended = self.jail("run", "--audit", self.dir / "write" / "log.jsonl", self.profile(), "--", self.attacker,
+                          "exit", "0")
         self.assert_refused(ended, "log.jsonl")
 
     def test_link_to_dangerous(self):

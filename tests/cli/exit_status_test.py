@@ -73,7 +73,8 @@ class ExitStatus:
     def test_wrong_command_line(self):
         profile = self.profile()
         for words in ([], ["no-such-verb"], ["run"], ["run", profile], ["run", profile, "--"],
-                      ["run", "--no-such-option", profile, "--", "true"], ["run", "--status-fd", "x", profile, "--", "true"],
+                      ["run", "--no-such-option", profile, "--", "true"],
+                      ["run", "--status-fd", "x", profile, "--", "true"],
                       ["run", "--set", "novalue", profile, "--", "true"], ["run", "--set", "=x", profile, "--", "true"],
                       ["run", "--set"], ["check"], ["check", "--no-such-option", profile], ["show"]):
             with self.subTest(words=[str(word) for word in words]):

@@ -114,8 +114,9 @@ class JailTest(unittest.TestCase):
     def jail(self, *arguments, prepare=None, seconds=SECONDS, environment=None, **options):
         """Runs jail to its end. `prepare` acts in the child, before it gives up the tests' identity."""
         options.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen([BINARY, *map(os.fsencode, map(str, arguments))], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, cwd=self.dir / "write", preexec_fn=self.become(prepare),
+        words = [word if isinstance(word, bytes) else os.fsencode(str(word)) for word in arguments]
+        process = subprocess.Popen([BINARY, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   cwd=self.dir / "write", preexec_fn=self.become(prepare),
                                    env={**self.environment, **(environment or {})}, **options)
         try:
             out, error = process.communicate(timeout=seconds)

@@ -15,7 +15,8 @@ class UnwritableLog:
 
     def refused(self, *options, **others):
         evidence = self.dir / "write" / "evidence"
-        ended = self.jail("run", *options, self.profile(), "--", self.attacker, "change-own", "write", evidence, **others)
+        plugin = (self.attacker, "change-own", "write", evidence)
+        ended = self.jail("run", *options, self.profile(), "--", *plugin, **others)
         self.assertEqual(ended.code, 125, ended)
         self.assert_message(ended)
         self.assertFalse(evidence.exists(), "the plugin ran without a log")
@@ -135,7 +136,7 @@ class Record:
         for argument in (forged, "\x1b]0;title\x07", "\"\\\"", b"\xff\xfe\x80 raw", "\u2028\u202e", "long" * 30000):
             with self.subTest(argument=argument[:20]):
                 self.log.unlink(missing_ok=True)
-                ended = self.jail("run", "--audit", self.log, self.profile(), "--", self.attacker, "exit", "0", argument)
+                ended = self.run_plugin("exit", "0", argument)
                 self.assertEqual(ended.code, 0, ended)
                 self.assertEqual(self.kinds().count("run.ended"), 1)
                 for line in self.log.read_bytes().splitlines():
@@ -169,8 +170,8 @@ class Record:
         except BlockingIOError:
             pass
         os.read(reader, 65536 // 2)  # room for the records of the start, not for everything
-        ended = self.jail("run", "--audit-fd", writer, self.profile("limits: {time: 1s}\n"), "--", self.attacker, "hold",
-                          pass_fds=(writer,), seconds=30)
+        profile = self.profile("limits: {time: 1s}\n")
+        ended = self.jail("run", "--audit-fd", writer, profile, "--", self.attacker, "hold", pass_fds=(writer,))
         self.assertIn(ended.code, (124, 125), ended)
         os.close(reader)
         os.close(writer)

@@ -3,6 +3,7 @@
 """
 import ctypes
 import itertools
+import json
 import os
 import pathlib
 import resource
@@ -70,7 +71,8 @@ class Exhaustion:
         for count in (3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32):
             for options in ((), ("--best-effort",)):
                 with self.subTest(descriptors=count, options=options):
-                    ended = self.run_plugin("exit", 9, options=options, prepare=low_limit(resource.RLIMIT_NOFILE, count))
+                    prepare = low_limit(resource.RLIMIT_NOFILE, count)
+                    ended = self.run_plugin("exit", 9, options=options, prepare=prepare)
                     # The dynamic linker itself may fail before main(): then 127 is the loader's, with its message.
                     if ended.code == 127:
                         self.assertIn("shared libraries", ended.error)
@@ -83,7 +85,8 @@ class Exhaustion:
                 ended = self.run_plugin("exit", 9, prepare=low_limit(resource.RLIMIT_DATA, megabytes << 20))
                 if ended.code not in (9, 125):
                     self.assertIn(ended.code, (127, 128 + 11, 128 + 6, 128 + 9), ended)
-                    self.assertFalse(self.log.exists() and "run.started" in self.kinds(), "it died after it had started")
+                    started = self.log.exists() and "run.started" in self.kinds()
+                    self.assertFalse(started, "it died after it had started")
 
     def test_best_effort_keeps_the_walls(self):
         """The control: on a whole machine the option weakens nothing."""
@@ -196,14 +199,15 @@ class OddPlaces:
 
     def test_odd_names(self):
         """A grant's name goes through YAML, mounts and the log."""
-        for name in ("with space", "quote\"", "apostrophe'", "comma,colon:", "per%cent", "dollar$x", "hash #", "ümlaut"):
+        for name in ("with space", "quote\"", "apostrophe'", "comma,colon:", "per%cent", "dollar$x", "hash #", "ümlaut",
+                     "back\\slash", "[bracket]", "*", "~", "tab\tbed"):
             with self.subTest(name=name):
                 folder = self.dir / "read" / name
                 folder.mkdir()
                 (folder / "file").write_text("odd but granted")
                 self.own(self.dir / "read")
-                quoted = str(folder).replace("\\", "\\\\").replace("\"", "\\\"")
-                profile = self.profile(grants=f"  exec: [\"{self.attacker}\"]\n  read: [\"{quoted}\"]\n")
+                quoted = json.dumps(str(folder), ensure_ascii=False)
+                profile = self.profile(grants=f"  exec: [\"{self.attacker}\"]\n  read: [{quoted}]\n")
                 ended = self.run_plugin("read-by", "open", folder / "file", profile=profile)
                 self.assertIn("odd but granted", ended.out, ended)
 

@@ -17,7 +17,7 @@ using Errors = std::set<std::string>;
 
 // What the kernel may answer, by who answers.
 inline const Errors kFiltered = {"EPERM", "ENOSYS"};                   // the system-call filter
-inline const Errors kNotThere = {"ENOENT", "EACCES"};                  // the view, or Landlock where a parent is visible
+inline const Errors kNotThere = {"ENOENT", "EACCES"};                // the view; or Landlock, where a parent is visible
 inline const Errors kReadOnly = {"EROFS", "EACCES", "EPERM"};          // a read-only mount, Landlock, the filter
 inline const Errors kElsewhere = {"EXDEV", "EROFS", "EACCES", "ENOENT", "EPERM"};  // another mount
 inline const Errors kNotRunnable = {"EACCES", "EPERM", "ENOENT", "ENOSYS", "EINVAL"};

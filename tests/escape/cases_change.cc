@@ -107,6 +107,13 @@ void add_hidden_ancestors(std::vector<Case>& table) {
            {"rename", {"rename", "{write}/a", "{write}/b"}}, {"exchange", {"exchange", "{write}/a", "{write}/mine"}}})
     table.push_back({.name = "hidden_ancestor_" + name, .attack = attack, .errors = denied,
                      .expect = Expect::DeniedOrRefused, .profile = hidden, .setup = make});
+  // What the operator made read-only inside a write grant is lost when its parent can be renamed away.
+  const Profile read_only = {.read = {"{write}/a/keys"}}, library = {.libraries = {"{write}/a/keys"}};
+  for (const auto& [name, profile] : {std::pair{"read_only", read_only}, std::pair{"library", library}})
+    for (const std::string how : {"rename", "exchange"})
+      table.push_back({.name = std::string(name) + "_ancestor_" + how,
+                       .attack = {how, "{write}/a", how == "rename" ? "{write}/b" : "{write}/mine"}, .errors = denied,
+                       .expect = Expect::DeniedOrRefused, .profile = profile, .setup = make});
   // The same tree under a second name: a bind mount of the host's.
   const Act bind = [](const Scene& scene) {
     if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
@@ -119,6 +126,24 @@ void add_hidden_ancestors(std::vector<Case>& table) {
 }
 
 // SECURITY C6: links where a plugin could have planted them. The run must not start, and must name the link.
+// A program's interpreter is added to the plan (DECISIONS 9). The program's author chooses it: it must not be a way to
+// any file that happens to be executable.
+void add_planted_interpreters(std::vector<Case>& table) {
+  const auto script = [](Scene& scene) {
+    ::chmod(scene.at("{secret}/key").c_str(), 0755);
+    scene.write_file("{read}/tool", "#!" + scene.at("{secret}/key").string() + "\n", 0755);
+  };
+  const auto shell_script = [](Scene& scene) { scene.write_file("{read}/tool", "#!/bin/sh\n", 0755); };
+  const Profile of_plugin = {.exec = {"${plugin}/tool"}};
+  table.push_back({.name = "planted_interpreter_is_read", .attack = {"read-by", "open", "{secret}/key"},
+                   .errors = kNotThere, .expect = Expect::DeniedOrRefused, .profile = of_plugin, .control = outside(),
+                   .options = {"--set", "plugin={read}"}, .setup = script});
+  table.push_back({.name = "planted_interpreter_is_run", .attack = {"start-file", "/bin/sh"},
+                   .errors = kNotRunnable, .expect = Expect::DeniedOrRefused,
+                   .profile = {.exec = {"${plugin}/tool"}, .more = "extends: [base]\n"}, .control = outside(),
+                   .options = {"--set", "plugin={read}"}, .setup = shell_script});
+}
+
 void add_planted_links(std::vector<Case>& table) {
   const auto plant = [](const std::string& link, const std::string& target) {
     return [=](Scene& scene) {
@@ -138,7 +163,8 @@ void add_planted_links(std::vector<Case>& table) {
   for (const auto& [name, profile, link, target] : plants)
     table.push_back({.name = "planted_" + name, .attack = {"read-by", "open", "{secret}/key"},
                      .expect = Expect::Refused, .profile = profile, .control = outside(),
-                     .options = {"--set", "plugin={read}"}, .setup = plant(link, target), .names = link.substr(link.rfind('/') + 1)});
+                     .options = {"--set", "plugin={read}"}, .setup = plant(link, target),
+                     .names = link.substr(link.rfind('/') + 1)});
   table.push_back({.name = "link_of_the_system_works", .attack = {"read-by", "open", "/etc/localtime"},
                    .expect = Expect::Allowed, .profile = {.read = {"/etc/localtime"}}});
 }
@@ -150,6 +176,7 @@ std::vector<Case> change_cases() {
   add_late_mounts(table);
   add_saves(table);
   add_hidden_ancestors(table);
+  add_planted_interpreters(table);
   add_planted_links(table);
   return table;
 }

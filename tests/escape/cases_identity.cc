@@ -55,9 +55,24 @@ void add_powers(std::vector<Case>& table) {
                      .control = how == "capset" ? of_root
                                                 : no_control("needs powers that a container's root may lack"),
                      .event = "privilege.attempt"});
-  table.push_back({.name = "core_pattern_for_writing", .attack = {"change-by", "write", "/proc/sys/kernel/core_pattern"},
+  table.push_back({.name = "core_pattern_for_writing",
+                   .attack = {"change-by", "write", "/proc/sys/kernel/core_pattern"},
                    .errors = {"ENOENT", "EACCES", "EROFS"},
                    .control = no_control("it would change the machine")});
+}
+
+// Files of /proc that change what a process may do.
+void add_own_proc(std::vector<Case>& table) {
+  for (const std::string file : {"uid_map", "gid_map", "setgroups", "projid_map", "loginuid"})
+    table.push_back({.name = "write_own_" + file,
+                     .attack = {"change-by", "write", "/proc/self/" + file},
+                     .errors = {"EPERM", "EACCES", "EINVAL", "ENOENT", "EROFS"},
+                     .control = no_control("the kernel lets each be written once, and in the first namespace never")});
+  for (const std::string file : {"uuid", "boot_id", "write_wakeup_threshold", "urandom_min_reseed_secs"})
+    table.push_back({.name = "write_random_" + file,
+                     .attack = {"change-by", "write", "/proc/sys/kernel/random/" + file},
+                     .errors = {"EPERM", "EACCES", "ENOENT", "EROFS"},
+                     .control = no_control("it would change the machine")});
 }
 
 // A setuid-root copy of the attacker in an exec grant: only a root driver can make one.
@@ -105,6 +120,7 @@ std::vector<Case> identity_cases() {
   std::vector<Case> table;
   add_modes(table);
   add_powers(table);
+  add_own_proc(table);
   add_setuid_program(table);
   add_ownership(table);
   return table;

@@ -161,11 +161,29 @@ void add_across(std::vector<Case>& table) {
                    .errors = {"EROFS", "EACCES", "EPERM", "EBUSY", "ENOENT"}});
 }
 
+// Moving within a grant is ordinary work: Landlock's REFER must be there.
+void add_moves_that_work(std::vector<Case>& table) {
+  const auto make = [](Scene& scene) {
+    scene.make_folder("{write}/one", scene.launcher() == Launcher::Root ? 0777 : 0755);
+    scene.make_folder("{write}/two", scene.launcher() == Launcher::Root ? 0777 : 0755);
+    scene.write_file("{write}/one/file", "moved", 0666);
+  };
+  const std::pair<std::string, std::vector<std::string>> moves[] = {
+      {"rename", {"rename", "{write}/one/file", "{write}/two/file"}},
+      {"folder", {"rename", "{write}/one", "{write}/two/one"}},
+      {"hard_link", {"hard-link", "{write}/one/file", "{write}/two/link"}},
+      {"descriptor", {"link-descriptor", "{write}/one/file", "{write}/two/link"}},
+  };
+  for (const auto& [name, attack] : moves)
+    table.push_back({.name = "moving_works_by_" + name, .attack = attack, .expect = Expect::Allowed, .setup = make});
+}
+
 // Landlock (ATTACKS, Landlock): one optional path that is missing must not void the rules; threads must be covered.
 void add_landlock(std::vector<Case>& table) {
   const Profile with_missing = {.read = {"{path: \"{dir}/not-there\", optional: true}"}};
   for (const std::string attack : {"thread-read", "leaderless-read", "widen"})
-    table.push_back({.name = "landlock_" + identifier(attack), .attack = {attack, "{secret}/key"}, .errors = kNotThere});
+    table.push_back({.name = "landlock_" + identifier(attack), .attack = {attack, "{secret}/key"},
+                     .errors = kNotThere});
   table.push_back({.name = "missing_path_voids_nothing",
                    .attack = {"read-by", "open", "{secret}/key"},
                    .errors = kNotThere,
@@ -186,6 +204,7 @@ std::vector<Case> path_cases() {
   add_walks(table);
   add_links(table);
   add_across(table);
+  add_moves_that_work(table);
   add_landlock(table);
   return table;
 }

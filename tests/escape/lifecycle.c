@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,6 +163,20 @@ static void end_by(char **arguments) {
   raise(which);
 }
 
+/* A child of our parent, pid 1: its end is not ours. */
+static void sibling(char **arguments) {
+  const long child = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+  if (child == 0) _exit((int)number(need(arguments, 0)));
+  usleep(200000);
+  exit((int)number(need(arguments, 1)));
+}
+
+/* Stopped for ever: nothing of the jail's own may wait for it. */
+static void stop(char **arguments) {
+  touch(arguments[0]);
+  for (;;) kill(arguments[0] && arguments[1] ? -1 : getpid(), SIGSTOP), raise(SIGSTOP);
+}
+
 /* Says which signal came, for the tests of forwarding. */
 static void wait_for_signal(char **arguments) {
   sigset_t everything;
@@ -193,6 +209,8 @@ const struct attack lifecycle_attacks[] = {
     {"stands-in", "DIRECTORY: is the current one", stands_in},
     {"exit", "STATUS", end_with},
     {"die", "SIGNAL", end_by},
+    {"sibling", "STATUS OWN-STATUS: a child of pid 1 ends first", sibling},
+    {"stop", "[READY [all]]: stops itself", stop},
     {"wait-signal", "READY: exits with the number of the signal that came", wait_for_signal},
     {"cat", ": copies its input", echo_input},
     {NULL, NULL, NULL},

@@ -21,7 +21,7 @@ namespace {
 class Lifecycle : public testing::TestWithParam<Launcher> {
  protected:
   void SetUp() override {
-    if (GetParam() == Launcher::Root && !is_root()) GTEST_SKIP() << "launched by root: the tests run as an ordinary user";
+    if (GetParam() == Launcher::Root && !is_root()) GTEST_SKIP() << "only root launches as root";
     adopt_orphans();
   }
 
@@ -218,6 +218,35 @@ TEST_P(Lifecycle, ParentIsGoneBeforeTheStart) {
   // Adopted before it looked: it may run under its new parent, or end. It must not stay half-built.
   const int left = reap_survivors(ran ? 0 : kPatience);
   EXPECT_TRUE(ran || left == 0) << left << " processes of a jail that never ran its plugin";
+}
+
+// ---- odd plugins
+
+// CLONE_PARENT makes a child of pid 1, whose end must not be taken for the plugin's.
+TEST_P(Lifecycle, SiblingIsNotThePlugin) {
+  Scene scene(GetParam());
+  const Outcome outcome = run(scene.in_jail(usual_grants(), {"sibling", "77", "5"}));
+  EXPECT_EQ(outcome.code(), 5) << describe(outcome);
+}
+
+TEST_P(Lifecycle, StoppedPluginStillRunsOutOfTime) {
+  Scene scene(GetParam());
+  Profile profile = usual_grants();
+  profile.more = "limits: {time: 1s}\n";
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"stop"}, {"stop", "{write}/ready", "all"}}) {
+    const Outcome outcome = run(scene.in_jail(profile, words));
+    EXPECT_EQ(outcome.code(), 124) << describe(outcome);
+    EXPECT_EQ(outcome.survivors, 0);
+  }
+}
+
+TEST_P(Lifecycle, StoppedPluginDiesWithTheSupervisor) {
+  Scene scene(GetParam());
+  Started started(holding(scene, "stop"));
+  ASSERT_TRUE(is_ready(scene));
+  ::kill(started.pid(), SIGKILL);
+  started.wait();
+  EXPECT_EQ(reap_survivors(kPatience), 0);
 }
 
 // ---- signals that people send

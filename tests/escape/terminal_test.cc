@@ -44,7 +44,7 @@ struct Terminal {
 class OnTerminal : public testing::TestWithParam<std::tuple<Launcher, bool>> {
  protected:
   void SetUp() override {
-    if (launcher() == Launcher::Root && !is_root()) GTEST_SKIP() << "launched by root: the tests run as an ordinary user";
+    if (launcher() == Launcher::Root && !is_root()) GTEST_SKIP() << "only root launches as root";
   }
   Launcher launcher() const { return std::get<0>(GetParam()); }
   bool jailed() const { return std::get<1>(GetParam()); }
