@@ -2,6 +2,7 @@
 // a plugin plants a link where the next run will look for a grant. `--after` holds the attack until the host is done.
 #include "case.h"
 
+#include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -147,7 +148,7 @@ void add_planted_interpreters(std::vector<Case>& table) {
 void add_planted_links(std::vector<Case>& table) {
   const auto plant = [](const std::string& link, const std::string& target) {
     return [=](Scene& scene) {
-      ::symlink(scene.expand(target).c_str(), scene.at(link).c_str());
+      EXPECT_EQ(::symlink(scene.expand(target).c_str(), scene.at(link).c_str()), 0);
       scene.own(scene.at(link));
     };
   };

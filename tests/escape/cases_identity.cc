@@ -1,6 +1,7 @@
 // Identity (SECURITY A1 to A3): seen from inside. What the host sees is in scenario_test.cc.
 #include "case.h"
 
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,7 +80,7 @@ void add_own_proc(std::vector<Case>& table) {
 void add_setuid_program(std::vector<Case>& table) {
   const auto make = [](Scene& scene) {
     std::filesystem::copy_file(scene.at("{attacker}"), scene.at("{bin}/lender"));
-    if (is_root()) ::chown(scene.at("{bin}/lender").c_str(), 0, 0);
+    if (is_root()) EXPECT_EQ(::chown(scene.at("{bin}/lender").c_str(), 0, 0), 0);
     ::chmod(scene.at("{bin}/lender").c_str(), 04755);
   };
   table.push_back({.name = "run_setuid_root",
