@@ -58,7 +58,8 @@ struct StdioEnds {
   std::array<Fd, 3> supervisor;
   std::array<Fd, 3> operators;
   Fd nowhere;
-  std::vector<std::string> notes;  // what could not be opened again; such a sink is written to in small pieces
+  std::vector<std::string>
+      notes;  // what could not be opened again: such a sink may keep the supervisor for 10 ms a turn
 };
 StdioEnds make_ends(const StdioPlan& plan);
 

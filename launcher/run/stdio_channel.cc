@@ -1,6 +1,8 @@
 #include "run/stdio_channel.h"
 
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -17,13 +19,46 @@ Moved judge(ssize_t result) noexcept {
   return {Moved::State::Ended, 0};
 }
 
+// A call on a shared description may wait although poll(2) found it ready: somebody else was faster, or a terminal has
+// room for less than is written. A timer then interrupts it. It repeats, for the first signal may come before the call.
+class Impatience {
+ public:
+  Impatience() noexcept {
+    struct sigaction interrupt {};
+    interrupt.sa_handler = [](int) {};
+    (void)::sigaction(SIGALRM, &interrupt, nullptr);
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    (void)::sigprocmask(SIG_UNBLOCK, &alarm, nullptr);
+    run(kPatienceUs);
+  }
+  ~Impatience() { run(0); }
+  Impatience(const Impatience&) = delete;
+  Impatience& operator=(const Impatience&) = delete;
+
+ private:
+  static constexpr suseconds_t kPatienceUs = 10'000;
+
+  static void run(suseconds_t us) noexcept {
+    const itimerval every{.it_interval = {0, us}, .it_value = {0, us}};
+    (void)::setitimer(ITIMER_REAL, &every, nullptr);
+  }
+};
+
 // A pipe that is ready takes at least PIPE_BUF bytes (pipe(7)), unless somebody else writes between the two calls:
 // RWF_NOWAIT refuses then, where the file knows it (on Linux 6.18 pipes do and terminals do not: measured).
 ssize_t write_little(int fd, std::span<const std::byte> bytes) noexcept {
   iovec piece{const_cast<std::byte*>(bytes.data()), std::min<std::size_t>(bytes.size(), PIPE_BUF)};
   const ssize_t written = ::pwritev2(fd, &piece, 1, -1, RWF_NOWAIT);
   if (written >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS)) return written;
+  const Impatience impatience;
   return ::write(fd, piece.iov_base, piece.iov_len);
+}
+
+ssize_t read_soon(int fd, std::span<std::byte> room) noexcept {
+  const Impatience impatience;
+  return ::read(fd, room.data(), room.size());
 }
 
 bool may_wait(const Channel& channel, short events) noexcept {
@@ -35,6 +70,7 @@ bool may_wait(const Channel& channel, short events) noexcept {
 Moved take(const Channel& source, std::span<std::byte> room) noexcept {
   if (may_wait(source, POLLIN)) return {};
   if (source.manner == Manner::Socket) return judge(::recv(source.fd, room.data(), room.size(), MSG_DONTWAIT));
+  if (source.manner == Manner::Borrowed) return judge(read_soon(source.fd, room));
   return judge(::read(source.fd, room.data(), room.size()));
 }
 

@@ -15,7 +15,7 @@ enum class Manner {
   Own,       // a description of ours with O_NONBLOCK
   Socket,    // MSG_DONTWAIT, whatever the description says
   File,      // a regular file or a block device: always ready, O_NONBLOCK means nothing
-  Borrowed,  // the inherited description of a pipe, terminal or device: poll(2) first, then little at a time
+  Borrowed,  // the inherited description of a pipe, terminal or device: poll(2) first, then little, for 10 ms at most
 };
 
 struct Channel {

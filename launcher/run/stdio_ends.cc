@@ -36,7 +36,7 @@ void reopen(StdioEnds& ends, const StdioPlan& plan, std::size_t wire) {
   ends.operators[wire] = sys::beyond_stdio(sys::reopen(static_cast<int>(wire), mode | O_NONBLOCK));
   if (!ends.operators[wire])
     ends.notes.push_back("descriptor " + std::to_string(wire) + " could not be opened again (" + errno_name(errno) +
-                         "): written to in small pieces");
+                         "): a reader that stops reading keeps the supervisor waiting, 10 ms at a time");
 }
 
 bool is_first_of_terminal(const StdioPlan& plan, std::size_t wire) {

@@ -211,6 +211,7 @@ class Supervised {
     run::Terminals terminals = run::make_terminals(plan, "/dev/ptmx");
     const sys::Child child = sys::fork_into(0);
     if (child.pid == 0) {
+      default_signals();
       run::connect_stdio(plan, ends, terminals);
       sys::close_from(3, {});
       sys::set_parent_death_signal(SIGKILL);
@@ -218,6 +219,12 @@ class Supervised {
     }
     terminals.slaves.clear();
     return loop(child, run::StdioProxy(plan, std::move(ends), std::move(terminals.masters)));
+  }
+
+  // As a plugin gets them: who runs the tests in the background ignores SIGINT.
+  static void default_signals() {
+    for (int signal = 1; signal < NSIG; ++signal)
+      if (signal != SIGKILL && signal != SIGSTOP) (void)::signal(signal, SIG_DFL);
   }
 
   static Fd open_signals() {
