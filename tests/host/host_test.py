@@ -5,7 +5,6 @@ jail the same plugin, started by the same user, does get what it is after.
 import json
 import os
 import pathlib
-import shutil
 import sys
 import unittest
 
@@ -34,12 +33,6 @@ class HostTest:
             self.skipTest("started by root: these tests run as an ordinary user")
         self.scene = scene.Scene(self.uid)
         self.addCleanup(self.scene.close)
-        self.addCleanup(self.remove_state)
-
-    def remove_state(self):
-        if self.uid == 0:  # root's state has one place on a machine
-            for name in ("benign", "hostile"):
-                shutil.rmtree(f"/var/lib/jail/state/plughost-{name}", ignore_errors=True)
 
     def host(self, name, loader="file", **config):
         return [self.scene.host / "plughost.py", "--plugin", self.scene.host / "plugins" / name, "--loader", loader,
@@ -81,8 +74,7 @@ class HostTest:
         self.in_jail("benign")
         again = {result["step"]: result["ok"] for result in self.in_jail("benign")}
         self.assertTrue(again["sqlite3"])
-        state = pathlib.Path("/var/lib/jail/state") if self.uid == 0 else self.scene.home / ".local/share/jail/state"
-        self.assertTrue((state / "plughost-benign/plugin.db").is_file())
+        self.assertTrue((self.scene.state / "plughost-benign/plugin.db").is_file())
 
     def test_control_outside_the_jail_the_hostile_plugin_gets_everything(self):
         data = self.scene.folder / "data"

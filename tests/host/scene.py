@@ -14,6 +14,7 @@ import threading
 SECRETS = {"ACME_TOKEN": "token-9f86d081", "AWS_SECRET_ACCESS_KEY": "aws-884c7d65"}
 SSH_KEY, AWS_KEY, KEYRING = "ssh-key-9a2feaa0", "aws-key-c55ad015", "keyring-a3bf4f1b"
 KEY_SECONDS = 120
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 PR_SET_PTRACER, PR_SET_DUMPABLE = 0x59616D61, 4
 VICTIM = f"""
 import ctypes, signal
@@ -74,6 +75,15 @@ def become(uid):
     return in_child
 
 
+def own_var_lib(folder):
+    """Root's state has one place on a machine, so tests as root see another folder there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for result in (libc.unshare(CLONE_NEWNS), libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None),
+                   libc.mount(os.fsencode(folder), b"/var/lib", None, MS_BIND, None)):
+        if result != 0:
+            raise OSError(ctypes.get_errno(), "a mount namespace for the test")
+
+
 class Scene:
     def __init__(self, uid):
         self.uid = uid
@@ -82,6 +92,8 @@ class Scene:
         self.home, self.outside, self.host = (self.folder / name for name in ("home", "outside", "host"))
         here = pathlib.Path(__file__).parent
         shutil.copytree(here, self.host, ignore=shutil.ignore_patterns("__pycache__", "*_test.py"))
+        self.state = (self.folder / "lib/jail/state") if uid == 0 else (self.home / ".local/share/jail/state")
+        (self.folder / "lib").mkdir()
         (self.home / ".ssh").mkdir(parents=True)
         (self.home / ".aws").mkdir()
         self.outside.mkdir()
@@ -107,8 +119,13 @@ class Scene:
         return {"home": str(self.home), "outside": str(self.outside), "secrets": list(SECRETS),
                 "victim": self.victim.pid, "tcp": self.tcp.port, "udp": self.udp.port, **more}
 
+    def start_as_user(self):
+        become(self.uid)()
+        if self.uid == 0:
+            own_var_lib(self.folder / "lib")
+
     def run(self, command, seconds=120):
-        return subprocess.run(list(map(str, command)), env=self.environment, preexec_fn=become(self.uid),
+        return subprocess.run(list(map(str, command)), env=self.environment, preexec_fn=self.start_as_user,
                               capture_output=True, text=True, cwd="/", timeout=seconds, stdin=subprocess.DEVNULL)
 
     def close(self):
