@@ -44,7 +44,6 @@ Plan started_by_root(const profile::User& user, const Launcher& launcher, std::o
   if (user.kind == profile::User::Kind::Root) {
     plan.uid = launcher.uid;
     plan.gid = launcher.gid;
-    plan.by_root = false;
   } else if (user.kind == profile::User::Kind::Named) {
     if (!named) plan.problem = "no such user '" + user.name + "'";
     else if (named->uid == 0 || named->gid == 0) plan.problem = "'" + user.name + "' is root";
