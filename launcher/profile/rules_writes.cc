@@ -55,6 +55,14 @@ bool touches(const Case& now, const Grant& grant, const ProtectedPlace& place) {
   return !place.missing && !place.chain.empty() && contains_identity(fact.chain, place.chain.front());
 }
 
+// Of jail's data only this profile's own state is the plugin's; the folder around it holds the state of all others.
+bool touches_others_state(const Case& now, const Grant& grant) {
+  const std::string& own = now.profile.state;
+  if (own.empty() || is_within(grant.path, own)) return false;
+  const std::string data(folder_of(folder_of(own)));  // DATA of DATA/state/NAME
+  return now.contains(data, grant.path) || now.contains(grant.path, own);
+}
+
 void refuse_code(Case& now, const Grant& write, const std::string& path, const std::string& what) {
   if (now.contains(write.path, path))
     now.error(write.place, "write of " + quoted(write.path) + " covers " + what,
@@ -90,6 +98,9 @@ void refuse_protected(Case& now) {
         now.error(grant.place,
                   "write of " + quoted(grant.path) + " reaches " + place.what + " (" + quoted(place.path) + ")",
                   "a plugin could change what decides its own jail");
+    if (touches_others_state(now, grant))
+      now.error(grant.place, "write of " + quoted(grant.path) + " reaches other plugins' state",
+                "this profile's own is ${state}");
   });
 }
 

@@ -82,6 +82,7 @@ std::vector<std::string> paths_of_interest(const Profile& profile) {
   if (!profile.cwd.value.empty()) paths.push_back(profile.cwd.value);
   if (profile.integrity) paths.push_back(profile.integrity->path);
   if (!profile.plugin.empty()) paths.push_back(profile.plugin);
+  if (!profile.state.empty()) paths.push_back(profile.state);
   std::ranges::sort(paths);
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;

@@ -42,7 +42,7 @@ TEST(HostExecuted, PlacesAreErrorsUnderWrite) {
                            "~/.config/fish",
                            "~/.config/fish/conf.d",
                            "~/.config",
-                           "~/.local",
+
                            "~/.local/bin",
                            "~/.local/lib",
                            "~/.local/lib/python3.11",
@@ -71,6 +71,11 @@ TEST(HostExecuted, PlacesAreErrorsUnderWrite) {
     EXPECT_FALSE(is_error(verdict(overridden("write", path)))) << path;
     EXPECT_FALSE(is_error(verdict(reading(path)))) << path;
   }
+}
+
+TEST(HostExecuted, PlacesAreFoundBelowAGrantOfTheHomesFolders) {
+  EXPECT_NE(verdict(writing("~/.local")).find("the host runs what stands in '/home/ann/.local/"), std::string::npos);
+  EXPECT_NE(verdict(writing("~/.config")).find("the host runs what stands in '/home/ann/.config/"), std::string::npos);
 }
 
 TEST(HostExecuted, TableHasItsPlacesUnderOneName) {
@@ -159,6 +164,20 @@ TEST(Protected, PlacesThatDoNotExistYetAreHeldByTheirFolder) {
   alias.machine.folder("/home/ann/x").alias("/srv/alias", "/home/ann/x");
   log.chain = alias.machine.facts().paths["/home/ann/x"].chain;
   alias.machine.facts().protected_places = {log};
+  EXPECT_TRUE(is_error(alias.said(writing("/srv/alias"))));
+}
+
+TEST(State, OfOtherPluginsIsNotWritten) {
+  const std::string data = "/home/ann/.local/share/jail";
+  for (const std::string& path :
+       {data, data + "/state", data + "/state/other", data + "/state/crm2", std::string("/home/ann/.local/share")})
+    EXPECT_NE(verdict(writing(path)).find("reaches other plugins' state"), std::string::npos) << path;
+  EXPECT_EQ(verdict(writing("${state}")), "");
+  EXPECT_EQ(verdict(writing("${state}/out")), "");
+  EXPECT_EQ(verdict(writing("~/.local/share/crm")), "");
+  EXPECT_EQ(verdict(reading(data + "/state/other")), "");
+  Trial alias;
+  alias.machine.folder(data + "/state/crm").alias("/srv/alias", data + "/state");
   EXPECT_TRUE(is_error(alias.said(writing("/srv/alias"))));
 }
 
