@@ -69,6 +69,14 @@ void refuse_code(Case& now, const Grant& write, const std::string& path, const s
               "grant a folder beside it: what a plugin may change must not be what is run");
 }
 
+// With the loader or "#!" program that starting it starts: the plan grants those too.
+void refuse_granted_code(Case& now, const Grant& write, const Grant& code) {
+  if (code.access != Access::Exec && code.access != Access::Library) return;
+  refuse_code(now, write, code.path, quoted(code.path) + ", " + see("run as code", code.place));
+  for (const std::string& interpreter : now.fact(code.path).interpreters)
+    refuse_code(now, write, interpreter, quoted(interpreter) + ", " + see("which starts the program", code.place));
+}
+
 // "/srv/crm" of "/srv/crm/**/*.py": what stands before the first component with a pattern in it.
 std::string fixed_part(std::string_view glob) {
   return std::string(folder_of(glob.substr(0, std::min(glob.find_first_of("*?[\\"), glob.size()))));
@@ -106,9 +114,7 @@ void refuse_protected(Case& now) {
 
 void refuse_writable_code(Case& now) {
   each_write(now, [&](const Grant& write) {
-    for (const Grant& code : now.profile.filesystem.grants)
-      if (code.access == Access::Exec || code.access == Access::Library)
-        refuse_code(now, write, code.path, quoted(code.path) + ", " + see("run as code", code.place));
+    for (const Grant& code : now.profile.filesystem.grants) refuse_granted_code(now, write, code);
     if (!now.profile.plugin.empty()) refuse_code(now, write, now.profile.plugin, "the plugin's own code (${plugin})");
     refuse_writable_digests(now, write);
   });

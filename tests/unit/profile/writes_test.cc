@@ -192,6 +192,14 @@ TEST(Code, OfThisProfileIsNotWritten) {
   EXPECT_FALSE(is_error(verdict("filesystem: {libraries: [/opt/lib], write: [/opt/lib/data]}\n")));
 }
 
+TEST(Code, ThatStartsAGrantedProgramIsNotWritten) {
+  Trial trial;
+  trial.machine.program("/opt/run.py", {"/srv/out/python"}).program("/srv/out/python");
+  EXPECT_NE(trial.said("filesystem: {exec: [/opt/run.py], write: [/srv/out]}\n").find("covers '/srv/out/python'"),
+            std::string::npos);
+  EXPECT_FALSE(is_error(trial.said("filesystem: {exec: [/opt/run.py], write: [/srv/elsewhere]}\n")));
+}
+
 TEST(Code, OfThePluginIsNotWritten) {
   Trial trial;
   trial.desk.set = {{"plugin", "/srv/plugins/crm"}};
