@@ -48,11 +48,12 @@ class Scratch {
     EXPECT_EQ(::mkfifo((path_ + "/" + name).c_str(), 0644), 0) << name;
     return path_ + "/" + name;
   }
-  // Gives the folder and all in it to somebody.
-  void give_to(uid_t uid, gid_t gid) {
-    EXPECT_EQ(::lchown(path_.c_str(), uid, gid), 0);
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(path_))
-      EXPECT_EQ(::lchown(entry.path().c_str(), uid, gid), 0) << entry.path();
+  // Gives a folder and all in it to somebody; "" is the scratch folder itself.
+  void give_to(uid_t uid, const std::string& name = {}) {
+    const std::string top = name.empty() ? path_ : path_ + "/" + name;
+    EXPECT_EQ(::lchown(top.c_str(), uid, uid), 0);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(top))
+      EXPECT_EQ(::lchown(entry.path().c_str(), uid, uid), 0) << entry.path();
   }
 
  private:

@@ -37,17 +37,59 @@ TEST(EnvironmentPlan, AGlobMatchesAWholeName) {
 }
 
 // The names come from what others refuse: ld.so(8) in secure mode, sudo's env_delete, the manuals of the interpreters.
-constexpr const char* kCodeRunning[] = {
-    "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_DEBUG_OUTPUT", "GLIBC_TUNABLES", "GCONV_PATH", "LOCPATH", "NLSPATH",
-    "HOSTALIASES", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "BASH_FUNC_ls%%", "IFS", "CDPATH",
-    "ZDOTDIR", "FPATH", "PYTHONSTARTUP", "PYTHONPATH", "PYTHONHOME", "PYTHONINSPECT", "PYTHONUSERBASE", "PYTHONBREAKPOINT",
-    "NODE_OPTIONS", "NODE_PATH", "PERL5OPT", "PERL5LIB", "PERL5DB", "PERLLIB", "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS",
-    "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "LUA_INIT", "LUA_INIT_5_4", "LUA_PATH", "LUA_CPATH",
-    "DOTNET_STARTUP_HOOKS", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "TERMINFO", "TERMINFO_DIRS"};
+constexpr const char* kCodeRunning[] = {"LD_PRELOAD",
+                                        "LD_LIBRARY_PATH",
+                                        "LD_AUDIT",
+                                        "LD_DEBUG_OUTPUT",
+                                        "GLIBC_TUNABLES",
+                                        "GCONV_PATH",
+                                        "LOCPATH",
+                                        "NLSPATH",
+                                        "HOSTALIASES",
+                                        "BASH_ENV",
+                                        "ENV",
+                                        "SHELLOPTS",
+                                        "BASHOPTS",
+                                        "PS4",
+                                        "PROMPT_COMMAND",
+                                        "BASH_FUNC_ls%%",
+                                        "IFS",
+                                        "CDPATH",
+                                        "ZDOTDIR",
+                                        "FPATH",
+                                        "PYTHONSTARTUP",
+                                        "PYTHONPATH",
+                                        "PYTHONHOME",
+                                        "PYTHONINSPECT",
+                                        "PYTHONUSERBASE",
+                                        "PYTHONBREAKPOINT",
+                                        "NODE_OPTIONS",
+                                        "NODE_PATH",
+                                        "PERL5OPT",
+                                        "PERL5LIB",
+                                        "PERL5DB",
+                                        "PERLLIB",
+                                        "RUBYOPT",
+                                        "RUBYLIB",
+                                        "JAVA_TOOL_OPTIONS",
+                                        "_JAVA_OPTIONS",
+                                        "JDK_JAVA_OPTIONS",
+                                        "CLASSPATH",
+                                        "LUA_INIT",
+                                        "LUA_INIT_5_4",
+                                        "LUA_PATH",
+                                        "LUA_CPATH",
+                                        "DOTNET_STARTUP_HOOKS",
+                                        "OPENSSL_CONF",
+                                        "OPENSSL_MODULES",
+                                        "OPENSSL_ENGINES",
+                                        "TERMINFO",
+                                        "TERMINFO_DIRS"};
 
 TEST(EnvironmentPlan, NoGlobMatchesANameThatMakesSomethingRun) {
   for (const std::string name : kCodeRunning)
-    for (const std::string& glob : {std::string("*"), name.substr(0, 1) + "*", name.substr(0, name.size() - 1) + "*", "*" + name.substr(1)})
+    for (const std::string& glob :
+         {std::string("*"), name.substr(0, 1) + "*", name.substr(0, name.size() - 1) + "*", "*" + name.substr(1)})
       EXPECT_TRUE(plan(allowing({glob}), {name + "=evil"}).variables.empty()) << name << " by " << glob;
 }
 
@@ -57,7 +99,8 @@ TEST(EnvironmentPlan, SuchANameIsPassedWhenItIsWrittenOut) {
 }
 
 TEST(EnvironmentPlan, OrdinaryNamesAreNotTakenForThem) {
-  for (const char* name : {"HOME", "LANG", "LC_ALL", "TERM", "TZ", "ACME_ENV", "ENVIRONMENT", "PYTHONDONTWRITEBYTECODE", "LDAP_URI"})
+  for (const char* name :
+       {"HOME", "LANG", "LC_ALL", "TERM", "TZ", "ACME_ENV", "ENVIRONMENT", "PYTHONDONTWRITEBYTECODE", "LDAP_URI"})
     EXPECT_EQ(plan(allowing({"*"}), {std::string(name) + "=v"}).variables.size(), 1U) << name;
 }
 

@@ -89,7 +89,8 @@ TEST(IdentityPlan, AGroupThatTheUserIsNotInCannotBeHadByNamingOneself) {
 
 TEST(IdentityPlan, AnOrdinaryUserInRootsGroupIsRefused) {
   EXPECT_NE(plan({}, {.uid = 1001, .gid = 0, .groups = {}}, {}).problem, "");
-  EXPECT_NE(plan({}, {.uid = 1001, .gid = 1001, .groups = {27, 0}}, {}).problem, "") << "a group that cannot be dropped";
+  EXPECT_NE(plan({}, {.uid = 1001, .gid = 1001, .groups = {27, 0}}, {}).problem, "")
+      << "a group that cannot be dropped";
 }
 
 TEST(IdentityAccount, NumbersStandForThemselves) {

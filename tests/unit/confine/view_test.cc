@@ -20,7 +20,7 @@ using test::line;
 using test::Machine;
 
 Plan planned(const profile::Profile& profile, const Machine& machine, const std::vector<MountPoint>& mounts = {}) {
-  return plan(profile, machine.facts(), mounts, {});
+  return plan(profile, machine.facts(), mounts);
 }
 
 const Anchor* anchor_at(const Plan& plan, const std::string& path) {
@@ -52,8 +52,9 @@ TEST(ViewPlan, ShowsNothingThatIsNotGranted) {
 }
 
 TEST(ViewPlan, GivesEveryAccessItsOwnBits) {
-  const Plan plan = planned(granting({{Access::Read, "/r"}, {Access::Write, "/w"}, {Access::Exec, "/x"}, {Access::Library, "/l"}}),
-                            Machine().folder("/r").folder("/w").folder("/x").folder("/l"));
+  const Plan plan =
+      planned(granting({{Access::Read, "/r"}, {Access::Write, "/w"}, {Access::Exec, "/x"}, {Access::Library, "/l"}}),
+              Machine().folder("/r").folder("/w").folder("/x").folder("/l"));
   EXPECT_EQ(anchor_at(plan, "/r")->access, kRead);
   EXPECT_EQ(anchor_at(plan, "/w")->access, kRead | kWrite);
   EXPECT_EQ(anchor_at(plan, "/x")->access, kRead | kExec);
@@ -71,7 +72,8 @@ TEST(ViewPlan, MergesGrantsOnOneRealPathAndKeepsEveryLine) {
 }
 
 TEST(ViewPlan, AMissingOptionalPathIsLeftOut) {
-  const Plan plan = planned(granting({{Access::Read, "/there"}, {Access::Read, "/missing"}}), Machine().folder("/there"));
+  const Plan plan =
+      planned(granting({{Access::Read, "/there"}, {Access::Read, "/missing"}}), Machine().folder("/there"));
   EXPECT_EQ(mounted(plan), Paths{"/there"});
 }
 
@@ -101,8 +103,9 @@ TEST(ViewPlan, ExecAndLibraryTreesAreOneKindOfMount) {
 }
 
 TEST(ViewPlan, AReadOnlyCarveOutOfAWriteGrantIsAMountAndSoIsTheWriteGrantBelowIt) {
-  const Plan plan = planned(granting({{Access::Write, "/srv"}, {Access::Read, "/srv/fixed"}, {Access::Write, "/srv/fixed/log"}}),
-                            Machine().folder("/srv").folder("/srv/fixed").folder("/srv/fixed/log"));
+  const Plan plan =
+      planned(granting({{Access::Write, "/srv"}, {Access::Read, "/srv/fixed"}, {Access::Write, "/srv/fixed/log"}}),
+              Machine().folder("/srv").folder("/srv/fixed").folder("/srv/fixed/log"));
   EXPECT_EQ(mounted(plan), (Paths{"/srv", "/srv/fixed", "/srv/fixed/log"}));
   EXPECT_EQ(anchor_at(plan, "/srv/fixed")->access & kWrite, 0U);
 }
@@ -177,7 +180,8 @@ TEST(ViewPlan, StartsInTheFirstFolderItMayWriteElseInTheRoot) {
                               {Access::Write, "/srv/file"},
                               {Access::Write, "/srv/first"},
                               {Access::Write, "/srv/second"}}),
-                    machine).cwd,
+                    machine)
+                .cwd,
             "/srv/first");
   EXPECT_EQ(planned(granting({{Access::Read, "/srv/read"}}), machine).cwd, "/");
 }
@@ -201,30 +205,35 @@ TEST(ViewMasks, AHiddenPathInAGrantIsCoveredThere) {
 }
 
 TEST(ViewMasks, WhatNoGrantShowsNeedsNoMask) {
-  EXPECT_TRUE(planned(hiding(granting({{Access::Read, "/srv"}}), {"/home/keys"}), Machine().folder("/srv").folder("/home/keys"))
-                  .masks.empty());
+  EXPECT_TRUE(
+      planned(hiding(granting({{Access::Read, "/srv"}}), {"/home/keys"}), Machine().folder("/srv").folder("/home/keys"))
+          .masks.empty());
 }
 
 TEST(ViewMasks, AtEqualPathsHideWins) {
-  const Plan plan = planned(hiding(granting({{Access::Read, "/srv/keys"}}), {"/srv/keys"}), Machine().folder("/srv/keys"));
+  const Plan plan =
+      planned(hiding(granting({{Access::Read, "/srv/keys"}}), {"/srv/keys"}), Machine().folder("/srv/keys"));
   EXPECT_EQ(masked(plan), Paths{"/srv/keys"});
 }
 
 TEST(ViewMasks, AMissingHiddenPathHasNothingToBeCoveredOn) {
-  EXPECT_TRUE(planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/none"}), Machine().folder("/srv")).masks.empty());
+  EXPECT_TRUE(
+      planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/none"}), Machine().folder("/srv")).masks.empty());
 }
 
 TEST(ViewMasks, CoverThePlaceBehindTheLinkThatTheProfileNames) {
   Machine machine;
   machine.folder("/srv").file("/srv/store/key").led("/srv/key", "/srv/store/key", {{"/srv/key", "store/key"}});
-  EXPECT_EQ(masked(planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/key"}), machine)), Paths{"/srv/store/key"});
+  EXPECT_EQ(masked(planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/key"}), machine)),
+            Paths{"/srv/store/key"});
 }
 
 TEST(ViewMasks, CoverEveryAliasOfAFolderAboveThem) {
   Machine machine;
   machine.folder("/home/operator").folder("/home/operator/a/keys").alias("/mnt/home", "/home/operator");
-  const Plan plan = planned(hiding(granting({{Access::Read, "/home/operator"}, {Access::Read, "/mnt/home"}}), {"/home/operator/a/keys"}),
-                            machine);
+  const Plan plan = planned(
+      hiding(granting({{Access::Read, "/home/operator"}, {Access::Read, "/mnt/home"}}), {"/home/operator/a/keys"}),
+      machine);
   EXPECT_EQ(masked(plan), (Paths{"/home/operator/a/keys", "/mnt/home/a/keys"}));
 }
 
@@ -248,7 +257,8 @@ TEST(ViewMasks, CoverWhatIsReachedThroughAMountBelowAGrant) {
 TEST(ViewMasks, AMountOutsideEveryGrantBringsNone) {
   Machine machine;
   machine.folder("/srv").folder("/home").file("/home/key");
-  EXPECT_TRUE(planned(hiding(granting({{Access::Read, "/srv"}}), {"/home/key"}), machine, {{"/mnt/home", machine.identity("/home")}})
+  EXPECT_TRUE(planned(hiding(granting({{Access::Read, "/srv"}}), {"/home/key"}), machine,
+                      {{"/mnt/home", machine.identity("/home")}})
                   .masks.empty());
 }
 
@@ -266,7 +276,8 @@ TEST(ViewMasks, UnderAReadGrantNothingIsPinned) {
   const Plan plan = planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/a/keys"}), machine);
   ASSERT_EQ(plan.masks.size(), 1U);
   EXPECT_TRUE(plan.masks[0].pins.empty());
-  const Plan carved = planned(hiding(granting({{Access::Write, "/srv"}, {Access::Read, "/srv/fixed"}}), {"/srv/fixed/b/keys"}), machine);
+  const Plan carved = planned(
+      hiding(granting({{Access::Write, "/srv"}, {Access::Read, "/srv/fixed"}}), {"/srv/fixed/b/keys"}), machine);
   ASSERT_EQ(carved.masks.size(), 1U);
   EXPECT_TRUE(carved.masks[0].pins.empty()) << "the read-only mount around it lets nothing be renamed";
 }
@@ -283,7 +294,8 @@ TEST(ViewMasks, FilesAreCoveredByAFile) {
 TEST(ViewMasks, AHiddenPathInsideAHiddenFolderNeedsNoMaskOfItsOwn) {
   Machine machine;
   machine.folder("/srv").folder("/srv/keys").folder("/srv/keys/old").file("/srv/keys/old/one");
-  const Plan plan = planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/keys/old/one", "/srv/keys", "/srv/keys/old"}), machine);
+  const Plan plan =
+      planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/keys/old/one", "/srv/keys", "/srv/keys/old"}), machine);
   EXPECT_EQ(masked(plan), Paths{"/srv/keys"});
 }
 
@@ -292,8 +304,10 @@ TEST(ViewMasks, AHiddenPathInsideAHiddenFolderNeedsNoMaskOfItsOwn) {
 TEST(ViewPlan, IsTheSameWhateverTheOrderOfTheGrants) {
   Machine machine;
   machine.folder("/usr").folder("/srv").folder("/srv/x");
-  const Plan one = planned(granting({{Access::Read, "/usr"}, {Access::Write, "/srv"}, {Access::Read, "/srv/x"}}), machine);
-  const Plan other = planned(granting({{Access::Read, "/srv/x"}, {Access::Read, "/usr"}, {Access::Write, "/srv"}}), machine);
+  const Plan one =
+      planned(granting({{Access::Read, "/usr"}, {Access::Write, "/srv"}, {Access::Read, "/srv/x"}}), machine);
+  const Plan other =
+      planned(granting({{Access::Read, "/srv/x"}, {Access::Read, "/usr"}, {Access::Write, "/srv"}}), machine);
   EXPECT_EQ(mounted(one), mounted(other));
 }
 

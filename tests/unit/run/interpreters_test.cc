@@ -61,7 +61,8 @@ TEST(Interpreters, OfAScriptForAScriptAreAllOfThem) {
   Scratch scratch;
   const std::string program = scratch.file("program", elf("/lib64/loader.so"));
   const std::string inner = scratch.file("inner", "#!" + program + "\n");
-  EXPECT_EQ(interpreters_of(scratch.file("outer", "#!" + inner + " -x\n")), (Paths{inner, program, "/lib64/loader.so"}));
+  EXPECT_EQ(interpreters_of(scratch.file("outer", "#!" + inner + " -x\n")),
+            (Paths{inner, program, "/lib64/loader.so"}));
 }
 
 TEST(Interpreters, AScriptThatNamesItselfEnds) {

@@ -61,7 +61,8 @@ TEST(Places, OfRootAreTheSystemsWhateverTheEnvironmentSays) {
   EXPECT_NE(places.home, "/home/u");
   EXPECT_EQ(places.profiles.front(), "/etc/jail/profiles");
   EXPECT_EQ(places.state, "/var/lib/jail/state");
-  for (const std::string& folder : places.profiles) EXPECT_FALSE(folder.starts_with("/c/") || folder.starts_with("/home/u/"));
+  for (const std::string& folder : places.profiles)
+    EXPECT_FALSE(folder.starts_with("/c/") || folder.starts_with("/home/u/"));
 }
 
 // ---- which profile a name stands for
@@ -81,7 +82,9 @@ TEST(FindProfile, ANameIsLookedUpInOrder) {
 
 class InFolder {
  public:
-  explicit InFolder(const std::string& path) : before_(std::filesystem::current_path()) { std::filesystem::current_path(path); }
+  explicit InFolder(const std::string& path) : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(path);
+  }
   ~InFolder() { std::filesystem::current_path(before_); }
   InFolder(const InFolder&) = delete;
   InFolder& operator=(const InFolder&) = delete;
@@ -105,8 +108,8 @@ TEST(FindProfile, APathIsAbsoluteAndTheSameHoweverItIsWritten) {
   scratch.folder("sub");
   const std::string path = scratch.file("crm.yaml");
   const InFolder here(scratch / "sub");
-  for (const std::string& written : {path, std::string("../crm.yaml"), std::string("./../sub/../crm.yaml"), scratch / "./crm.yaml",
-                                     scratch.path() + "//crm.yaml"})
+  for (const std::string& written : {path, std::string("../crm.yaml"), std::string("./../sub/../crm.yaml"),
+                                     scratch / "./crm.yaml", scratch.path() + "//crm.yaml"})
     EXPECT_EQ(find_profile({}, written), path) << written;
 }
 

@@ -68,7 +68,8 @@ TEST(Plan, SpeaksOnlyTheOneVocabularyOfLayersAndNamesEachOnce) {
     EXPECT_TRUE(profile::is_layer(layer.name)) << layer.name;
     EXPECT_EQ(std::ranges::count(plan.layers, layer.name, &confine::Layer::name), 1) << layer.name;
   }
-  for (const std::string_view name : profile::kLayers) EXPECT_NE(layer(plan, name), nullptr) << name << " is said nothing of";
+  for (const std::string_view name : profile::kLayers)
+    EXPECT_NE(layer(plan, name), nullptr) << name << " is said nothing of";
 }
 
 TEST(Plan, SaysWhyWhateverIsNotEnforced) {
@@ -85,19 +86,54 @@ struct Unbuilt {
 };
 
 const std::vector<Unbuilt> kUnbuilt = {
-    {"network.allow", "net", [](Profile& p) { p.network.allow = {{.host = "api.example", .ports = {}, .place = line(9)}}; }},
-    {"network.listen", "net", [](Profile& p) { p.network.listen = {{.host = "127.0.0.1", .ports = {}, .place = line(9)}}; }},
-    {"network.unix", "net", [](Profile& p) { p.network.unix_sockets = {{"/run/db.sock", line(9)}}; }},
-    {"network.mode host", "net", [](Profile& p) { p.network.mode = {profile::NetworkMode::Host, line(9)}; }},
-    {"monitor.source ebpf", "monitor", [](Profile& p) { p.monitor.source = {profile::MonitorSource::Ebpf, line(9)}; }},
-    {"monitor.source notify", "monitor", [](Profile& p) { p.monitor.source = {profile::MonitorSource::Notify, line(9)}; }},
-    {"monitor.files denied", "monitor", [](Profile& p) { p.monitor.files = {profile::MonitorFiles::Denied, line(9)}; }},
-    {"monitor.files all", "monitor", [](Profile& p) { p.monitor.files = {profile::MonitorFiles::All, line(9)}; }},
-    {"monitor.hash", "monitor", [](Profile& p) { p.monitor.hash = {{"/srv/**", line(9)}}; }},
-    {"monitor.on_loss kill", "monitor", [](Profile& p) { p.monitor.on_loss = {profile::OnLoss::Kill, line(9)}; }},
-    {"audit.durable each", "audit", [](Profile& p) { p.audit.durable = {profile::Durable::Each, line(9)}; }},
-    {"integrity", "integrity", [](Profile& p) { p.integrity = profile::Integrity{"/srv", std::string(64, 'a'), line(9)}; }},
-    {"limits.cpu", "limits.cpu", [](Profile& p) { p.limits.cpu = {1.5, line(9)}; }},
+    {"network.allow", "net",
+     [](Profile& p) { p.network.allow = {{.host = "api.example", .ports = {}, .place = line(9)}}; }},
+    {"network.listen", "net",
+     [](Profile& p) { p.network.listen = {{.host = "127.0.0.1", .ports = {}, .place = line(9)}}; }},
+    {"network.unix", "net",
+     [](Profile& p) {
+       p.network.unix_sockets = {{"/run/db.sock", line(9)}};
+     }},
+    {"network.mode host", "net",
+     [](Profile& p) {
+       p.network.mode = {profile::NetworkMode::Host, line(9)};
+     }},
+    {"monitor.source ebpf", "monitor",
+     [](Profile& p) {
+       p.monitor.source = {profile::MonitorSource::Ebpf, line(9)};
+     }},
+    {"monitor.source notify", "monitor",
+     [](Profile& p) {
+       p.monitor.source = {profile::MonitorSource::Notify, line(9)};
+     }},
+    {"monitor.files denied", "monitor",
+     [](Profile& p) {
+       p.monitor.files = {profile::MonitorFiles::Denied, line(9)};
+     }},
+    {"monitor.files all", "monitor",
+     [](Profile& p) {
+       p.monitor.files = {profile::MonitorFiles::All, line(9)};
+     }},
+    {"monitor.hash", "monitor",
+     [](Profile& p) {
+       p.monitor.hash = {{"/srv/**", line(9)}};
+     }},
+    {"monitor.on_loss kill", "monitor",
+     [](Profile& p) {
+       p.monitor.on_loss = {profile::OnLoss::Kill, line(9)};
+     }},
+    {"audit.durable each", "audit",
+     [](Profile& p) {
+       p.audit.durable = {profile::Durable::Each, line(9)};
+     }},
+    {"integrity", "integrity",
+     [](Profile& p) {
+       p.integrity = profile::Integrity{"/srv", std::string(64, 'a'), line(9)};
+     }},
+    {"limits.cpu", "limits.cpu",
+     [](Profile& p) {
+       p.limits.cpu = {1.5, line(9)};
+     }},
 };
 
 TEST(PlanRefuses, EveryKeyWithoutAMechanismByItsLayerAndLine) {
@@ -219,7 +255,7 @@ TEST(PlanFilter, AllowsUnixSocketsOnlyWhereLandlockHoldsThemToTheirPaths) {
     EXPECT_EQ(may_make_unix_sockets(planned({}, Strictness::Required, abi)), abi >= 9) << abi;
 }
 
-// DECISIONS 10: nobody makes the stated connections yet, so a socket of the plugin's own would reach every path it sees.
+// Nobody makes the stated connections yet, so a socket of the plugin's own would reach every path it sees (DECISIONS 10).
 TEST(PlanFilter, DoesNotAllowThemBecauseTheProfileWantsSomeAndMayGoWithout) {
   Profile profile;
   profile.network.unix_sockets = {{"/run/db.sock", line(1)}};
@@ -233,7 +269,8 @@ TEST(PlanNetwork, IsTheJailsOwnUnlessTheProfileStatesTheHosts) {
   EXPECT_EQ(planned({}).namespaces.net, Net::Own);
   Profile profile;
   profile.network.allow = {{.host = "api.example", .ports = {}, .place = line(1)}};
-  EXPECT_EQ(planned(profile, Strictness::BestEffort).namespaces.net, Net::Own) << "a way out that is missing opens no other";
+  EXPECT_EQ(planned(profile, Strictness::BestEffort).namespaces.net, Net::Own)
+      << "a way out that is missing opens no other";
 }
 
 // ---- the command
@@ -291,10 +328,19 @@ TEST(Describe, DiffersForEveryDecisionThatDiffers) {
       {"file_size", [](Profile& p) { p.limits.file_size.value = 1 << 20; }},
       {"time", [](Profile& p) { p.limits.time_ms.value = 1000; }},
       {"cpu_time", [](Profile& p) { p.limits.cpu_time_ms.value = 1000; }},
-      {"syscalls", [](Profile& p) { p.syscalls.deny = {{"ptrace", line(1)}}; }},
+      {"syscalls",
+       [](Profile& p) {
+         p.syscalls.deny = {{"ptrace", line(1)}};
+       }},
       {"set", [](Profile& p) { p.syscalls.set.value = profile::SyscallSet::Strict; }},
-      {"environment", [](Profile& p) { p.env.set = {{"MODE", "x", line(1)}}; }},
-      {"network", [](Profile& p) { p.network.mode = {profile::NetworkMode::Host, line(1)}; }},
+      {"environment",
+       [](Profile& p) {
+         p.env.set = {{"MODE", "x", line(1)}};
+       }},
+      {"network",
+       [](Profile& p) {
+         p.network.mode = {profile::NetworkMode::Host, line(1)};
+       }},
   };
   for (const auto& [what, change] : changes) {
     Profile changed = basis;

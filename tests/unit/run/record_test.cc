@@ -42,7 +42,9 @@ TEST(StartedRecord, SaysWhoRunsWhatAndHowFarEachLayerHolds) {
 TEST(StartedRecord, TellsPlansApartByTheirDigest) {
   Plan other = sample_plan();
   other.view.cwd = "/elsewhere";
-  const auto digest = [](const Plan& plan) { return std::get<event::RunStarted>(started_record({}, plan, {}).body).plan_digest; };
+  const auto digest = [](const Plan& plan) {
+    return std::get<event::RunStarted>(started_record({}, plan, {}).body).plan_digest;
+  };
   EXPECT_NE(digest(sample_plan()), digest(other));
   EXPECT_EQ(digest(sample_plan()), digest(sample_plan()));
 }
@@ -56,7 +58,8 @@ TEST(RefusedRecord, OfOneReasonIsThatReason) {
 }
 
 TEST(RefusedRecord, OfSeveralNamesEachWithItsLine) {
-  const event::RunRefused record = refused_record({{"net", "not built", "take it out", line(4)}, {"audit", "not built", {}, line(9)}});
+  const event::RunRefused record =
+      refused_record({{"net", "not built", "take it out", line(4)}, {"audit", "not built", {}, line(9)}});
   ASSERT_EQ(record.faults.size(), 2U);
   EXPECT_EQ(record.faults[0].place, "plugin.yaml:4:3");
   EXPECT_EQ(record.faults[1].place, "plugin.yaml:9:3");
@@ -65,7 +68,8 @@ TEST(RefusedRecord, OfSeveralNamesEachWithItsLine) {
 
 TEST(FaultsOf, LeavesWarningsOut) {
   using Severity = profile::Diagnostic::Severity;
-  const auto faults = faults_of({{Severity::Warning, line(1), "careful", {}}, {Severity::Error, line(2), "wrong", "right"}});
+  const auto faults =
+      faults_of({{Severity::Warning, line(1), "careful", {}}, {Severity::Error, line(2), "wrong", "right"}});
   ASSERT_EQ(faults.size(), 1U);
   EXPECT_EQ(faults[0].message, "wrong");
   EXPECT_EQ(faults[0].hint, "right");

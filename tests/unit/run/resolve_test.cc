@@ -145,7 +145,8 @@ TEST(ResolveUntrusted, SoIsOneOnTheWay) {
   scratch.folder("secret/deep");
   scratch.file("secret/deep/file");
   scratch.link("state/cache", scratch / "secret");
-  EXPECT_TRUE(is_refused_for(resolved(scratch / "state/cache/deep/file", {scratch / "state"}), scratch / "state/cache"));
+  EXPECT_TRUE(
+      is_refused_for(resolved(scratch / "state/cache/deep/file", {scratch / "state"}), scratch / "state/cache"));
 }
 
 TEST(ResolveUntrusted, SoIsOneThatATrustedLinkLeadsTo) {
