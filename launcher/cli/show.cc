@@ -25,6 +25,8 @@ struct Options {
   bool json = false;
 };
 
+std::string text_of(const run::Prepared& prepared) { return prepared.redactor.redact(profile::emit(prepared.profile)); }
+
 void add_layers(json::Writer& writer, const run::Plan& plan) {
   writer.key("layers");
   writer.begin_array();
@@ -59,8 +61,8 @@ void print_json(const run::Prepared& prepared, const run::Plan& plan) {
   writer.member("profile", prepared.profile.name);
   writer.member("path", prepared.path);
   writer.member("digest", run::digest_of(prepared.profile));
-  writer.member("text", profile::emit(prepared.profile));
-  writer.member("plan", run::describe(plan));
+  writer.member("text", text_of(prepared));
+  writer.member("plan", prepared.redactor.redact(run::describe(plan)));
   add_layers(writer, plan);
   add_refusals(writer, plan);
   writer.end_object();
@@ -76,10 +78,10 @@ int show_verb(const Options& options) {
   if (options.json) {
     print_json(prepared, plan);
   } else if (options.plan) {
-    std::fputs(run::describe(plan).c_str(), stdout);
+    std::fputs(prepared.redactor.redact(run::describe(plan)).c_str(), stdout);
     for (const run::Refusal& refusal : plan.refusals) print(stdout, refusal);
   } else {
-    std::printf("# %s\n%s", prepared.path.c_str(), profile::emit(prepared.profile).c_str());
+    std::printf("# %s\n%s", prepared.path.c_str(), text_of(prepared).c_str());
   }
   return plan.refusals.empty() ? 0 : 1;
 }

@@ -14,7 +14,7 @@
 namespace jail::confine::namespaces {
 namespace {
 
-static_assert(kFirst == (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) && kView == (CLONE_NEWUSER | CLONE_NEWNS));
+static_assert(kUser == CLONE_NEWUSER && kMounts == CLONE_NEWNS && kFirst == (kUser | kMounts | CLONE_NEWPID));
 static_assert(kRest == (CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP));
 constexpr const char* kHostname = "jail";
 constexpr const char* kNamespaceLimits[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"};

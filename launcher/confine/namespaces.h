@@ -24,8 +24,9 @@ Plan plan(const profile::Network& network);
 
 // Made with pid 1 of the jail itself: what the view is built in. The others it makes meanwhile; for whom it is all about
 // joins them last.
-inline constexpr std::uint64_t kFirst = 0x10000000 | 0x20000000 | 0x00020000;  // CLONE_NEWUSER, NEWPID, NEWNS
-inline constexpr std::uint64_t kView = 0x10000000 | 0x00020000;                // of those, what the builder joins at once
+inline constexpr std::uint64_t kUser = 0x10000000;                  // CLONE_NEWUSER
+inline constexpr std::uint64_t kMounts = 0x00020000;                // CLONE_NEWNS
+inline constexpr std::uint64_t kFirst = kUser | kMounts | 0x20000000;  // and CLONE_NEWPID
 inline constexpr std::uint64_t kRest = 0x40000000 | 0x08000000 | 0x04000000 | 0x02000000;  // NEWNET, IPC, UTS, CGROUP
 
 // What the plugin joins of them.

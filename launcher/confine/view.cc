@@ -202,23 +202,25 @@ void attach_proc(const Fd& root) {
   Builder(root).attach(proc, "/proc");
 }
 
-Site build(const Plan& plan, Fd root) {
-  Site site{.root = std::move(root), .anchors = {}};
-  Builder view(site.root);
-  attach_temporary(view, plan.temporary_bytes);
-  site.anchors.reserve(plan.anchors.size());
-  for (const Anchor& anchor : plan.anchors) {
-    site.anchors.push_back(open_anchor(anchor));
-    if (anchor.mounted) attach_anchor(view, anchor, site.anchors.back());
-  }
-  for (const Link& link : plan.links) view.link(link.text, link.path);
-  cover_hidden(view, plan.masks);
-  return site;
+std::vector<Fd> open_anchors(const Plan& plan) {
+  std::vector<Fd> anchors;
+  anchors.reserve(plan.anchors.size());
+  for (const Anchor& anchor : plan.anchors) anchors.push_back(open_anchor(anchor));
+  return anchors;
 }
 
-void enter(const Site& site) {
-  sys::forbid(site.root, sys::kForbidsWriting, sys::Depth::OneMount);
-  sys::change_root(site.root);
+void build(const Plan& plan, const Fd& root, const std::vector<Fd>& anchors) {
+  Builder view(root);
+  attach_temporary(view, plan.temporary_bytes);
+  for (std::size_t i = 0; i < plan.anchors.size(); ++i)
+    if (plan.anchors[i].mounted) attach_anchor(view, plan.anchors[i], anchors.at(i));
+  for (const Link& link : plan.links) view.link(link.text, link.path);
+  cover_hidden(view, plan.masks);
+}
+
+void enter(const Fd& root) {
+  sys::forbid(root, sys::kForbidsWriting, sys::Depth::OneMount);
+  sys::change_root(root);
 }
 
 bool verify() {

@@ -70,16 +70,15 @@ Fd make_root();
 // empty then.
 void attach_proc(const Fd& root);
 
-// A view under construction, in the jail's mount namespace, with the host's tree still as its root.
-struct Site {
-  Fd root;
-  std::vector<Fd> anchors;  // the descriptors of plan.anchors, in that order
-};
-// `root`: from make_root(). Throws SysError; ESTALE: a path is no longer what the plan saw.
-Site build(const Plan& plan, Fd root);
+// The granted paths, one descriptor for each of plan.anchors, in that order. Apart from build(), because root opens them with
+// all its power and builds with none. Throws SysError; ESTALE: a path is no longer what the plan saw.
+std::vector<Fd> open_anchors(const Plan& plan);
+
+// In the jail's mount namespace, with the host's tree still as its root. `root`: from make_root().
+void build(const Plan& plan, const Fd& root, const std::vector<Fd>& anchors);
 
 // The view becomes the root of its namespace, read-only but for what is granted.
-void enter(const Site& site);
+void enter(const Fd& root);
 
 // Nothing of the host's old root is left: the root is our read-only tmpfs.
 bool verify();

@@ -45,6 +45,26 @@ void make_granted_state(const Prepared& prepared) {
   }
 }
 
+void read_and_validate(Prepared& prepared, const Wanted& wanted, State state) {
+  profile::Loaded loaded = profile::load(prepared.path, inputs_of(prepared.places, wanted.set));
+  prepared.profile = std::move(loaded.profile);
+  prepared.diagnostics = std::move(loaded.diagnostics);
+  if (profile::has_errors(prepared.diagnostics)) return;
+  if (state == State::Make) make_granted_state(prepared);
+  prepared.facts = collect(prepared.profile, prepared.places, wanted.set);
+  const profile::Diagnostics faults = profile::validate(prepared.profile, prepared.facts);
+  prepared.diagnostics.insert(prepared.diagnostics.end(), faults.begin(), faults.end());
+}
+
+// ${env:NAME} may have put a secret's value into a path that is now complained of.
+void redact(profile::Diagnostics& diagnostics, const event::Redactor& redactor) {
+  if (redactor.finds_nothing()) return;
+  for (profile::Diagnostic& diagnostic : diagnostics) {
+    diagnostic.message = redactor.redact(diagnostic.message);
+    diagnostic.hint = redactor.redact(diagnostic.hint);
+  }
+}
+
 }  // namespace
 
 Prepared prepare(const Wanted& wanted, State state) {
@@ -60,14 +80,9 @@ Prepared prepare(const Wanted& wanted, State state) {
     return prepared;
   }
   prepared.path = *path;
-  profile::Loaded loaded = profile::load(*path, inputs_of(prepared.places, wanted.set));
-  prepared.profile = std::move(loaded.profile);
-  prepared.diagnostics = std::move(loaded.diagnostics);
-  if (profile::has_errors(prepared.diagnostics)) return prepared;
-  if (state == State::Make) make_granted_state(prepared);
-  prepared.facts = collect(prepared.profile, prepared.places, wanted.set);
-  const profile::Diagnostics faults = profile::validate(prepared.profile, prepared.facts);
-  prepared.diagnostics.insert(prepared.diagnostics.end(), faults.begin(), faults.end());
+  read_and_validate(prepared, wanted, state);
+  prepared.redactor = event::Redactor(confine::environment::plan(prepared.profile.env, environment()).secrets);
+  redact(prepared.diagnostics, prepared.redactor);
   return prepared;
 }
 

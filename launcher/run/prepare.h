@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "event/redact.h"
 #include "profile/diagnostic.h"
 #include "profile/facts.h"
 #include "profile/profile.h"
@@ -27,6 +28,7 @@ struct Prepared {
   profile::Profile profile;
   profile::Diagnostics diagnostics;
   profile::Facts facts;
+  event::Redactor redactor;  // of the secrets this profile passes on; the diagnostics have been through it
 };
 
 // Reads, merges, resolves and validates. Looks at the profile's own files and at no kernel feature. `make_state`: make

@@ -72,14 +72,13 @@ std::string hint_for(const BuildFailure& failure) {
   return {};
 }
 
-std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets, const Prepared& prepared,
-                                                    const std::vector<std::string>& secrets) {
+std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets, const Prepared& prepared) {
   const audit::Identity identity{.run = random::run_id(),
                                  .profile = prepared.profile.name.empty() ? "unknown" : prepared.profile.name,
                                  .profile_path = prepared.path};
   const audit::Home home{.euid = ::geteuid(), .xdg_state_home = variable("XDG_STATE_HOME"), .home = prepared.places.home};
   const std::vector<audit::Target> fallback{audit::DefaultFile{}};
-  return audit::open(identity, targets.empty() ? fallback : targets, home, event::Redactor(secrets));
+  return audit::open(identity, targets.empty() ? fallback : targets, home, prepared.redactor);
 }
 
 void leave_out_proc(Plan& plan, const std::string& reason) {

@@ -110,7 +110,7 @@ class Session {
 
   bool open_log() {
     if (log_) return true;
-    auto opened = open_audit(options_.audit, prepared_, plan_.environment.secrets);
+    auto opened = open_audit(options_.audit, prepared_);
     if (auto* log = std::get_if<audit::Log>(&opened)) log_ = std::move(*log);
     else log_problem_ = std::get<audit::Problem>(opened);
     return log_.has_value();
@@ -123,7 +123,8 @@ class Session {
 
   Result refuse(const std::vector<Refusal>& refusals) {
     result_.refusals = refusals;
-    return refuse_with(refused_record(refusals));
+    for (Refusal& refusal : result_.refusals) refusal.reason = prepared_.redactor.redact(refusal.reason);
+    return refuse_with(refused_record(result_.refusals));
   }
 
   Result refuse(const BuildFailure& failure) {

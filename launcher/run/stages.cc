@@ -23,7 +23,7 @@ namespace {
 struct Site {
   Material material;
   const Fd& supervisor;  // outlives it: a failure is told after everything else is gone
-  confine::view::Site view;
+  std::vector<Fd> anchors;  // what is granted, opened
   Terminals terminals;
 
   [[nodiscard]] const Plan& plan() const { return *material.plan; }
@@ -46,7 +46,18 @@ void close_descriptors(Site& site) {
   sys::close_from(3, keep);
 }
 
-void join_first(Site& site) { sys::join_namespaces(site.material.init, confine::namespaces::kView); }
+// Root keeps its power over the host until the granted paths are open, wherever they lie; an ordinary user has none to keep
+// and may join both namespaces only together.
+void join_mounts(Site& site) {
+  using namespace confine::namespaces;
+  sys::join_namespaces(site.material.init, site.plan().identity.by_root ? kMounts : kMounts | kUser);
+}
+
+void open_grants(Site& site) { site.anchors = confine::view::open_anchors(site.plan().view); }
+
+void join_user(Site& site) {
+  if (site.plan().identity.by_root) sys::join_namespaces(site.material.init, confine::namespaces::kUser);
+}
 
 // The death signal binds the builder to the supervisor; joining has just cleared one set before.
 void take_identity(Site& site) {
@@ -54,13 +65,16 @@ void take_identity(Site& site) {
   sys::set_parent_death_signal(SIGKILL);
 }
 
-void build_view(Site& site) { site.view = confine::view::build(site.plan().view, std::move(site.material.root)); }
+void build_view(Site& site) { confine::view::build(site.plan().view, site.material.root, site.anchors); }
 
 void wait_for_init(Site& site) {
   if (!receive_proceed(site.supervisor)) ::_exit(1);
 }
 
-void enter_view(Site& site) { confine::view::enter(site.view); }
+void enter_view(Site& site) {
+  confine::view::enter(site.material.root);
+  site.material.root.reset();
+}
 
 void join_rest(Site& site) {
   sys::join_namespaces(site.material.init, confine::namespaces::rest_of(site.plan().namespaces));
@@ -73,13 +87,15 @@ void drop_capabilities(Site&) { sys::drop_all_capabilities(); }
 
 void apply_landlock(Site& site) {
   sys::set_no_new_privileges();
-  confine::landlock::enforce(site.plan().landlock, site.view.anchors);
-  site.view = {};
+  confine::landlock::enforce(site.plan().landlock, site.anchors);
+  site.anchors.clear();
 }
 
 constexpr Stage kBuilderStages[] = {
     {"fds", close_descriptors},           // first: nothing of the supervisor's may be at hand below
-    {"userns", join_first},               // with them come the powers that the rest needs
+    {"mount", join_mounts},               // descriptors of another namespace's mounts could not be cloned
+    {"mount", open_grants},               // once; by these descriptors they are mounted and get their Landlock rules
+    {"userns", join_user},                // with it come the powers that the rest needs, and no other
     {"userns", take_identity},            // before the mounts: files of our tmpfs belong to whoever makes them
     {"mount", build_view},                // before Landlock, which forbids mount(2)
     {"pid", wait_for_init},               // late: /proc and the network come while the view is built
@@ -180,7 +196,7 @@ void apply_all(const Stage* begin, const Stage* end, Site& site, std::string_vie
 void become_plugin(Material material, Fd supervisor) noexcept {
   std::string_view current;
   try {
-    Site site{.material = std::move(material), .supervisor = supervisor, .view = {}, .terminals = {}};
+    Site site{.material = std::move(material), .supervisor = supervisor, .anchors = {}, .terminals = {}};
     apply_all(std::begin(kBuilderStages), std::end(kBuilderStages), site, current);
     current = "pid";
     if (sys::fork_sibling().pid == 0) be_plugin(site, current);  // our parent's child: the supervisor reaps it
