@@ -29,6 +29,13 @@ pid_t host_pid(const Fd& pidfd) {
   return field == std::string::npos ? 0 : static_cast<pid_t>(std::atoi(text.c_str() + field + 6));
 }
 
+// A process is found by its number below /proc, so both must be of one pid namespace (pid_namespaces(7)).
+bool proc_speaks_our_numbers() {
+  char self[16];
+  const ssize_t size = ::readlink("/proc/self", self, sizeof self);
+  return size > 0 && std::string(self, static_cast<std::size_t>(size)) == std::to_string(::getpid());
+}
+
 BuildFailure failure_of(const Report& report) {
   std::string reason = report.text[0] != '\0' ? report.text : std::strerror(report.error);
   if (report.error == ESTALE) reason += " (it changed while the jail was being built)";
@@ -85,6 +92,8 @@ void Worker::end_last() noexcept {
 }
 
 std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity) {
+  if (!proc_speaks_our_numbers())
+    return BuildFailure{"proc", "/proc is that of another pid namespace: mount one of this (unshare --mount-proc)", ENOENT};
   sys::SocketPair pair = sys::socket_pair();
   sys::Child child;
   try {
