@@ -40,6 +40,37 @@ fs::path make_dir() {
   return name;
 }
 
+// The attacker, copied once for each owner; scenes have links to it. Where code is emulated, running it from the new
+// pages of another copy costs more than the whole jail.
+class Attackers {
+ public:
+  Attackers() : dir_(make_dir()), maker_(::getpid()) {}
+  ~Attackers() {
+    std::error_code ignored;
+    if (::getpid() == maker_) fs::remove_all(dir_, ignored);
+  }
+  Attackers(const Attackers&) = delete;
+  Attackers& operator=(const Attackers&) = delete;
+
+  fs::path of(const Identity& owner) {
+    const fs::path path = dir_ / std::to_string(owner.uid);
+    if (fs::exists(path)) return path;
+    fs::copy_file(ATTACKER, path);
+    if (is_root() && ::lchown(path.c_str(), owner.uid, owner.gid) != 0)
+      throw std::system_error(errno, std::system_category(), path);
+    return path;
+  }
+
+ private:
+  fs::path dir_;
+  pid_t maker_;
+};
+
+fs::path attacker_of(const Identity& owner) {
+  static Attackers attackers;
+  return attackers.of(owner);
+}
+
 std::string list(const std::string& key, const std::vector<std::string>& entries) {
   if (entries.empty()) return {};
   std::string text = "  " + key + ":\n";
@@ -59,8 +90,7 @@ Scene::Scene(Launcher launcher) : launcher_(launcher), identity_(identity_of(lau
   make_folder("{write}", open_to_plugin);
   make_folder("{side}", open_to_plugin);
   values_["attacker"] = (dir_ / "bin/attacker").string();
-  fs::copy_file(ATTACKER, at("{attacker}"));
-  own(at("{attacker}"));
+  fs::create_hard_link(attacker_of(identity_), at("{attacker}"));
   write_file("{read}/public", "public", open_to_plugin & 0666);
   write_file("{read}/folder/inner", "inner", open_to_plugin & 0666);
   write_file("{write}/mine", "mine", open_to_plugin & 0666);
