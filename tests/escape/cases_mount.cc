@@ -1,6 +1,7 @@
 // Mounts (SECURITY C4, C5, C8, C12, C13; ATTACKS, Mounts and paths): what the view is made of, how to get rid of it.
 #include "case.h"
 
+#include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -104,7 +105,7 @@ void add_absent(std::vector<Case>& table) {
 void make_hidden(Scene& scene) {
   scene.make_folder("{write}/keys");
   scene.write_file("{write}/keys/private", "hidden-secret", 0644);
-  ::symlink(scene.at("{read}/folder").c_str(), scene.at("{read}/way").c_str());
+  EXPECT_EQ(::symlink(scene.at("{read}/folder").c_str(), scene.at("{read}/way").c_str()), 0);
   scene.own(scene.at("{read}/way"));
 }
 

@@ -2,6 +2,7 @@
 // second name elsewhere. The siblings of every path call (ATTACKS, System-call ABI) are the columns of these tables.
 #include "case.h"
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 namespace jail::test {
@@ -105,10 +106,10 @@ void add_walks(std::vector<Case>& table) {
 }
 
 void plant_links(Scene& scene) {
-  ::symlink(scene.at("{secret}/key").c_str(), scene.at("{write}/link").c_str());
-  ::symlink("../secret", scene.at("{write}/folder-link").c_str());
-  ::symlink("../secret/key", scene.at("{read}/link").c_str());
-  ::symlink("/proc/self/root", scene.at("{write}/magic").c_str());
+  EXPECT_EQ(::symlink(scene.at("{secret}/key").c_str(), scene.at("{write}/link").c_str()), 0);
+  EXPECT_EQ(::symlink("../secret", scene.at("{write}/folder-link").c_str()), 0);
+  EXPECT_EQ(::symlink("../secret/key", scene.at("{read}/link").c_str()), 0);
+  EXPECT_EQ(::symlink("/proc/self/root", scene.at("{write}/magic").c_str()), 0);
 }
 
 void add_links(std::vector<Case>& table) {
