@@ -116,6 +116,12 @@ struct Standing {
 // foreground until SIGUSR1; Stranger: the supervisor leads a session without a terminal.
 enum class Relation { Leader, Background, Stranger };
 
+// As whom the supervisor runs, and how long it waits for a slow reader when the plugin has ended.
+struct Manners {
+  uid_t user = 0;
+  milliseconds linger{0};
+};
+
 struct Observed {
   long slowest_handle_us = 0;
   long turns = 0;
@@ -123,8 +129,8 @@ struct Observed {
 
 class Supervised {
  public:
-  Supervised(Standing standing, Relation relation, Plugin plugin, uid_t user = 0)
-      : standing_(standing), plugin_(std::move(plugin)), user_(user) {
+  Supervised(Standing standing, Relation relation, Plugin plugin, Manners manners = {})
+      : standing_(standing), plugin_(std::move(plugin)), manners_(manners) {
     void* page = ::mmap(nullptr, sizeof(Observed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     observed_ = new (page) Observed;
     pid_ = check(::fork(), "fork");
@@ -195,7 +201,7 @@ class Supervised {
     place(standing_.out, 1);
     place(standing_.err, 2);
     (void)::close_range(3, ~0U, 0);
-    if (user_ != 0 && ::setuid(user_) != 0) ::_exit(99);
+    if (manners_.user != 0 && ::setuid(manners_.user) != 0) ::_exit(99);
     try {
       ::_exit(run());
     } catch (const std::exception& error) {
@@ -235,29 +241,34 @@ class Supervised {
     return Fd(check(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
   }
 
-  // As the real one: SIGTERM is an exception here, for every way out must restore the terminal.
   int loop(const sys::Child& child, run::StdioProxy&& proxy) {
     const Fd signals = open_signals();
-    for (bool gone = false; !gone;) {
-      std::vector<pollfd> polled{{signals.get(), POLLIN, 0}, {child.pidfd.get(), POLLIN, 0}};
-      proxy.add_to(polled);
-      check(::poll(polled.data(), polled.size(), -1), "poll");
-      const auto start = Clock::now();
-      proxy.handle(polled);
-      observe(start);
-      gone = polled[1].revents != 0;
-      signalfd_siginfo info;
-      if (::read(signals.get(), &info, sizeof info) != sizeof info) continue;
-      if (info.ssi_signo == SIGWINCH) proxy.window_changed();
-      if (info.ssi_signo == SIGCONT) proxy.continued();
-      if (info.ssi_signo == SIGTERM) throw SysError(EINTR, "supervise");
-    }
+    while (step(proxy, signals, child.pidfd.get(), -1)) {}
     proxy.plugin_ended();
+    for (const auto start = Clock::now(); proxy.pending() && since(start) < manners_.linger;)
+      (void)step(proxy, signals, -1, 10);
     const auto start = Clock::now();
     proxy.drain();
     observe(start);
     const int status = sys::reap(child.pid).status;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  // False when the plugin has ended. SIGTERM is an exception here, for every way out must restore the terminal.
+  bool step(run::StdioProxy& proxy, const Fd& signals, int plugin, int patience_ms) {
+    std::vector<pollfd> polled{{signals.get(), POLLIN, 0}, {plugin, POLLIN, 0}};
+    proxy.add_to(polled);
+    check(::poll(polled.data(), polled.size(), patience_ms), "poll");
+    const auto start = Clock::now();
+    proxy.handle(polled);
+    observe(start);
+    signalfd_siginfo info{};
+    if (::read(signals.get(), &info, sizeof info) == sizeof info) {
+      if (info.ssi_signo == SIGWINCH) proxy.window_changed();
+      if (info.ssi_signo == SIGCONT) proxy.continued();
+      if (info.ssi_signo == SIGTERM) throw SysError(EINTR, "supervise");
+    }
+    return polled[1].revents == 0;
   }
 
   void observe(Clock::time_point start) {
@@ -268,7 +279,7 @@ class Supervised {
 
   Standing standing_;
   Plugin plugin_;
-  uid_t user_;
+  Manners manners_;
   Observed* observed_ = nullptr;
   pid_t pid_ = -1;
 };
