@@ -166,7 +166,6 @@ void pin(Builder& view, const std::string& path) {
 }
 
 void cover(Builder& view, const Mask& mask) {
-  for (const std::string& folder : mask.pins) pin(view, folder);
   const Fd place = view.at(mask.path);
   if (!is(sys::file_status(place), mask.identity)) throw SysError(ESTALE, "hide", mask.path);
   const Fd empty = sys::clone_tree(view.at(std::string("/") + (mask.node == Node::Folder ? kEmptyFolder : kEmptyFile)));
@@ -215,6 +214,7 @@ void build(const Plan& plan, const Fd& root, const std::vector<Fd>& anchors) {
   for (std::size_t i = 0; i < plan.anchors.size(); ++i)
     if (plan.anchors[i].mounted) attach_anchor(view, plan.anchors[i], anchors.at(i));
   for (const Link& link : plan.links) view.link(link.text, link.path);
+  for (const std::string& folder : plan.pins) pin(view, folder);
   cover_hidden(view, plan.masks);
 }
 

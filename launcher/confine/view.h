@@ -35,18 +35,20 @@ struct Link {
   std::string text;
 };
 
-// A hidden place in one mount through which it can be reached, and the folders between the two that must not be renamed.
+// A hidden place in one mount through which it can be reached.
 struct Mask {
   std::string path;
   Node node = Node::File;
   profile::Identity identity;
-  std::vector<std::string> pins;  // outermost first
   profile::Place place;
 };
 
 struct Plan {
   std::vector<Anchor> anchors;  // parents before children
   std::vector<Link> links;
+  // Folders in write grants with something hidden or less than writable below: were they renamed, the next run would protect
+  // a new folder of that name. Parents before children.
+  std::vector<std::string> pins;
   std::vector<Mask> masks;
   std::uint64_t temporary_bytes = 0;
   std::string cwd;

@@ -1,6 +1,7 @@
 // The pure half of the view: which anchors, links and masks a profile comes to on the machine its facts describe.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "confine/view.h"
 
@@ -116,16 +117,14 @@ std::vector<std::string> folders_between(const std::string& top, const std::stri
 
 // A mask where `fact` is reached through the folder at `top`, if it is: by identity, so that a bind mount of the same
 // tree under another name is covered too.
-void add_mask(std::map<std::string, Mask>& masks, const std::vector<Anchor>& anchors, const profile::Hidden& hidden,
-              const profile::PathFact& fact, const MountPoint& top) {
+void add_mask(std::map<std::string, Mask>& masks, const profile::Hidden& hidden, const profile::PathFact& fact,
+              const MountPoint& top) {
   const auto found = std::find(fact.chain.begin(), fact.chain.end(), top.identity);
   if (found == fact.chain.end()) return;
   Mask mask;
   mask.path = seen_through(top.path, fact.real, static_cast<std::size_t>(found - fact.chain.begin()));
   mask.node = node_of(fact.kind);
   mask.identity = fact.identity;
-  const Anchor* above = nearest_above(anchors, mask.path);
-  if (above != nullptr && (above->access & kWrite)) mask.pins = folders_between(above->path, mask.path);
   mask.place = hidden.place;
   masks.emplace(mask.path, std::move(mask));
 }
@@ -141,14 +140,31 @@ std::vector<Mask> plan_masks(const profile::Profile& profile, const profile::Fac
     const auto found = facts.paths.find(hidden.path);
     if (found == facts.paths.end() || found->second.kind == profile::PathKind::Missing) continue;
     for (const Anchor& anchor : anchors)
-      add_mask(masks, anchors, hidden, found->second, {anchor.path, anchor.identity});
+      add_mask(masks, hidden, found->second, {anchor.path, anchor.identity});
     for (const MountPoint& mount : mounts)
-      if (nearest_above(anchors, mount.path) != nullptr) add_mask(masks, anchors, hidden, found->second, mount);
+      if (nearest_above(anchors, mount.path) != nullptr) add_mask(masks, hidden, found->second, mount);
   }
   std::vector<Mask> all;  // below a covered folder there is nothing left to cover
   for (auto& [path, mask] : masks)
     if (!any_above(all, path)) all.push_back(std::move(mask));
   return all;
+}
+
+// A mount stands fast where it stands; what lies between it and the one around it does not, if that one can be written.
+void add_pins(std::set<std::string>& pins, const std::vector<Anchor>& anchors, const std::string& path) {
+  const Anchor* around = nullptr;
+  for (const Anchor& anchor : anchors)
+    if (anchor.mounted && beneath(path, anchor.path)) around = &anchor;
+  if (around == nullptr || !(around->access & kWrite)) return;
+  for (std::string& folder : folders_between(around->path, path)) pins.insert(std::move(folder));
+}
+
+std::vector<std::string> plan_pins(const std::vector<Anchor>& anchors, const std::vector<Mask>& masks) {
+  std::set<std::string> pins;
+  for (const Mask& mask : masks) add_pins(pins, anchors, mask.path);
+  for (const Anchor& anchor : anchors)
+    if (anchor.mounted && !(anchor.access & kWrite)) add_pins(pins, anchors, anchor.path);
+  return {pins.begin(), pins.end()};
 }
 
 std::string plan_cwd(const profile::Profile& profile, const profile::Facts& facts) {
@@ -173,6 +189,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const st
   for (const auto& [path, text] : links)
     if (nearest_above(plan.anchors, path) == nullptr) plan.links.push_back({path, text});
   plan.masks = plan_masks(profile, facts, plan.anchors, mounts);
+  plan.pins = plan_pins(plan.anchors, plan.masks);
   plan.temporary_bytes = profile.filesystem.temporary.value;
   plan.cwd = plan_cwd(profile, facts);
   return plan;

@@ -48,10 +48,10 @@ std::string describe_view(const confine::view::Plan& plan) {
   for (const char* device : confine::view::kDevices) all += line("mount", std::string("device /dev/") + device + places({}));
   for (const confine::view::Link& link : plan.links)
     all += line("mount", "link " + text::for_people(link.path) + " -> " + text::for_people(link.text));
-  for (const confine::view::Mask& mask : plan.masks) {
+  for (const confine::view::Mask& mask : plan.masks)
     all += line("mount", "hide " + text::for_people(mask.path) + places({mask.place}));
-    for (const std::string& pin : mask.pins) all += line("mount", "pin " + text::for_people(pin) + " (or a rename would undo the mask)");
-  }
+  for (const std::string& pin : plan.pins)
+    all += line("mount", "pin " + text::for_people(pin) + " (renamed, it would take along what is protected below)");
   all += line("mount", "tmpfs of " + text::human_size(plan.temporary_bytes) + " for /tmp and /dev/shm");
   return all + line("mount", "start in " + text::for_people(plan.cwd));
 }

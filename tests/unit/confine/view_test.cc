@@ -262,24 +262,45 @@ TEST(ViewMasks, AMountOutsideEveryGrantBringsNone) {
                   .masks.empty());
 }
 
-TEST(ViewMasks, FoldersBetweenAWriteGrantAndAMaskArePinnedOutermostFirst) {
+// ---- what must not be renamed
+
+TEST(ViewPins, AreTheFoldersBetweenAWriteGrantAndAMaskOutermostFirst) {
   Machine machine;
-  machine.folder("/srv").folder("/srv/a").folder("/srv/a/b").folder("/srv/a/b/keys");
-  const Plan plan = planned(hiding(granting({{Access::Write, "/srv"}}), {"/srv/a/b/keys"}), machine);
-  ASSERT_EQ(plan.masks.size(), 1U);
-  EXPECT_EQ(plan.masks[0].pins, (Paths{"/srv/a", "/srv/a/b"}));
+  machine.folder("/srv").folder("/srv/a").folder("/srv/a/b").folder("/srv/a/b/keys").folder("/srv/a/b/more");
+  const profile::Profile profile = hiding(granting({{Access::Write, "/srv"}}), {"/srv/a/b/keys", "/srv/a/b/more"});
+  EXPECT_EQ(planned(profile, machine).pins, (Paths{"/srv/a", "/srv/a/b"}));
 }
 
-TEST(ViewMasks, UnderAReadGrantNothingIsPinned) {
+TEST(ViewPins, AreThoseAboveAReadOnlyPlaceToo) {
+  Machine machine;
+  machine.folder("/srv").folder("/srv/a").folder("/srv/a/fixed").program("/srv/b/tool");
+  const profile::Profile profile =
+      granting({{Access::Write, "/srv"}, {Access::Read, "/srv/a/fixed"}, {Access::Exec, "/srv/b/tool"}});
+  EXPECT_EQ(planned(profile, machine).pins, (Paths{"/srv/a", "/srv/b"}));
+}
+
+// A write grant inside another is no mount: nothing keeps its folder where it is.
+TEST(ViewPins, ReachUpToTheMountNotToTheNextGrant) {
+  Machine machine;
+  machine.folder("/srv").folder("/srv/a").folder("/srv/a/b/keys");
+  const profile::Profile profile =
+      hiding(granting({{Access::Write, "/srv"}, {Access::Write, "/srv/a"}}), {"/srv/a/b/keys"});
+  EXPECT_EQ(planned(profile, machine).pins, (Paths{"/srv/a", "/srv/a/b"}));
+}
+
+TEST(ViewPins, AreNoneWhereNothingCanBeRenamed) {
   Machine machine;
   machine.folder("/srv").folder("/srv/a/keys").folder("/srv/fixed").folder("/srv/fixed/b/keys");
-  const Plan plan = planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/a/keys"}), machine);
-  ASSERT_EQ(plan.masks.size(), 1U);
-  EXPECT_TRUE(plan.masks[0].pins.empty());
-  const Plan carved = planned(
-      hiding(granting({{Access::Write, "/srv"}, {Access::Read, "/srv/fixed"}}), {"/srv/fixed/b/keys"}), machine);
-  ASSERT_EQ(carved.masks.size(), 1U);
-  EXPECT_TRUE(carved.masks[0].pins.empty()) << "the read-only mount around it lets nothing be renamed";
+  EXPECT_TRUE(planned(hiding(granting({{Access::Read, "/srv"}}), {"/srv/a/keys"}), machine).pins.empty());
+  const profile::Profile carved =
+      hiding(granting({{Access::Write, "/srv"}, {Access::Read, "/srv/fixed"}}), {"/srv/fixed/b/keys"});
+  EXPECT_TRUE(planned(carved, machine).pins.empty()) << "the read-only mount around it";
+}
+
+TEST(ViewPins, AreNoneWhereNothingIsProtected) {
+  Machine machine;
+  machine.folder("/srv").folder("/srv/a/b");
+  EXPECT_TRUE(planned(granting({{Access::Write, "/srv"}, {Access::Write, "/srv/a/b"}}), machine).pins.empty());
 }
 
 TEST(ViewMasks, FilesAreCoveredByAFile) {
