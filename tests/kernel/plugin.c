@@ -91,7 +91,7 @@ static int make_orphans(int count) {
   return 0;
 }
 
-static int count_forks(int most) {
+static int count_forks(int most, int stay) {
   int made = 0, error = 0;
   for (; made < most; ++made) {
     const pid_t child = fork();
@@ -104,6 +104,7 @@ static int count_forks(int most) {
   }
   say("forks", made);
   say("errno", error);
+  while (stay) pause();
   return 0;
 }
 
@@ -161,7 +162,7 @@ int main(int argc, char **argv) {
   if (!strcmp(what, "kill-init")) return kill_init();
   if (!strcmp(what, "survivor")) return leave_survivor();
   if (!strcmp(what, "orphans")) return make_orphans(number);
-  if (!strcmp(what, "forks")) return count_forks(number);
+  if (!strcmp(what, "forks")) return count_forks(number, other);
   if (!strcmp(what, "descriptors")) return list_descriptors();
   if (!strcmp(what, "environment")) return say_environment();
   if (!strcmp(what, "status")) return say_file("/proc/self/status"), 0;

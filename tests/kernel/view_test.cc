@@ -260,6 +260,26 @@ TEST_P(View, AReadOnlyPlaceInsideAWriteGrantStaysSo) {
       "");
 }
 
+// Else the next run would protect a new, empty folder of that name, and the old one would be writable under another.
+TEST_P(View, NoRenameOfAFolderAboveMovesAReadOnlyPlaceAway) {
+  const std::string sub = tree + "/sub", other = tree + "/other";
+  EXPECT_EQ(
+      inside(granting({{Access::Write, tree}, {Access::Read, sub + "/deep"}}),
+             [&] {
+               return all(
+                   {expect_failure(::rename(sub.c_str(), other.c_str()) != 0, EBUSY, "rename of the folder above"),
+                    expect_failure(::rename((sub + "/deep").c_str(), (sub + "/x").c_str()) != 0, EBUSY, "of the place"),
+                    expect(writes(sub + "/new"), "the control: the folder above cannot be written")});
+             }),
+      "");
+  EXPECT_EQ(inside(granting({{Access::Write, tree}, {Access::Write, sub + "/deep"}}),
+                   [&] {
+                     return expect(::rename(sub.c_str(), other.c_str()) == 0,
+                                   "the control: nothing to protect, not renamed");
+                   }),
+            "");
+}
+
 // A mount that stands below a granted folder comes with it, and must not be freer than the grant.
 TEST_P(View, TheFlagsReachEveryMountBelowAGrant) {
   const auto with_mount = [&](const profile::Profile& profile) {

@@ -255,7 +255,7 @@ TEST(PlanFilter, AllowsUnixSocketsOnlyWhereLandlockHoldsThemToTheirPaths) {
     EXPECT_EQ(may_make_unix_sockets(planned({}, Strictness::Required, abi)), abi >= 9) << abi;
 }
 
-// Nobody makes the stated connections yet, so a socket of the plugin's own would reach every path it sees (DECISIONS 10).
+// Nobody makes the stated connections yet: a socket of the plugin's own would reach every path it sees (DECISIONS 10).
 TEST(PlanFilter, DoesNotAllowThemBecauseTheProfileWantsSomeAndMayGoWithout) {
   Profile profile;
   profile.network.unix_sockets = {{"/run/db.sock", line(1)}};
