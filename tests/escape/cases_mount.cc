@@ -19,7 +19,7 @@ void own_mounts(const Scene& scene) {
   if (::unshare(CLONE_NEWNS) != 0) return;
   ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
   ::mount(read.c_str(), read.c_str(), nullptr, MS_BIND, nullptr);
-  ::mount("/tmp", "/tmp", nullptr, MS_BIND, nullptr);
+  ::mount("/tmp", "/tmp", nullptr, MS_BIND | MS_REC, nullptr);
 }
 
 void add_mounting(std::vector<Case>& table) {

@@ -19,6 +19,9 @@ struct Identity {
   std::vector<gid_t> groups;
 };
 
+// Seconds that anything may take: more in the virtual machines, where code runs ten times slower.
+int patience();
+
 struct Launch {
   std::vector<std::string> words;                   // words[0] is the program's path
   std::map<std::string, std::string> environment;   // all of it
@@ -28,7 +31,7 @@ struct Launch {
   std::function<void()> prepare;                    // in the child, before it gives up the driver's identity
   std::optional<pid_t> group;                       // process group to join; none: a new one
   bool session = false;                             // a session of its own instead, without a terminal
-  int seconds = 30;                                 // then SIGKILL, and `timed_out`
+  int seconds = patience();                         // then SIGKILL, and `timed_out`
 };
 
 struct Outcome {
