@@ -30,7 +30,8 @@ constexpr const char* kProfile = R"(version: 1
 name: bench
 extends: [python]
 filesystem:
-  read: [/etc/passwd, /etc/group, /etc/hostname, /etc/profile, /etc/debian_version, /etc/fstab, /etc/shells, /etc/networks]
+  read: [/etc/passwd, /etc/group, /etc/hostname, /etc/profile, /etc/debian_version, /etc/fstab, /etc/shells]
+  libraries: [/etc/networks]
   exec: [PROGRAMS]
   write: [HOME/state]
 monitor: {source: none}
@@ -84,7 +85,8 @@ Scene make_scene() {
   ::mkdir((scene.home + "/state").c_str(), 0755);
   std::string text = kProfile;
   const auto put = [&](const std::string& what, const std::string& value) {
-    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what)) text.replace(at, what.size(), value);
+    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what))
+      text.replace(at, what.size(), value);
   };
   put("PROGRAMS", scene.home + "/bench_nothing, " + scene.home + "/bench_calls");
   put("HOME", scene.home);
@@ -102,7 +104,8 @@ void start_up(const Scene& scene, int rounds) {
   const std::string nothing = scene.home + "/bench_nothing";
   const std::vector<std::pair<const char*, Command>> rivals{
       {"nothing (exec alone)", {nothing}},
-      {"bwrap --unshare-all", {"bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", nothing}},
+      {"bwrap --unshare-all",
+       {"bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", nothing}},
       {"jail run, all layers", {scene.home + "/jail", "run", scene.profile, "--", nothing}}};
   std::vector<std::vector<double>> times(rivals.size());
   for (int round = -3; round < rounds; ++round)
@@ -110,7 +113,8 @@ void start_up(const Scene& scene, int rounds) {
       if (const double time = milliseconds(rivals[i].second); round >= 0) times[i].push_back(time);
   std::printf("start-up, median of %d, in turn:\n", rounds);
   for (std::size_t i = 0; i < rivals.size(); ++i)
-    std::printf("  %-22s %7.3f ms   %.2f of bwrap\n", rivals[i].first, median(times[i]), median(times[i]) / median(times[1]));
+    std::printf("  %-22s %7.3f ms   %.2f of bwrap\n", rivals[i].first, median(times[i]),
+                median(times[i]) / median(times[1]));
 }
 
 void per_call(const Scene& scene) {
@@ -132,11 +136,13 @@ void per_call(const Scene& scene) {
   std::printf("per call, median of %d rounds, in turn:\n", kRounds);
   for (int i = 0; i < 3; ++i)
     std::printf("  %-22s getpid %6.1f ns (%.2f of hand-made)   open+close %7.1f ns (%.2f of hand-made)\n", names[i],
-                median(pids[i]), median(pids[i]) / median(pids[1]), median(opens[i]), median(opens[i]) / median(opens[1]));
+                median(pids[i]), median(pids[i]) / median(pids[1]), median(opens[i]),
+                median(opens[i]) / median(opens[1]));
 }
 
 void memory(const Scene& scene) {
-  const pid_t pid = spawn({scene.home + "/jail", "run", scene.profile, "--", "python3", "-c", "import time; time.sleep(1)"});
+  const pid_t pid =
+      spawn({scene.home + "/jail", "run", scene.profile, "--", "python3", "-c", "import time; time.sleep(1)"});
   std::this_thread::sleep_for(std::chrono::milliseconds(600));
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(status, line);)

@@ -13,10 +13,35 @@
 #include "sys/process.h"
 
 // As many rules as a jail of the python template has: each step up a path is a search among them.
-constexpr const char* kOthers[] = {"/etc/alternatives", "/etc/debian_version", "/etc/fstab", "/etc/group", "/etc/hostname",
-    "/etc/hosts", "/etc/ld.so.cache", "/etc/networks", "/etc/nsswitch.conf", "/etc/passwd", "/etc/profile", "/etc/shells",
-    "/etc/ssl/certs", "/usr/lib64", "/usr/local/lib", "/usr/bin/python3.11", "/usr/lib", "/dev/null", "/dev/zero",
-    "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/pts", "/dev/shm", "/proc", "/var", "/opt", "/srv"};
+constexpr const char* kOthers[] = {"/etc/alternatives",
+                                   "/etc/debian_version",
+                                   "/etc/fstab",
+                                   "/etc/group",
+                                   "/etc/hostname",
+                                   "/etc/hosts",
+                                   "/etc/ld.so.cache",
+                                   "/etc/networks",
+                                   "/etc/nsswitch.conf",
+                                   "/etc/passwd",
+                                   "/etc/profile",
+                                   "/etc/shells",
+                                   "/etc/ssl/certs",
+                                   "/usr/lib64",
+                                   "/usr/local/lib",
+                                   "/usr/bin/python3.11",
+                                   "/usr/lib",
+                                   "/dev/null",
+                                   "/dev/zero",
+                                   "/dev/full",
+                                   "/dev/random",
+                                   "/dev/urandom",
+                                   "/dev/tty",
+                                   "/dev/pts",
+                                   "/dev/shm",
+                                   "/proc",
+                                   "/var",
+                                   "/opt",
+                                   "/srv"};
 // Reading only: whether a file may be truncated is asked at open, too, and an answer "yes" would end the search early.
 constexpr std::uint64_t kReadFile = 1ULL << 2;
 constexpr std::uint64_t kReadDir = 1ULL << 3;
@@ -28,7 +53,8 @@ int main(int argc, char** argv) {
   const std::uint64_t rights = confine::landlock::known_to(confine::landlock::kRights, abi);
   const std::uint64_t scopes = confine::landlock::known_to(confine::landlock::kScopes, abi);
   const Fd ruleset = sys::landlock_create_ruleset({.filesystem = rights, .network = 0, .scopes = scopes});
-  sys::landlock_allow_beneath(ruleset, sys::open_at(argv[1], O_PATH, sys::Resolve::Anything), kReadFile | kReadDir, argv[1]);
+  sys::landlock_allow_beneath(ruleset, sys::open_at(argv[1], O_PATH, sys::Resolve::Anything), kReadFile | kReadDir,
+                              argv[1]);
   sys::landlock_allow_beneath(ruleset, sys::open_at("/tmp", O_PATH, sys::Resolve::Anything), rights, "/tmp");
   for (const char* more : kOthers) {
     int error = 0;

@@ -30,9 +30,11 @@ int check_verb(const Options& options) {
 
 void add_check(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("check", "Say everything that is wrong with a profile; 0 when nothing is, else 1");
-  verb->footer("Looks at the profile and the paths it names, at no kernel feature: 'jail doctor PROFILE' does that.\n"
-               "Example:\n  jail check --set plugin=/opt/crm ./crm.yaml");
+  CLI::App* verb =
+      app.add_subcommand("check", "Say everything that is wrong with a profile; 0 when nothing is, else 1");
+  verb->footer(
+      "Looks at the profile and the paths it names, at no kernel feature: 'jail doctor PROFILE' does that.\n"
+      "Example:\n  jail check --set plugin=/opt/crm ./crm.yaml");
   add_wanted(*verb, options->wanted, ProfileIs::Required);
   verb->add_flag("--json", options->json, "One JSON object instead of lines");
   verb->callback([options, &status] { status = check_verb(*options); });

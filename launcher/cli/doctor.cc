@@ -48,7 +48,8 @@ Findings examine(const run::Plan& plan) {
 void print_findings(const Findings& findings) {
   std::printf("kernel %s, as uid %u\n", findings.kernel.c_str(), ::geteuid());
   for (const confine::Layer& layer : findings.layers)
-    std::printf("  %-9s %-16s %s\n", confine::name_of(layer.state), std::string(layer.name).c_str(), layer.reason.c_str());
+    std::printf("  %-9s %-16s %s\n", confine::name_of(layer.state), std::string(layer.name).c_str(),
+                layer.reason.c_str());
   for (const run::Refusal& refusal : findings.refusals) print(stdout, refusal);
   if (findings.failure)
     std::printf("a jail cannot be built here: %s: %s\n", findings.failure->layer.c_str(),

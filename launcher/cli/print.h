@@ -15,7 +15,8 @@ void print(std::FILE* to, const profile::Diagnostics& diagnostics);
 void print_errors(std::FILE* to, const profile::Diagnostics& diagnostics);  // without the warnings
 void print(std::FILE* to, const run::Refusal& refusal);
 
-// The same as one JSON object: {"diagnostics":[{"severity":...,"file":...,"line":...,"column":...,"message":...,"hint":...}]}
+// The same as one JSON object:
+// {"diagnostics":[{"severity":...,"file":...,"line":...,"column":...,"message":...,"hint":...}]}
 std::string as_json(const profile::Diagnostics& diagnostics);
 
 }  // namespace jail::cli

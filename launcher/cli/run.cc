@@ -29,6 +29,7 @@ struct Options {
 run::Options session_options(const Options& options) {
   run::Options session;
   session.wanted = wanted_of(options.wanted);
+  session.wanted.logs = options.audit_files;
   for (const std::string& file : options.audit_files) session.audit.emplace_back(audit::File{file});
   for (const int number : options.audit_fds) session.audit.emplace_back(audit::Descriptor{number});
   session.status_fd = options.status_fd;
@@ -48,13 +49,17 @@ int run_verb(const Options& options) {
 
 void add_run(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("run", "Run a plugin inside its jail: jail run [options] PROFILE -- CMD [ARG...]");
+  CLI::App* verb =
+      app.add_subcommand("run", "Run a plugin inside its jail: jail run [options] PROFILE -- CMD [ARG...]");
   verb->footer(kFooter);
   add_wanted(*verb, options->wanted, ProfileIs::Required);
-  verb->add_option("--audit", options->audit_files, "Log to this file instead of the profile's own")->allow_extra_args(false);
-  verb->add_option("--audit-fd", options->audit_fds, "Log to this open descriptor; 2 is standard error")->allow_extra_args(false);
+  verb->add_option("--audit", options->audit_files, "Log to this file instead of the profile's own")
+      ->allow_extra_args(false);
+  verb->add_option("--audit-fd", options->audit_fds, "Log to this open descriptor; 2 is standard error")
+      ->allow_extra_args(false);
   verb->add_option("--status-fd", options->status_fd, "How the run ended, as JSON Lines, on this open descriptor");
-  verb->add_option("--pass-fd", options->pass_fds, "Let the plugin have this open descriptor, too")->allow_extra_args(false);
+  verb->add_option("--pass-fd", options->pass_fds, "Let the plugin have this open descriptor, too")
+      ->allow_extra_args(false);
   verb->add_option("command", options->wanted.command, "The plugin's program and its arguments, after --")->required();
   verb->callback([options, &status] { status = run_verb(*options); });
 }

@@ -11,7 +11,8 @@
 namespace jail::cli {
 namespace {
 
-constexpr const char* kFooter = R"(Without --plan: the profile as it is after templates and variables, each line with the file and
+constexpr const char* kFooter =
+    R"(Without --plan: the profile as it is after templates and variables, each line with the file and
 line that it comes from. With --plan: what will happen on this kernel, layer by layer.
 
 Examples:

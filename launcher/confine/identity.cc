@@ -55,9 +55,9 @@ Plan started_by_root(const profile::User& user, const Launcher& launcher, std::o
 
 Plan started_by_user(const profile::User& user, const Launcher& launcher, std::optional<Account> named) {
   Plan plan{.uid = launcher.uid, .gid = launcher.gid, .by_root = false, .kept_groups = launcher.groups, .problem = {}};
-  const bool other = user.kind == profile::User::Kind::Root ||
-                     (user.kind == profile::User::Kind::Named &&
-                      (!named || named->uid != launcher.uid || named->gid != launcher.gid));
+  const bool other =
+      user.kind == profile::User::Kind::Root ||
+      (user.kind == profile::User::Kind::Named && (!named || named->uid != launcher.uid || named->gid != launcher.gid));
   const bool roots_group = launcher.gid == 0 || std::ranges::find(launcher.groups, 0U) != launcher.groups.end();
   if (other) plan.problem = "only root can run a plugin as another user or group";
   else if (roots_group) plan.problem = "the launcher is in root's group, which an ordinary user cannot give up";
@@ -89,7 +89,8 @@ void write_own_maps(std::uint32_t uid, std::uint32_t gid) {
 void write_maps(const Plan& plan, pid_t init) {
   const std::string folder = "/proc/" + std::to_string(init);
   sys::write_file(folder + "/uid_map", map_line(plan.uid));
-  sys::write_file(folder + "/gid_map", map_line(plan.gid));  // setgroups(2) stays: root's groups must be dropped with it
+  sys::write_file(folder + "/gid_map",
+                  map_line(plan.gid));  // setgroups(2) stays: root's groups must be dropped with it
 }
 
 void enforce(const Plan& plan) {

@@ -97,8 +97,8 @@ void enforce_nothing_allowed(Support support) {
 }
 
 bool verify() {
-  // No grant allows a device node, and in /tmp neither mount nor mode stands in the way: EACCES is Landlock's word. Without it
-  // the kernel asks for a capability (EPERM), or makes the node.
+  // No grant allows a device node, and in /tmp neither mount nor mode stands in the way: EACCES is Landlock's word.
+  // Without it the kernel asks for a capability (EPERM), or makes the node.
   constexpr const char* kNode = "/tmp/.landlock";
   if (::mknod(kNode, S_IFCHR, makedev(1, 3)) != 0) return errno == EACCES;
   (void)::unlink(kNode);

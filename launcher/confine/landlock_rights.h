@@ -1,6 +1,6 @@
-// Every file system right and scope of Landlock: its name for people, its bit, the ABI that brought it, what in a profile
-// grants it, and what is lost below that ABI. Planning, doctor and tests read these tables; a new right is a new row.
-// Source: include/uapi/linux/landlock.h of Linux 7.2.
+// Every file system right and scope of Landlock: its name for people, its bit, the ABI that brought it, what in a
+// profile grants it, and what is lost below that ABI. Planning, doctor and tests read these tables; a new right is a
+// new row. Source: include/uapi/linux/landlock.h of Linux 7.2.
 #pragma once
 
 #include <array>
@@ -39,7 +39,8 @@ inline constexpr std::array kRights{
     Right{"refer", 1ULL << 13, 2, view::kWrite, Reach::FoldersOnly, "nothing: moving between folders is always denied"},
     Right{"truncate", 1ULL << 14, 3, view::kWrite, Reach::Anything, "truncate files where the mount allows writing"},
     Right{"ioctl-dev", 1ULL << 15, 5, view::kDevice, Reach::Anything, "use ioctl(2) on the devices it is given"},
-    Right{"resolve-unix", 1ULL << 16, 9, 0, Reach::FoldersOnly, "connect to sockets in granted folders, so AF_UNIX is denied"},
+    Right{"resolve-unix", 1ULL << 16, 9, 0, Reach::FoldersOnly,
+          "connect to sockets in granted folders, so AF_UNIX is denied"},
 };
 
 struct Scope {
@@ -74,7 +75,8 @@ constexpr std::uint64_t known_to(const Table& table, int abi) {
 constexpr std::uint64_t rights_of(unsigned access, view::Node node) {
   std::uint64_t bits = 0;
   for (const Right& right : kRights)
-    if ((right.granted_by & access) && (right.reach == Reach::Anything || node == view::Node::Folder)) bits |= right.bit;
+    if ((right.granted_by & access) && (right.reach == Reach::Anything || node == view::Node::Folder))
+      bits |= right.bit;
   return bits;
 }
 

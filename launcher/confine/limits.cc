@@ -22,7 +22,8 @@ Layer layer(std::string_view name, const std::optional<profile::Place>& stated, 
 
 void plan_memory(const profile::Limits& wanted, Plan& plan) {
   if (!wanted.memory.value) {
-    plan.layers.push_back(layer("limits.memory", {}, LayerState::Absent, "no control group, and the profile states none"));
+    plan.layers.push_back(
+        layer("limits.memory", {}, LayerState::Absent, "no control group, and the profile states none"));
     return;
   }
   plan.rlimits.push_back({RLIMIT_DATA, *wanted.memory.value});
@@ -35,9 +36,8 @@ void plan_memory(const profile::Limits& wanted, Plan& plan) {
 
 Plan plan(const profile::Limits& wanted) {
   Plan plan;
-  plan.rlimits = {{RLIMIT_CORE, kNoCore},
-                  {RLIMIT_NPROC, wanted.pids.value + kInitProcess},
-                  {RLIMIT_NOFILE, wanted.files.value}};
+  plan.rlimits = {
+      {RLIMIT_CORE, kNoCore}, {RLIMIT_NPROC, wanted.pids.value + kInitProcess}, {RLIMIT_NOFILE, wanted.files.value}};
   plan.layers = {layer("limits.core", {}), layer("limits.files", wanted.files.stated), layer("limits.temporary", {}),
                  layer("limits.pids", wanted.pids.stated, LayerState::Partial,
                        "no control group: counted by RLIMIT_NPROC in the jail's user namespace")};

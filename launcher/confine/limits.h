@@ -1,6 +1,6 @@
 // What a plugin may use up, by rlimits (getrlimit(2)). Where no control group can be had, the number of processes is
-// RLIMIT_NPROC set inside the user namespace (it counts that namespace alone) and memory is RLIMIT_DATA for each process
-// (never RLIMIT_AS: it breaks Node, Go and Java, which reserve far more than they use).
+// RLIMIT_NPROC set inside the user namespace (it counts that namespace alone) and memory is RLIMIT_DATA for each
+// process (never RLIMIT_AS: it breaks Node, Go and Java, which reserve far more than they use).
 #pragma once
 
 #include <vector>

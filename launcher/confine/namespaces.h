@@ -22,11 +22,11 @@ struct Plan {
 };
 Plan plan(const profile::Network& network);
 
-// Made with pid 1 of the jail itself: what the view is built in. The others it makes meanwhile; for whom it is all about
-// joins them last.
-inline constexpr std::uint64_t kUser = 0x10000000;                  // CLONE_NEWUSER
-inline constexpr std::uint64_t kMounts = 0x00020000;                // CLONE_NEWNS
-inline constexpr std::uint64_t kFirst = kUser | kMounts | 0x20000000;  // and CLONE_NEWPID
+// Made with pid 1 of the jail itself: what the view is built in. The others it makes meanwhile; for whom it is all
+// about joins them last.
+inline constexpr std::uint64_t kUser = 0x10000000;                                         // CLONE_NEWUSER
+inline constexpr std::uint64_t kMounts = 0x00020000;                                       // CLONE_NEWNS
+inline constexpr std::uint64_t kFirst = kUser | kMounts | 0x20000000;                      // and CLONE_NEWPID
 inline constexpr std::uint64_t kRest = 0x40000000 | 0x08000000 | 0x04000000 | 0x02000000;  // NEWNET, IPC, UTS, CGROUP
 
 // What the plugin joins of them.
@@ -39,8 +39,8 @@ void make_rest();
 
 // The folder of the limits that forbid_more() sets: it is the host's /proc, out of reach once the view is the root.
 [[nodiscard]] Fd open_limits();
-// No process of this user namespace makes another one of any kind, whatever its filter says. After the view: each detached
-// mount of its construction counts as a mount namespace (fsmount(2) is ENOSPC else: measured).
+// No process of this user namespace makes another one of any kind, whatever its filter says. After the view: each
+// detached mount of its construction counts as a mount namespace (fsmount(2) is ENOSPC else: measured).
 void forbid_more(const Fd& limits);
 
 // No mount of this namespace receives mounts from outside. Needs a /proc.

@@ -1,5 +1,6 @@
-// The building half of the view. Order matters: /dev and /tmp of our own, so that a grant below them lies on top; anchors,
-// parents first; then links, then pins and masks over what is there; at last the root turns read-only and becomes the root.
+// The building half of the view. Order matters: /dev and /tmp of our own, so that a grant below them lies on top;
+// anchors, parents first; then links, then pins and masks over what is there; at last the root turns read-only and
+// becomes the root.
 #include "confine/view.h"
 
 #include <fcntl.h>
@@ -59,8 +60,8 @@ Fd new_root() {
   return root;
 }
 
-// Puts things at their paths in the new root. What lies in our own tmpfs is made and found by name, since nobody else can
-// put anything there; what lies in a tree that was granted is looked up without following a link.
+// Puts things at their paths in the new root. What lies in our own tmpfs is made and found by name, since nobody else
+// can put anything there; what lies in a tree that was granted is looked up without following a link.
 class Builder {
  public:
   explicit Builder(const Fd& root) : root_(root) {}
@@ -120,8 +121,8 @@ void attach_filesystem(Builder& view, const Fd& mount, const std::string& path) 
   view.attach(mount, path);
 }
 
-// One tmpfs, two folders: /tmp and /dev/shm share its size. Its own root lies on /tmp, covered by the folder of that name:
-// taking it away again would cost a grace period of the kernel's (umount2(2), some 100 us).
+// One tmpfs, two folders: /tmp and /dev/shm share its size. Its own root lies on /tmp, covered by the folder of that
+// name: taking it away again would cost a grace period of the kernel's (umount2(2), some 100 us).
 void attach_temporary(Builder& view, std::uint64_t bytes) {
   constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsDevices | sys::kForbidsPrograms;
   const std::string inodes = std::to_string(std::max<std::uint64_t>(1024, bytes / 4096));
@@ -151,8 +152,9 @@ void attach_device(Builder& view, const std::string& path) {
 
 void attach_terminals(Builder& view) {
   constexpr sys::MountForbids kForbids = sys::kForbidsSetuid | sys::kForbidsPrograms;
-  attach_filesystem(view, sys::new_filesystem("devpts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}}, kForbids),
-                    "/dev/pts");
+  attach_filesystem(
+      view, sys::new_filesystem("devpts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}}, kForbids),
+      "/dev/pts");
   view.link("pts/ptmx", "/dev/ptmx");
   view.link("/proc/self/fd", "/dev/fd");
   view.link("/proc/self/fd/0", "/dev/stdin");

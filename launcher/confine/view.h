@@ -46,8 +46,8 @@ struct Mask {
 struct Plan {
   std::vector<Anchor> anchors;  // parents before children
   std::vector<Link> links;
-  // Folders in write grants with something hidden or less than writable below: were they renamed, the next run would protect
-  // a new folder of that name. Parents before children.
+  // Folders in write grants with something hidden or less than writable below: were they renamed, the next run would
+  // protect a new folder of that name. Parents before children.
   std::vector<std::string> pins;
   std::vector<Mask> masks;
   std::uint64_t temporary_bytes = 0;
@@ -65,15 +65,16 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const st
 // /dev/null and its kin: what every jail has, as far as the machine has them.
 inline constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 
-// The empty root with /dev in it: what does not depend on the profile, made by pid 1 while the profile is read. Attached
-// over the host's /proc, the one folder that must be there and that nothing is granted from; host paths still resolve.
+// The empty root with /dev in it: what does not depend on the profile, made by pid 1 while the profile is read.
+// Attached over the host's /proc, the one folder that must be there and that nothing is granted from; host paths still
+// resolve.
 Fd make_root();
-// A /proc of the caller's pid namespace, by pid 1. EPERM where a container has masked parts of its own: the folder stays
-// empty then.
+// A /proc of the caller's pid namespace, by pid 1. EPERM where a container has masked parts of its own: the folder
+// stays empty then.
 void attach_proc(const Fd& root);
 
-// The granted paths, one descriptor for each of plan.anchors, in that order. Apart from build(), because root opens them with
-// all its power and builds with none. Throws SysError; ESTALE: a path is no longer what the plan saw.
+// The granted paths, one descriptor for each of plan.anchors, in that order. Apart from build(), because root opens
+// them with all its power and builds with none. Throws SysError; ESTALE: a path is no longer what the plan saw.
 std::vector<Fd> open_anchors(const Plan& plan);
 
 // In the jail's mount namespace, with the host's tree still as its root. `root`: from make_root().

@@ -78,7 +78,8 @@ void leave_out_needless_mounts(std::vector<Anchor>& anchors) {
   }
 }
 
-// Whoever writes a script chooses what its first line names: a file that the kernel would not start is not granted by it.
+// Whoever writes a script chooses what its first line names: a file that the kernel would not start is not granted by
+// it.
 bool is_program(const profile::PathFact& fact) {
   return fact.kind == profile::PathKind::File && (fact.mode & 0111) != 0;
 }
@@ -100,8 +101,8 @@ void add_grants(Anchors& anchors, std::map<std::string, std::string>& links, con
   }
 }
 
-// Where a hidden place stands seen through `top`: top's path and the names that lead down. `above` counts the steps from
-// the hidden place up to top in its chain.
+// Where a hidden place stands seen through `top`: top's path and the names that lead down. `above` counts the steps
+// from the hidden place up to top in its chain.
 std::string seen_through(const std::string& top, const std::string& real, std::size_t above) {
   std::size_t cut = real.size();
   for (std::size_t step = 0; step < above; ++step) cut = real.rfind('/', cut - 1);
@@ -110,7 +111,8 @@ std::string seen_through(const std::string& top, const std::string& real, std::s
 
 std::vector<std::string> folders_between(const std::string& top, const std::string& path) {
   std::vector<std::string> between;
-  for (std::size_t slash = path.find('/', top.size() + 1); slash != std::string::npos; slash = path.find('/', slash + 1))
+  for (std::size_t slash = path.find('/', top.size() + 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1))
     between.push_back(path.substr(0, slash));
   return between;
 }
@@ -139,8 +141,7 @@ std::vector<Mask> plan_masks(const profile::Profile& profile, const profile::Fac
   for (const profile::Hidden& hidden : profile.filesystem.hidden) {
     const auto found = facts.paths.find(hidden.path);
     if (found == facts.paths.end() || found->second.kind == profile::PathKind::Missing) continue;
-    for (const Anchor& anchor : anchors)
-      add_mask(masks, hidden, found->second, {anchor.path, anchor.identity});
+    for (const Anchor& anchor : anchors) add_mask(masks, hidden, found->second, {anchor.path, anchor.identity});
     for (const MountPoint& mount : mounts)
       if (nearest_above(anchors, mount.path) != nullptr) add_mask(masks, hidden, found->second, mount);
   }

@@ -42,7 +42,9 @@ BuildFailure failure_of(const Report& report) {
   return {report.stage, std::move(reason), report.error};
 }
 
-BuildFailure gone(const char* who) { return {"pid", std::string(who) + " was killed while the jail was being built", ECHILD}; }
+BuildFailure gone(const char* who) {
+  return {"pid", std::string(who) + " was killed while the jail was being built", ECHILD};
+}
 
 Worker start_builder(const Worker& init, Fd root, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
                      const std::vector<int>& passed) {
@@ -51,8 +53,13 @@ Worker start_builder(const Worker& init, Fd root, const Plan& plan, const StdioP
   sys::Child child = sys::fork_into(0);
   if (child.pid == 0) {
     pair.ours.reset();
-    Material material{.plan = &plan, .stdio = &stdio, .ends = std::move(ends), .filter = filter, .passed = passed,
-                      .init = Fd(::dup(init.pidfd().get())), .root = std::move(root)};
+    Material material{.plan = &plan,
+                      .stdio = &stdio,
+                      .ends = std::move(ends),
+                      .filter = filter,
+                      .passed = passed,
+                      .init = Fd(::dup(init.pidfd().get())),
+                      .root = std::move(root)};
     become_plugin(std::move(material), std::move(pair.theirs));
   }
   for (Fd& end : ends.plugin) end.reset();
@@ -75,8 +82,7 @@ sys::Ended Worker::end() noexcept {
   sys::Ended ended;
   if (child_.pid <= 0) return ended;
   (void)::kill(child_.pid, SIGKILL);  // a child of ours, not reaped yet: the number cannot be anybody else's
-  while (::wait4(child_.pid, &ended.status, 0, &ended.usage) < 0 && errno == EINTR) {
-  }
+  while (::wait4(child_.pid, &ended.status, 0, &ended.usage) < 0 && errno == EINTR) {}
   ended.pid = std::exchange(child_.pid, 0);
   return ended;
 }
@@ -93,14 +99,13 @@ void Worker::end_last() noexcept {
 
 std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity) {
   if (!proc_speaks_our_numbers())
-    return BuildFailure{"proc", "/proc is that of another pid namespace: mount one of this (unshare --mount-proc)", ENOENT};
+    return BuildFailure{"proc", "/proc is that of another pid namespace: mount one of this (unshare --mount-proc)",
+                        ENOENT};
   sys::SocketPair pair = sys::socket_pair();
-  sys::Child child;
-  try {
-    child = sys::fork_into(confine::namespaces::kFirst);
-  } catch (const SysError& error) {
-    return BuildFailure{"userns", std::string(error.what()) + ": " + confine::namespaces::explain(error.error()), error.error()};
-  }
+  int error = 0;
+  sys::Child child = sys::try_fork_into(confine::namespaces::kFirst, error);
+  if (error != 0)
+    return BuildFailure{"userns", SysError(error, "clone").what() + (": " + confine::namespaces::explain(error)), error};
   if (child.pid == 0) {
     pair.ours.reset();
     become_init(std::move(pair.theirs), identity.uid, identity.gid, identity.by_root ? Maps::ByLauncher : Maps::OwnId);
@@ -124,8 +129,8 @@ Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio
   else failure_ = gone("the jail's first process");
 }
 
-// A plugin that was forked but not heard of is a child of ours by no number we know, and until it is reaped pid 1 cannot
-// end (zap_pid_ns_processes: it waits for every number of its namespace).
+// A plugin that was forked but not heard of is a child of ours by no number we know, and until it is reaped pid 1
+// cannot end (zap_pid_ns_processes: it waits for every number of its namespace).
 Construction::~Construction() {
   (void)builder_.end();
   init_.end_last();
@@ -133,7 +138,8 @@ Construction::~Construction() {
 
 std::variant<Jail, BuildFailure> Construction::wait_ready(const Fd& signals, Proc proc) {
   while (!failure_ && !done()) {
-    pollfd polled[] = {{init_.socket().get(), POLLIN, 0}, {builder_.socket().get(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
+    pollfd polled[] = {
+        {init_.socket().get(), POLLIN, 0}, {builder_.socket().get(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
     const int ready = check(TEMP_FAILURE_RETRY(::poll(polled, 3, kMostSetupMs)), "poll");
     if (ready == 0) return BuildFailure{"mount", "building the jail took longer than 30 s", ETIMEDOUT};
     if (polled[0].revents != 0) hear_init(proc);
@@ -180,7 +186,8 @@ void Construction::hear_builder() {
     send_proceed(init_.socket());
   } else if (received->report.kind == ReportKind::Ready && !received->descriptors.empty()) {
     plugin_ = std::move(received->descriptors.front());
-    for (std::size_t i = 1; i < received->descriptors.size(); ++i) masters_.push_back(std::move(received->descriptors[i]));
+    for (std::size_t i = 1; i < received->descriptors.size(); ++i)
+      masters_.push_back(std::move(received->descriptors[i]));
   } else {
     failure_ = failure_of(received->report);
   }

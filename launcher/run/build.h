@@ -39,8 +39,8 @@ class Worker {
   [[nodiscard]] const Fd& pidfd() const { return child_.pidfd; }
   [[nodiscard]] const Fd& socket() const { return socket_; }
 
-  sys::Ended end() noexcept;             // SIGKILL, if it still runs, and reap
-  void end_last() noexcept;              // the same, but whatever child of ours ends before it is reaped, too
+  sys::Ended end() noexcept;  // SIGKILL, if it still runs, and reap
+  void end_last() noexcept;   // the same, but whatever child of ours ends before it is reaped, too
   void reaped() noexcept { child_.pid = 0; }
   Fd take_socket() && { return std::move(socket_); }
 
@@ -49,7 +49,8 @@ class Worker {
   Fd socket_;
 };
 
-// Pid 1 of a jail, alone: the namespaces are being made while the caller goes on. `identity` is only looked at for root.
+// Pid 1 of a jail, alone: the namespaces are being made while the caller goes on. `identity` is only looked at for
+// root.
 std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity);
 
 // What the supervisor holds of a jail whose plugin waits for the word to start.

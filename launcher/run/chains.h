@@ -1,5 +1,5 @@
-// Who contains a file, whatever it is called: its identity, its parent's, ... up to "/". Remembers what it has looked at,
-// since most paths of a profile share their beginnings.
+// Who contains a file, whatever it is called: its identity, its parent's, ... up to "/". Remembers what it has looked
+// at, since most paths of a profile share their beginnings.
 #pragma once
 
 #include <map>

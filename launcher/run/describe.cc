@@ -45,7 +45,8 @@ std::string describe_view(const confine::view::Plan& plan) {
   for (const confine::view::Anchor& anchor : plan.anchors)
     all += line("mount", access(anchor.access) + " " + text::for_people(anchor.path) +
                              (anchor.mounted ? "" : " (shown by the mount above)") + places(anchor.places));
-  for (const char* device : confine::view::kDevices) all += line("mount", std::string("device /dev/") + device + places({}));
+  for (const char* device : confine::view::kDevices)
+    all += line("mount", std::string("device /dev/") + device + places({}));
   for (const confine::view::Link& link : plan.links)
     all += line("mount", "link " + text::for_people(link.path) + " -> " + text::for_people(link.text));
   for (const confine::view::Mask& mask : plan.masks)
@@ -74,8 +75,10 @@ struct LimitName {
   std::string_view layer;
   bool bytes;
 };
-constexpr LimitName kLimitNames[] = {{RLIMIT_CORE, "limits.core", true},    {RLIMIT_NPROC, "limits.pids", false},
-                                     {RLIMIT_NOFILE, "limits.files", false}, {RLIMIT_DATA, "limits.memory", true},
+constexpr LimitName kLimitNames[] = {{RLIMIT_CORE, "limits.core", true},
+                                     {RLIMIT_NPROC, "limits.pids", false},
+                                     {RLIMIT_NOFILE, "limits.files", false},
+                                     {RLIMIT_DATA, "limits.memory", true},
                                      {RLIMIT_FSIZE, "limits.file_size", true}};
 
 std::string describe_limit(const sys::Limit& limit) {
@@ -89,13 +92,15 @@ std::string describe_limits(const Plan& plan) {
   std::string all;
   for (const sys::Limit& limit : plan.limits.rlimits) all += describe_limit(limit);
   if (!plan.time_ms) return all;
-  return all + line("limits.time", text::human_duration(std::chrono::milliseconds(*plan.time_ms)) + ", then SIGTERM, and after " +
+  return all + line("limits.time", text::human_duration(std::chrono::milliseconds(*plan.time_ms)) +
+                                       ", then SIGTERM, and after " +
                                        text::human_duration(std::chrono::milliseconds(plan.grace_ms)) + " SIGKILL");
 }
 
 std::string describe_environment(const confine::environment::Plan& plan) {
   std::string names;
-  for (const std::string& variable : plan.variables) names += " " + text::for_people(variable.substr(0, variable.find('=')));
+  for (const std::string& variable : plan.variables)
+    names += " " + text::for_people(variable.substr(0, variable.find('=')));
   return line("env", names.empty() ? "empty" : "only" + names);
 }
 
@@ -105,8 +110,8 @@ std::string describe_seccomp(const confine::seccomp::Plan& plan) {
     if (!rule.clauses.empty()) ++checked;
     else if (rule.otherwise == confine::seccomp::kAllow) ++allowed;
   }
-  std::string all = line("seccomp", std::string(plan.set == profile::SyscallSet::Strict ? "strict" : "standard") + ": " +
-                                        std::to_string(allowed) + " calls allowed, " + std::to_string(checked) +
+  std::string all = line("seccomp", std::string(plan.set == profile::SyscallSet::Strict ? "strict" : "standard") +
+                                        ": " + std::to_string(allowed) + " calls allowed, " + std::to_string(checked) +
                                         " by their arguments, the rest refused");
   for (const confine::seccomp::Change& change : plan.changes)
     all += line("seccomp", (change.effect == confine::seccomp::Change::Effect::Allowed ? "allow " : "deny ") +

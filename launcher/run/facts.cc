@@ -64,8 +64,7 @@ void add_interpreters(profile::Facts& facts, const profile::Profile& profile, co
     if (grant.access != profile::Access::Exec) continue;
     profile::PathFact& fact = facts.paths[grant.path];
     if (fact.kind == profile::PathKind::Missing || !fact.refused.empty()) continue;
-    fact.interpreters =
-        fact.kind == profile::PathKind::Directory ? standard_loaders() : interpreters_of(fact.real);
+    fact.interpreters = fact.kind == profile::PathKind::Directory ? standard_loaders() : interpreters_of(fact.real);
     for (const std::string& interpreter : fact.interpreters)
       if (!facts.paths.contains(interpreter)) facts.paths.emplace(interpreter, resolver.resolve(interpreter));
   }
@@ -121,7 +120,8 @@ profile::Facts collect(const profile::Profile& profile, const Places& places,
 std::vector<confine::view::MountPoint> collect_mounts(const profile::Profile& profile) {
   std::vector<confine::view::MountPoint> mounts;
   if (profile.filesystem.hidden.empty()) return mounts;
-  std::istringstream lines(sys::read_file(sys::open_at("/proc/self/mountinfo", O_RDONLY, sys::Resolve::Anything), 4 << 20));
+  std::istringstream lines(
+      sys::read_file(sys::open_at("/proc/self/mountinfo", O_RDONLY, sys::Resolve::Anything), 4 << 20));
   for (std::string line; std::getline(lines, line);) {
     std::istringstream fields(line);
     std::string skipped, path;

@@ -16,9 +16,10 @@ namespace jail::run {
 // What `load()` needs of this process and machine. `set`: --set.
 profile::Inputs inputs_of(const Places& places, std::map<std::string, std::string> set);
 
-// Facts of every path the profile names. Links are followed only where nobody but root and the operator can have planted
-// them, and never below a place that a plugin may write (SECURITY C6).
-profile::Facts collect(const profile::Profile& profile, const Places& places, const std::map<std::string, std::string>& set);
+// Facts of every path the profile names. Links are followed only where nobody but root and the operator can have
+// planted them, and never below a place that a plugin may write (SECURITY C6).
+profile::Facts collect(const profile::Profile& profile, const Places& places,
+                       const std::map<std::string, std::string>& set);
 
 // Mount points of this process, for hidden places (empty when the profile hides nothing).
 std::vector<confine::view::MountPoint> collect_mounts(const profile::Profile& profile);

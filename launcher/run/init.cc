@@ -1,5 +1,5 @@
-// Read top down: the stages of pid 1, then its loop. It handles no signal, so none from inside the jail has an effect; it
-// is undumpable, under a Landlock domain that allows nothing and a filter of a dozen calls (SECURITY D4).
+// Read top down: the stages of pid 1, then its loop. It handles no signal, so none from inside the jail has an effect;
+// it is undumpable, under a Landlock domain that allows nothing and a filter of a dozen calls (SECURITY D4).
 #include "run/init.h"
 
 #include <poll.h>
@@ -32,7 +32,7 @@ struct Keeper {
   std::uint32_t gid;
   Maps maps;
   Fd namespace_limits;
-  Fd root;  // of the view
+  Fd root;      // of the view
   Fd children;  // signalfd
 };
 
@@ -43,7 +43,8 @@ struct Stage {
 
 // The supervisor's environment was copied here with its memory; it may hold secrets the plugin has no right to.
 void forget_environment(Keeper&) {
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) ::explicit_bzero(*entry, std::strlen(*entry));
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+    ::explicit_bzero(*entry, std::strlen(*entry));
 }
 
 void close_descriptors(Keeper& keeper) { sys::close_from(0, {keeper.supervisor.get()}); }
@@ -122,22 +123,22 @@ void install_filter(Keeper&) {
 }
 
 constexpr Stage kStages[] = {
-    {"fds", close_descriptors},       // first: nothing of the supervisor's may be at hand below
-    {"pid", die_with_supervisor},     // once now, once more when the credentials no longer change
-    {"userns", take_identity},        // before anything is made that has an owner
-    {"mount", make_private},          // before the first mount: none may come in from the host, or leak out
-    {"userns", open_limits},          // the host's /proc is out of reach from the next stage on
-    {"mount", make_root},             // what every view has
-    {"pid", report_standing},         // the builder starts from here, the rest is made while it works
+    {"fds", close_descriptors},    // first: nothing of the supervisor's may be at hand below
+    {"pid", die_with_supervisor},  // once now, once more when the credentials no longer change
+    {"userns", take_identity},     // before anything is made that has an owner
+    {"mount", make_private},       // before the first mount: none may come in from the host, or leak out
+    {"userns", open_limits},       // the host's /proc is out of reach from the next stage on
+    {"mount", make_root},          // what every view has
+    {"pid", report_standing},      // the builder starts from here, the rest is made while it works
     {"net", make_rest},
-    {"proc", report_complete},        // by pid 1 itself: a /proc shows the namespace of whoever makes it
+    {"proc", report_complete},  // by pid 1 itself: a /proc shows the namespace of whoever makes it
     {"env", forget_environment},
-    {"pid", watch_children},          // before the filter, which knows no signalfd(2)
+    {"pid", watch_children},  // before the filter, which knows no signalfd(2)
     {"pid", wait_for_the_view},
-    {"userns", forbid_namespaces},    // after the view: each of its detached mounts counted as a namespace
+    {"userns", forbid_namespaces},  // after the view: each of its detached mounts counted as a namespace
     {"capabilities", drop_privileges},
     {"pid", guard},
-    {"pid", report_sealed},           // the plugin waits for this: until now pid 1 could have been attached to
+    {"pid", report_sealed},  // the plugin waits for this: until now pid 1 could have been attached to
     {"seccomp", install_filter},
 };
 
@@ -147,11 +148,9 @@ constexpr Stage kStages[] = {
     if (::poll(polled, 2, -1) < 0 && errno != EINTR) ::_exit(1);
     if (polled[0].revents != 0) ::_exit(1);  // the supervisor is gone
     signalfd_siginfo ignored;
-    while (::read(children, &ignored, sizeof ignored) > 0) {
-    }
+    while (::read(children, &ignored, sizeof ignored) > 0) {}
     int status = 0;
-    while (::waitpid(-1, &status, WNOHANG) > 0) {
-    }
+    while (::waitpid(-1, &status, WNOHANG) > 0) {}
   }
 }
 

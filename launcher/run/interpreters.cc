@@ -11,7 +11,7 @@
 namespace jail::run {
 namespace {
 
-constexpr int kMostScripts = 5;             // as the kernel: BINPRM_MAX_RECURSION is 4, plus the last program
+constexpr int kMostScripts = 5;                 // as the kernel: BINPRM_MAX_RECURSION is 4, plus the last program
 constexpr std::size_t kMostInterpreter = 4096;  // PATH_MAX, execve(2)
 
 // The start of the file holds the headers of every program there is; the name of the interpreter follows them.
@@ -51,7 +51,8 @@ std::string script_interpreter(const std::string& start) {
 
 std::string interpreter(const std::string& path) {
   int error = 0;
-  const Fd file = sys::try_open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, sys::Resolve::Anything, error);
+  const Fd file =
+      sys::try_open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, sys::Resolve::Anything, error);
   if (!file) return {};
   const std::string start = bytes_at(file, 0, kMostInterpreter);
   if (start.starts_with("\177ELF")) return elf_interpreter(file, start);

@@ -1,5 +1,5 @@
-// Descriptors that the operator hands to the plugin by number (--pass-fd): what they are is part of the plan, and what would
-// be a way out of the view is refused.
+// Descriptors that the operator hands to the plugin by number (--pass-fd): what they are is part of the plan, and what
+// would be a way out of the view is refused.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ struct PassedPlan {
   std::string problem;            // not empty: the run must be refused
 };
 
-// 0-2 have rules of their own (stdio.h). A folder, or a path that was never opened (O_PATH), leads to everything below or
-// beside it whatever the view shows.
+// 0-2 have rules of their own (stdio.h). A folder, or a path that was never opened (O_PATH), leads to everything below
+// or beside it whatever the view shows.
 PassedPlan plan_passed(std::vector<int> numbers);
 
 }  // namespace jail::run

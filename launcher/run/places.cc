@@ -86,15 +86,6 @@ std::string own_program() {
   return sys::read_link(sys::open_at("/proc/self/exe", O_PATH | O_NOFOLLOW, sys::Resolve::Anything));
 }
 
-profile::ProtectedPlace protect(Chains& chains, std::string what, const std::string& path) {
-  profile::ProtectedPlace place;
-  place.what = std::move(what);
-  place.path = path;
-  place.chain = chains.of(path);
-  place.missing = ::access(path.c_str(), F_OK) != 0;
-  return place;
-}
-
 // Mode of what is made on the way: for a user nobody else's business, for root a way through for the plugin's own id.
 mode_t mode_on_the_way() { return ::geteuid() == 0 ? 0711 : 0700; }
 
@@ -154,6 +145,15 @@ profile::FileText read_trusted(const std::string& path, std::uint32_t uid) {
   return {.text = sys::read_file(file, kMostProfileBytes), .problem = {}};
 }
 
+profile::ProtectedPlace protect(Chains& chains, std::string what, const std::string& path) {
+  profile::ProtectedPlace place;
+  place.what = std::move(what);
+  place.path = path;
+  place.chain = chains.of(path);
+  place.missing = ::access(path.c_str(), F_OK) != 0;
+  return place;
+}
+
 std::vector<profile::ProtectedPlace> protected_places(const Places& places,
                                                       const std::vector<std::string>& deciding_files, Chains& chains) {
   std::vector<profile::ProtectedPlace> all;
@@ -164,7 +164,8 @@ std::vector<profile::ProtectedPlace> protected_places(const Places& places,
   if (places.home != "/") {
     std::string ignored;  // a relative value is no place; find_places() says so
     for (const OwnFolder& own : kOwnFolders)
-      for (const std::string& base : {places.home + own.below_home, xdg(own.variable, places.home + own.below_home, ignored)})
+      for (const std::string& base :
+           {places.home + own.below_home, xdg(own.variable, places.home + own.below_home, ignored)})
         all.push_back(protect(chains, own.what, base + "/jail"));
   }
   all.push_back(protect(chains, "jail's log", "/var/log/jail"));

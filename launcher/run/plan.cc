@@ -10,7 +10,9 @@ namespace {
 using confine::Layer;
 using confine::LayerState;
 
-Layer enforced(std::string_view name) { return {.name = name, .state = LayerState::Enforced, .reason = {}, .asked_by = {}}; }
+Layer enforced(std::string_view name) {
+  return {.name = name, .state = LayerState::Enforced, .reason = {}, .asked_by = {}};
+}
 
 Layer absent(std::string_view name, std::string reason, std::optional<profile::Place> asked_by = {}) {
   return {.name = name, .state = LayerState::Absent, .reason = std::move(reason), .asked_by = std::move(asked_by)};
@@ -45,11 +47,13 @@ void add_audit(const profile::Audit& audit, std::vector<Layer>& layers) {
 
 std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& plan) {
   std::vector<Layer> layers;
-  for (const std::string_view name : {"userns", "mount", "pid", "ipc", "uts", "cgroupns"}) layers.push_back(enforced(name));
+  for (const std::string_view name : {"userns", "mount", "pid", "ipc", "uts", "cgroupns"})
+    layers.push_back(enforced(name));
   add_network(profile.network, layers);
   layers.push_back(enforced("proc"));
   layers.push_back(plan.landlock.layer);
-  for (const std::string_view name : {"seccomp", "capabilities", "env", "fds", "keyring"}) layers.push_back(enforced(name));
+  for (const std::string_view name : {"seccomp", "capabilities", "env", "fds", "keyring"})
+    layers.push_back(enforced(name));
   layers.insert(layers.end(), plan.limits.layers.begin(), plan.limits.layers.end());
   add_monitor(profile.monitor, layers);
   add_audit(profile.audit, layers);
@@ -62,7 +66,11 @@ std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& pl
 void refuse_what_is_missing(const profile::Profile& profile, const Request& request, Plan& plan) {
   for (const Layer& layer : plan.layers) {
     const bool floor = layer.name == "landlock" && layer.state == LayerState::Absent;
-    if (floor) plan.refusals.push_back({"landlock", layer.reason, "jail runs nothing without Landlock: add it to lsm= or use a kernel from 5.13 on", {}});
+    if (floor)
+      plan.refusals.push_back({"landlock",
+                               layer.reason,
+                               "jail runs nothing without Landlock: add it to lsm= or use a kernel from 5.13 on",
+                               {}});
     if (floor || layer.state != LayerState::Absent || !layer.asked_by) continue;
     if (may_be_absent(profile, request.strictness, layer.name)) continue;
     plan.refusals.push_back({std::string(layer.name), layer.reason,
@@ -118,7 +126,8 @@ bool may_be_absent(const profile::Profile& profile, Strictness strictness, std::
                      [&](const profile::BestEffort& entry) { return entry.layer == layer; });
 }
 
-Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Support& support, const Request& request) {
+Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Support& support,
+          const Request& request) {
   Plan plan;
   plan.profile = profile.name;
   plan.identity = confine::identity::plan(profile.user, request.launcher, request.account);

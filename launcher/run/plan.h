@@ -1,5 +1,5 @@
-// What will happen on this kernel: one slice for each mechanism, the layers as they will hold, and what must be refused.
-// Pure over profile, facts and support.
+// What will happen on this kernel: one slice for each mechanism, the layers as they will hold, and what must be
+// refused. Pure over profile, facts and support.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +73,8 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
 // Whether the profile lets this layer be absent.
 bool may_be_absent(const profile::Profile& profile, Strictness strictness, std::string_view layer);
 
-// The plan for a person, one line a decision; the same plan gives the same text, so its digest tells plans apart. The command
-// and the values of variables are not in it: both may hold secrets.
+// The plan for a person, one line a decision; the same plan gives the same text, so its digest tells plans apart. The
+// command and the values of variables are not in it: both may hold secrets.
 std::string describe(const Plan& plan);
 
 }  // namespace jail::run

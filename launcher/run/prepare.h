@@ -20,6 +20,7 @@ struct Wanted {
   std::map<std::string, std::string> set;  // --set
   std::vector<std::string> command;        // may be empty where nothing is run
   Strictness strictness = Strictness::Required;
+  std::vector<std::string> logs;  // --audit: files no write grant may reach
 };
 
 struct Prepared {

@@ -40,8 +40,11 @@ event::Event started_record(const Prepared& prepared, const Plan& plan, const Wa
   record.profile_path = prepared.path;
   record.profile_digest = digest_of(prepared.profile);
   record.plan_digest = sha256_hex(describe(plan));
-  record.user = {.uid = plan.identity.uid, .gid = plan.identity.gid, .groups = plan.identity.kept_groups,
-                 .inside_uid = plan.identity.uid, .inside_gid = plan.identity.gid};
+  record.user = {.uid = plan.identity.uid,
+                 .gid = plan.identity.gid,
+                 .groups = plan.identity.kept_groups,
+                 .inside_uid = plan.identity.uid,
+                 .inside_gid = plan.identity.gid};
   record.kernel = kernel_release();
   for (const confine::Layer& layer : plan.layers)
     record.policy.push_back({std::string(layer.name), state_of(layer.state), layer.reason, text_of(layer.asked_by)});
@@ -50,8 +53,8 @@ event::Event started_record(const Prepared& prepared, const Plan& plan, const Wa
 }
 
 event::RunRefused refused_record(const std::vector<Refusal>& refusals) {
-  event::RunRefused record{.reason = refusals.front().reason, .layer = refusals.front().layer,
-                           .hint = refusals.front().hint, .faults = {}};
+  event::RunRefused record{
+      .reason = refusals.front().reason, .layer = refusals.front().layer, .hint = refusals.front().hint, .faults = {}};
   if (refusals.size() == 1 && !refusals.front().place) return record;
   for (const Refusal& refusal : refusals)
     record.faults.push_back({text_of(refusal.place), refusal.layer + ": " + refusal.reason, refusal.hint});
@@ -72,11 +75,13 @@ std::string hint_for(const BuildFailure& failure) {
   return {};
 }
 
-std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets, const Prepared& prepared) {
+std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets,
+                                                    const Prepared& prepared) {
   const audit::Identity identity{.run = random::run_id(),
                                  .profile = prepared.profile.name.empty() ? "unknown" : prepared.profile.name,
                                  .profile_path = prepared.path};
-  const audit::Home home{.euid = ::geteuid(), .xdg_state_home = variable("XDG_STATE_HOME"), .home = prepared.places.home};
+  const audit::Home home{
+      .euid = ::geteuid(), .xdg_state_home = variable("XDG_STATE_HOME"), .home = prepared.places.home};
   const std::vector<audit::Target> fallback{audit::DefaultFile{}};
   return audit::open(identity, targets.empty() ? fallback : targets, home, prepared.redactor);
 }

@@ -19,7 +19,8 @@ std::vector<event::Fault> faults_of(const profile::Diagnostics& diagnostics);
 // One thing the operator can do about a layer that could not be built; empty where there is none to name.
 std::string hint_for(const BuildFailure& failure);
 
-std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets, const Prepared& prepared);
+std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets,
+                                                    const Prepared& prepared);
 
 // The tier "no-own-proc": a container's masks over /proc forbid a new one (DECISIONS 3).
 void leave_out_proc(Plan& plan, const std::string& reason);

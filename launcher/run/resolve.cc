@@ -1,5 +1,6 @@
-// A path is walked component by component by its names, each link held against the rule. That somebody swaps a component
-// meanwhile is noticed later: the view opens the path found here without following any link and wants the very same inode.
+// A path is walked component by component by its names, each link held against the rule. That somebody swaps a
+// component meanwhile is noticed later: the view opens the path found here without following any link and wants the
+// very same inode.
 #include "run/resolve.h"
 
 #include <limits.h>
@@ -84,7 +85,8 @@ const Resolver::Look& Resolver::look(const std::string& path) const {
   Look& found = entry->second;
   if (!fresh) return found;
   if (::lstat(path.empty() ? "/" : path.c_str(), &found.status) != 0) found.error = errno;
-  else if (!S_ISLNK(found.status.st_mode)) chains_.learn(path.empty() ? "/" : path, {found.status.st_dev, found.status.st_ino});
+  else if (!S_ISLNK(found.status.st_mode))
+    chains_.learn(path.empty() ? "/" : path, {found.status.st_dev, found.status.st_ino});
   return found;
 }
 

@@ -14,7 +14,8 @@ namespace jail::run {
 
 class Resolver {
  public:
-  // `untrusted`: trees in which no link is followed. `uid`: the operator; links and folders of root and of this user count.
+  // `untrusted`: trees in which no link is followed. `uid`: the operator; links and folders of root and of this user
+  // count.
   Resolver(std::vector<std::string> untrusted, std::uint32_t uid, Chains& chains);
 
   [[nodiscard]] profile::PathFact resolve(const std::string& path) const;

@@ -23,8 +23,11 @@ namespace {
 class Session {
  public:
   explicit Session(const Options& options)
-      : options_(options), status_(options.status_fd), passed_(plan_passed(options.pass_fds)),
-        closed_(closed_target(options.audit)), signals_(open_signals()) {}
+      : options_(options),
+        status_(options.status_fd),
+        passed_(plan_passed(options.pass_fds)),
+        closed_(closed_target(options.audit)),
+        signals_(open_signals()) {}
 
   Result run() {
     if (!closed_.empty()) return refuse_log({closed_, "open it in the caller, or log to a file: --audit FILE"});
@@ -49,7 +52,8 @@ class Session {
   static std::string closed_target(const std::vector<audit::Target>& targets) {
     for (const audit::Target& target : targets)
       if (const auto* descriptor = std::get_if<audit::Descriptor>(&target))
-        if (::fcntl(descriptor->number, F_GETFD) < 0) return "--audit-fd " + std::to_string(descriptor->number) + " is not open";
+        if (::fcntl(descriptor->number, F_GETFD) < 0)
+          return "--audit-fd " + std::to_string(descriptor->number) + " is not open";
     return {};
   }
 
@@ -62,8 +66,8 @@ class Session {
       if (fd >= 0 && fd < 3) stdio_.kept[static_cast<std::size_t>(fd)] = true;
   }
 
-  // An ordinary user's pid 1 needs nothing of the profile: its namespaces are made while the profile is read. Root's has to
-  // wait for `user:`.
+  // An ordinary user's pid 1 needs nothing of the profile: its namespaces are made while the profile is read. Root's
+  // has to wait for `user:`.
   void start_early() {
     const confine::identity::Launcher who = launcher();
     init_ = start_init({.uid = who.uid, .gid = who.gid, .by_root = false, .kept_groups = {}, .problem = {}});
@@ -93,17 +97,22 @@ class Session {
     const Fd parent = ::getppid() > 0 ? sys::pidfd_open(::getppid()) : Fd();
     send_proceed(jail.plugin.socket());
     return end(supervise(jail, stdio, signals_,
-                         {.time_ms = plan_.time_ms, .grace_ms = plan_.grace_ms, .parent = parent ? &parent : nullptr}));
+                         {.time_ms = plan_.time_ms,
+                          .grace_ms = plan_.grace_ms,
+                          .command = options_.wanted.command.front(),
+                          .parent = parent ? &parent : nullptr}));
   }
 
   Result end(const Ending& ending) {
     event::RunEnded record = ending.record;
     record.events = log_->events_by_kind();
     record.lost = log_->lost();
-    if (const auto error = log_->append({.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}}))
+    if (const auto error = log_->append(
+            {.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}}))
       result_.problem = "the log lost a record: " + error->sink + ": " + std::generic_category().message(error->error);
     status_.ended(record, ending.exit_status);
-    if (ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError) result_.problem = record.reason;
+    if (ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError)
+      result_.problem = record.reason;
     result_.exit_status = ending.exit_status;
     return std::move(result_);
   }
@@ -117,7 +126,8 @@ class Session {
   }
 
   Result refuse_profile() {
-    event::RunRefused record{.reason = "the profile has errors", .layer = "profile", .hint = {}, .faults = faults_of(prepared_.diagnostics)};
+    event::RunRefused record{
+        .reason = "the profile has errors", .layer = "profile", .hint = {}, .faults = faults_of(prepared_.diagnostics)};
     return refuse_with(record);
   }
 
@@ -132,7 +142,9 @@ class Session {
   }
 
   Result refuse_with(const event::RunRefused& record) {
-    if (open_log()) (void)log_->append({.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}});
+    if (open_log())
+      (void)log_->append(
+          {.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}});
     status_.refused(record.layer, record.reason);
     result_.exit_status = kExitJailFailed;
     return std::move(result_);
@@ -147,7 +159,7 @@ class Session {
 
   Result refuse_sink(const audit::WriteError& error) {
     return refuse_log({"cannot write " + error.sink + ": " + std::generic_category().message(error.error),
-                    "a run that cannot be recorded does not start"});
+                       "a run that cannot be recorded does not start"});
   }
 
   const Options& options_;

@@ -1,8 +1,8 @@
-// The order of confinement. Pid 1 (init.cc) has made the namespaces; the builder joins them, builds the view, gives up its
-// powers and forks the plugin, because a process enters a pid namespace only by its children.
+// The order of confinement. Pid 1 (init.cc) has made the namespaces; the builder joins them, builds the view, gives up
+// its powers and forks the plugin, because a process enters a pid namespace only by its children.
 //
-// Each stage says why it stands where it stands. A failed stage ends the process after telling the supervisor which layer
-// and why; a half-built jail never runs the plugin.
+// Each stage says why it stands where it stands. A failed stage ends the process after telling the supervisor which
+// layer and why; a half-built jail never runs the plugin.
 #include "run/stages.h"
 
 #include <signal.h>
@@ -22,7 +22,7 @@ namespace {
 // What one stage leaves for the next.
 struct Site {
   Material material;
-  const Fd& supervisor;  // outlives it: a failure is told after everything else is gone
+  const Fd& supervisor;     // outlives it: a failure is told after everything else is gone
   std::vector<Fd> anchors;  // what is granted, opened
   Terminals terminals;
 
@@ -46,8 +46,8 @@ void close_descriptors(Site& site) {
   sys::close_from(3, keep);
 }
 
-// Root keeps its power over the host until the granted paths are open, wherever they lie; an ordinary user has none to keep
-// and may join both namespaces only together.
+// Root keeps its power over the host until the granted paths are open, wherever they lie; an ordinary user has none to
+// keep and may join both namespaces only together.
 void join_mounts(Site& site) {
   using namespace confine::namespaces;
   sys::join_namespaces(site.material.init, site.plan().identity.by_root ? kMounts : kMounts | kUser);
@@ -144,7 +144,7 @@ constexpr Stage kPluginStages[] = {
     {"limits", apply_limits},  // here: they bind this process and what it starts, not pid 1
     {"pid", wait_for_go},      // the log says run.started before anything of the plugin runs
     {"fds", reset_signals},    // after the wait: a signal meant for the plugin finds it with default actions
-    // the filter is missing on purpose: it belongs to the last yard, seal_and_exec().
+                               // the filter is missing on purpose: it belongs to the last yard, seal_and_exec().
 };
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -154,8 +154,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
-// The last yard: past the filter nothing may allocate, log or throw. Tries each candidate as execvp(3) does; answers with
-// the errno that says most: a file that was found but may not be run beats one that is not there.
+// The last yard: past the filter nothing may allocate, log or throw. Tries each candidate as execvp(3) does; answers
+// with the errno that says most: a file that was found but may not be run beats one that is not there.
 Report seal_and_exec(const confine::seccomp::Program& filter, const std::vector<char*>& candidates,
                      const std::vector<char*>& argv, const std::vector<char*>& environment) noexcept {
   Report report;

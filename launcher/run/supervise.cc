@@ -44,7 +44,8 @@ class Loop {
 
   Ending run() {
     while (jail_.plugin.pid() != 0) step();
-    // Whatever the plugin has left behind dies with pid 1; reaping it waits until the kernel has taken all of them away.
+    // Whatever the plugin has left behind dies with pid 1; reaping it waits until the kernel has taken all of them
+    // away.
     init_ = jail_.init.end();
     Ending ending = describe();
     stdio_.plugin_ended();
@@ -140,7 +141,8 @@ class Loop {
     Ending ending;
     ending.record.accounts = accounts();
     if (timed_out_) end(ending, event::Outcome::Timeout, kExitTimeout, "limits.time was reached");
-    else if (orphaned_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, "the process that started jail ended");
+    else if (orphaned_)
+      end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, "the process that started jail ended");
     else if (exec_failure_) end_before_exec(ending);
     else end_by_plugin(ending, plugin_.status);
     return ending;
@@ -175,7 +177,8 @@ class Loop {
     const bool missing = error == ENOENT || error == ENOTDIR;
     const int tried = missing ? kExitNotFound : kExitNotExecutable;
     end(ending, event::Outcome::SetupError, exec_failure_->kind == ReportKind::ExecFailed ? tried : kExitJailFailed,
-        std::string(exec_failure_->kind == ReportKind::ExecFailed ? "execve: " : "seccomp: ") + std::strerror(error));
+        (exec_failure_->kind == ReportKind::ExecFailed ? "execve '" + watch_.command + "': " : "seccomp: ") +
+            std::strerror(error));
   }
 
   [[nodiscard]] event::Accounts accounts() const {

@@ -1,5 +1,5 @@
-// Watches one jail until nothing of it is left: forwards signals, keeps the wall clock, passes stdio on, notices the end
-// of the plugin and of the process that started us. Nothing in the loop blocks (SECURITY B5).
+// Watches one jail until nothing of it is left: forwards signals, keeps the wall clock, passes stdio on, notices the
+// end of the plugin and of the process that started us. Nothing in the loop blocks (SECURITY B5).
 #pragma once
 
 #include <optional>
@@ -23,6 +23,7 @@ struct Ending {
 struct Watch {
   std::optional<std::uint64_t> time_ms;
   std::uint64_t grace_ms = 0;
+  std::string command;         // as asked for: a failed execve names it
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
 };
 

@@ -22,7 +22,8 @@ constexpr unsigned kSecurebits = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80;
 
 void drop_all_capabilities() {
   const int count = ::cap_max_bits();
-  for (cap_value_t capability = 0; capability < count; ++capability) check(::cap_drop_bound(capability), "cap_drop_bound");
+  for (cap_value_t capability = 0; capability < count; ++capability)
+    check(::cap_drop_bound(capability), "cap_drop_bound");
   drop_own_capabilities();
 }
 

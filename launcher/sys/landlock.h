@@ -1,4 +1,4 @@
-// The three Landlock calls (landlock(7), Linux 5.13). Numbers are those of uapi.h.
+// The three Landlock calls (landlock(7), Linux 5.13).
 #pragma once
 
 #include <cstdint>

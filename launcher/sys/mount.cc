@@ -22,9 +22,9 @@ void set_attributes(int mount, const char* path, unsigned flags, const mount_att
 }  // namespace
 
 Fd clone_tree(const Fd& at) {
-  return Fd(static_cast<int>(check(
-      ::syscall(SYS_open_tree, at.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE),
-      "open_tree")));
+  return Fd(static_cast<int>(
+      check(::syscall(SYS_open_tree, at.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE),
+            "open_tree")));
 }
 
 void forbid(const Fd& mount, MountForbids forbids, Depth depth) {
@@ -46,7 +46,8 @@ void attach(const Fd& mount, const Fd& target, const std::string& subject) {
 }
 
 void attach_at(const Fd& mount, const Fd& folder, const std::string& name) {
-  check(::syscall(SYS_move_mount, mount.get(), "", folder.get(), name.c_str(), MOVE_MOUNT_F_EMPTY_PATH), "move_mount", name);
+  check(::syscall(SYS_move_mount, mount.get(), "", folder.get(), name.c_str(), MOVE_MOUNT_F_EMPTY_PATH), "move_mount",
+        name);
 }
 
 Fd new_filesystem(const char* type, std::initializer_list<MountOption> options, MountForbids forbids) {

@@ -26,18 +26,28 @@ namespace {
   return ::stat("/proc/self/task", &status) != 0 || status.st_nlink == 3;
 }
 
-Child fork_with(std::uint64_t flags) {
+Child fork_with(std::uint64_t flags, int& error) {
   assert(single_threaded());
   int pidfd = -1;
-  const long pid = check(::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, 0), "clone");
-  return {static_cast<pid_t>(pid), pid == 0 ? Fd() : Fd(pidfd)};
+  const long pid = ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, 0);
+  error = pid < 0 ? errno : 0;
+  return {static_cast<pid_t>(pid), pid > 0 ? Fd(pidfd) : Fd()};
+}
+
+Child fork_or_throw(std::uint64_t flags) {
+  int error = 0;
+  Child child = fork_with(flags, error);
+  if (error != 0) throw SysError(error, "clone");
+  return child;
 }
 
 }  // namespace
 
-Child fork_into(std::uint64_t namespaces) { return fork_with(namespaces); }
+Child fork_into(std::uint64_t namespaces) { return fork_or_throw(namespaces); }
 
-Child fork_sibling() { return fork_with(CLONE_PARENT); }
+Child try_fork_into(std::uint64_t namespaces, int& error) { return fork_with(namespaces, error); }
+
+Child fork_sibling() { return fork_or_throw(CLONE_PARENT); }
 
 void join_namespaces(const Fd& process, std::uint64_t namespaces) {
   check(::setns(process.get(), static_cast<int>(namespaces)), "setns");

@@ -21,6 +21,8 @@ struct Child {
 // that outlives an exec of its parent changes must not show in the parent. Asserts that the process has one thread,
 // so the child may allocate.
 Child fork_into(std::uint64_t namespaces);
+// The same, with the errno as an ordinary answer: pid -1 and `error`.
+Child try_fork_into(std::uint64_t namespaces, int& error);
 
 // The same for a child of the caller's own parent (CLONE_PARENT): whoever set the caller up reaps it.
 Child fork_sibling();

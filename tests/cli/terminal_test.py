@@ -36,7 +36,8 @@ class Terminal:
         self.screen = ""
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PS1": PROMPT, "TERM": "xterm", "LC_ALL": "C"}
+            environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PS1": PROMPT,
+                           "TERM": "xterm", "LC_ALL": "C"}
             os.chdir(folder)
             os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"], environment)
         self.resize(24, 80)
@@ -189,7 +190,8 @@ class OnATerminal(unittest.TestCase):
         self.assertEqual(self.terminal.run("echo clean"), "clean")
 
     def test_a_pager_behind_it_gets_the_keys(self):
-        pager = ("import os,sys,termios,tty; t=os.open(\"/dev/tty\",os.O_RDWR); old=termios.tcgetattr(t); tty.setcbreak(t);"
+        pager = ("import os,sys,termios,tty; t=os.open(\"/dev/tty\",os.O_RDWR); "
+                 "old=termios.tcgetattr(t); tty.setcbreak(t);"
                  "text=sys.stdin.read(); print(\"PAGE\",text.strip(),flush=True);"
                  "keys=b\"\".join(os.read(t,1) for _ in range(3)); termios.tcsetattr(t,termios.TCSANOW,old);"
                  "print(\"KEYS\",keys.decode())")

@@ -1,5 +1,5 @@
-// A host program that runs the test plugin (plugin.c) in a jail, by the calls of session.cc less profile file and log. It is
-// a process of its own, so that it can be killed, signalled, and be somebody else.
+// A host program that runs the test plugin (plugin.c) in a jail, by the calls of session.cc less profile file and log.
+// It is a process of its own, so that it can be killed, signalled, and be somebody else.
 #pragma once
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-// Pid 1 of a jail: what a plugin can make of it (nothing), what it does for the jail, and that it ends with the supervisor.
+// Pid 1 of a jail: what a plugin can make of it (nothing), what it does for the jail, and that it ends with the
+// supervisor.
 #include "run/init.h"
 
 #include <dirent.h>

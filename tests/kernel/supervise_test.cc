@@ -199,7 +199,8 @@ TEST_P(Supervise, OtherChildrenOfTheHostDoNotDisturb) {
 
 // ---- as pid 1 of a container
 
-// The rest of the host's life as pid 1 of a pid namespace, with a /proc of its own or the one of the namespace around it.
+// The rest of the host's life as pid 1 of a pid namespace, with a /proc of its own or the one of the namespace around
+// it.
 enum class Procfs { Own, Outer };
 void become_container(Procfs procfs) {
   const uid_t uid = ::geteuid();
