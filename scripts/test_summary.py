@@ -8,6 +8,7 @@ output is counted test by test, so that no skip hides in a program that passed.
 import pathlib
 import re
 import sys
+import textwrap
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
@@ -39,7 +40,14 @@ def googletest_results(output):
             said.append(line.strip())
     if running:
         results.append(Result(running, "failed", "did not end"))
+    brief = re.search(r"^\[  SKIPPED \] (\d+) tests?\.?$", output, re.M)
+    if brief and not results:
+        results = silent_skips(int(brief.group(1)), "--gtest_brief shows no reason")
     return results
+
+
+def silent_skips(number, why):
+    return [Result(f"skipped in silence, {index + 1}", "skipped", why) for index in range(number)]
 
 
 def unittest_results(output):
@@ -52,8 +60,7 @@ def unittest_results(output):
         results.append(Result(name.removeprefix("__main__."), outcome, (match.group(5) or "").strip("'\"")))
     unnamed = re.search(r"^OK \(.*skipped=(\d+)", output, re.M)
     if unnamed and not results:
-        results = [Result(f"skipped in silence, {number + 1}", "skipped", "unittest runs without -v, so no reason")
-                   for number in range(int(unnamed.group(1)))]
+        results = silent_skips(int(unnamed.group(1)), "unittest without -v shows no reason")
     return results
 
 
@@ -63,7 +70,7 @@ def last_line(output):
 
 
 def case_results(case):
-    name, status = case.get("name"), case.get("status")
+    name, status = case.get("name").split("  # GetParam")[0], case.get("status")
     output = case.findtext("system-out") or ""
     skipped = case.find("skipped")
     inner = googletest_results(output) or unittest_results(output)
@@ -111,15 +118,23 @@ def count(results, outcome):
     return sum(result.outcome == outcome for result in results)
 
 
+def print_by_reason(legs, outcome):
+    """Every name once, below its leg and its reason: one missing feature of a kernel skips many tests."""
+    for leg, results in legs.items():
+        reasons = {}
+        for result in results:
+            if result.outcome == outcome:
+                reasons.setdefault(result.reason or outcome, []).append(result.name)
+        for reason, names in reasons.items():
+            print(f"\n{outcome} on {leg}: {reason}")
+            print(textwrap.fill(", ".join(names), 118, initial_indent="    ", subsequent_indent="    ",
+                                break_long_words=False, break_on_hyphens=False))
+
+
 def main(folder, names):
     legs = {name: leg_results(folder / name) for name in names}
-    for outcome in ("skipped", "failed"):
-        if any(count(results, outcome) for results in legs.values()):
-            print(f"\n{outcome}:")
-        for name, results in legs.items():
-            for result in results:
-                if result.outcome == outcome:
-                    print(f"  {name}: {result.name}" + (f": {result.reason}" if result.reason else ""))
+    print_by_reason(legs, "skipped")
+    print_by_reason(legs, "failed")
     print(f"\n{'leg':<12}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>8}")
     for name, results in legs.items():
         counts = [count(results, outcome) for outcome in ("passed", "failed", "skipped")]

@@ -61,19 +61,19 @@ class Summary(unittest.TestCase):
     def test_names_the_skip_and_its_reason(self):
         summary = self.summary([case("a", "run"), case("b", "notrun", "no tun here\n", "SKIP_RETURN_CODE=77")])
         self.expect("1 passed, 0 failed, 1 skipped", 0, summary)
-        self.assertIn("host: b: no tun here", summary[1])
+        self.assertIn("skipped on host: no tun here\n    b\n", summary[1])
 
     def test_opens_googletest_programs(self):
         summary = self.summary([case("all", "fail", GOOGLETEST)], "8")
         self.expect("1 passed, 1 failed, 1 skipped", 1, summary)
-        self.assertIn("host: all: A.Skips: this kernel has no Landlock", summary[1])
-        self.assertIn("host: all: P/A.Fails/0", summary[1])
+        self.assertIn("skipped on host: this kernel has no Landlock\n    all: A.Skips\n", summary[1])
+        self.assertIn("failed on host: failed\n    all: P/A.Fails/0\n", summary[1])
 
     def test_sees_a_crash_inside_a_googletest_program(self):
         output = "[ RUN      ] A.Passes\n[       OK ] A.Passes (0 ms)\n[ RUN      ] A.Crashes\n"
         summary = self.summary([case("all", "fail", output)], "8")
         self.expect("1 passed, 1 failed, 0 skipped", 1, summary)
-        self.assertIn("A.Crashes: did not end", summary[1])
+        self.assertIn("failed on host: did not end\n    all: A.Crashes\n", summary[1])
 
     def test_sees_a_program_that_fails_after_its_tests(self):
         output = "".join(f"[ RUN      ] A.{name}\n[       OK ] A.{name} (0 ms)\n" for name in "ab")
@@ -82,10 +82,13 @@ class Summary(unittest.TestCase):
     def test_opens_unittest_programs(self):
         summary = self.summary([case("py", "fail", UNITTEST)], "8")
         self.expect("2 passed, 1 failed, 2 skipped", 1, summary)
-        self.assertIn("host: py: T.test_d: needs root", summary[1])
+        self.assertIn("skipped on host: needs root\n    py: T.test_d\n", summary[1])
 
     def test_sees_the_skips_of_a_silent_unittest(self):
         self.expect("0 passed, 0 failed, 2 skipped", 1, self.summary([case("py", "run", "OK (skipped=2)\n")]))
+
+    def test_sees_the_skips_of_a_brief_googletest(self):
+        self.expect("0 passed, 0 failed, 3 skipped", 1, self.summary([case("all", "run", "[  SKIPPED ] 3 tests.\n")]))
 
     def test_takes_a_missing_program_for_a_failure(self):
         summary = self.summary([case("a", "run"), case("b", "notrun", "", "Unable to find executable")], "8")
