@@ -105,7 +105,8 @@ std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& ide
   int error = 0;
   sys::Child child = sys::try_fork_into(confine::namespaces::kFirst, error);
   if (error != 0)
-    return BuildFailure{"userns", SysError(error, "clone").what() + (": " + confine::namespaces::explain(error)), error};
+    return BuildFailure{"userns", SysError(error, "clone").what() + (": " + confine::namespaces::explain(error)),
+                        error};
   if (child.pid == 0) {
     pair.ours.reset();
     become_init(std::move(pair.theirs), identity.uid, identity.gid, identity.by_root ? Maps::ByLauncher : Maps::OwnId);

@@ -27,7 +27,8 @@ class Session {
         status_(options.status_fd),
         passed_(plan_passed(options.pass_fds)),
         closed_(closed_target(options.audit)),
-        signals_(open_signals()) {}
+        signals_(open_signals()),
+        parent_(open_parent()) {}
 
   Result run() {
     if (!closed_.empty()) return refuse_log({closed_, "open it in the caller, or log to a file: --audit FILE"});
@@ -48,6 +49,12 @@ class Session {
   }
 
  private:
+  // At once: if it ends while the jail is being built, our next parent is a reaper of orphans, which never ends.
+  static Fd open_parent() {
+    const pid_t parent = ::getppid();
+    return parent > 0 ? sys::pidfd_open(parent) : Fd();
+  }
+
   // A number that is closed now would be one of our own descriptors later.
   static std::string closed_target(const std::vector<audit::Target>& targets) {
     for (const audit::Target& target : targets)
@@ -94,13 +101,12 @@ class Session {
 
   Result watch(Jail& jail, StdioEnds ends) {
     StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
-    const Fd parent = ::getppid() > 0 ? sys::pidfd_open(::getppid()) : Fd();
     send_proceed(jail.plugin.socket());
     return end(supervise(jail, stdio, signals_,
                          {.time_ms = plan_.time_ms,
                           .grace_ms = plan_.grace_ms,
                           .command = options_.wanted.command.front(),
-                          .parent = parent ? &parent : nullptr}));
+                          .parent = parent_ ? &parent_ : nullptr}));
   }
 
   Result end(const Ending& ending) {
@@ -168,6 +174,7 @@ class Session {
   PassedPlan passed_;
   std::string closed_;
   Fd signals_;
+  Fd parent_;  // empty: there is none in our pid namespace
   Prepared prepared_;
   Plan plan_;
   StdioPlan stdio_;

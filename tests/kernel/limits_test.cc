@@ -160,16 +160,16 @@ TEST_P(Limits, BoundTheSizeOfFiles) {
 
 TEST_P(Limits, BoundTheMemoryOfAProcessNotWhatItReserves) {
   profile::Limits wanted;
-  wanted.memory.value = 64 * kMiB;
+  wanted.memory.value = 512 * kMiB;
   const auto maps = [](std::size_t size, int protection) {
     return ::mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
   };
   EXPECT_EQ(
       limited(wanted,
               [&] {
-                return all({expect(maps(32 * kMiB, PROT_READ | PROT_WRITE), "the control: half of it"),
-                            expect_failure(!maps(64 * kMiB, PROT_READ | PROT_WRITE), ENOMEM, "more than it"),
-                            expect(maps(1024 * kMiB, PROT_NONE), "a reservation, as Node, Go and Java make them")});
+                return all({expect(maps(256 * kMiB, PROT_READ | PROT_WRITE), "the control: half of it"),
+                            expect_failure(!maps(512 * kMiB, PROT_READ | PROT_WRITE), ENOMEM, "more than it"),
+                            expect(maps(4096 * kMiB, PROT_NONE), "a reservation, as Node, Go and Java make them")});
               }),
       "");
 }
