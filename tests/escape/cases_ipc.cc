@@ -114,8 +114,12 @@ void add_objects(std::vector<Case>& table) {
     void* at = ::shmat(memory, nullptr, 0);
     std::strcpy(static_cast<char*>(at), kSecret);
     ::shmdt(at);
-    ::semget(key, 1, IPC_CREAT | 0666);
-    ::msgget(key, IPC_CREAT | 0666);
+    const int semaphore = ::semget(key, 1, IPC_CREAT | 0666), queue = ::msgget(key, IPC_CREAT | 0666);
+    scene.at_end([=] {
+      ::shmctl(memory, IPC_RMID, nullptr);
+      ::semctl(semaphore, 0, IPC_RMID);
+      ::msgctl(queue, IPC_RMID, nullptr);
+    });
     scene.set("key", std::to_string(key));
     scene.set("shmid", std::to_string(memory));
   };
@@ -132,6 +136,7 @@ void add_objects(std::vector<Case>& table) {
                      ::fchmod(queue, 0666);
                      ::mq_send(queue, kSecret, std::strlen(kSecret) + 1, 0);
                      scene.keep(queue);
+                     scene.at_end([] { ::mq_unlink(name.c_str()); });
                    }});
   table.push_back({.name = "posix_memory",
                    .attack = {"shm-open", name},
@@ -141,6 +146,7 @@ void add_objects(std::vector<Case>& table) {
                      ::fchmod(memory, 0666);
                      if (::write(memory, kSecret, std::strlen(kSecret)) < 0) std::abort();
                      scene.keep(memory);
+                     scene.at_end([] { ::shm_unlink(name.c_str()); });
                    }});
 }
 

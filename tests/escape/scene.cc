@@ -104,6 +104,7 @@ Scene::~Scene() {
     ::waitpid(child, nullptr, 0);
   }
   for (const int fd : kept_) ::close(fd);
+  for (const auto& ending : endings_) ending();
   std::error_code ignored;
   fs::remove_all(dir_, ignored);
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -68,6 +69,8 @@ class Scene {
   pid_t spawn(const std::function<void()>& body, const Identity& identity);
   // Keeps a descriptor open as long as the scene.
   void keep(int fd) { kept_.push_back(fd); }
+  // What else must not outlive the scene: objects of the kernel that are not descriptors.
+  void at_end(std::function<void()> action) { endings_.push_back(std::move(action)); }
 
   std::string profile_text(const Profile& profile) const;
   std::string write_profile(const Profile& profile, const std::string& name = "test") const;
@@ -83,6 +86,7 @@ class Scene {
   std::map<std::string, std::string> values_;
   std::vector<pid_t> children_;
   std::vector<int> kept_;
+  std::vector<std::function<void()>> endings_;
 };
 
 Verdict verdict_of(const Outcome& outcome);
