@@ -196,7 +196,8 @@ class Host {
     run::send_proceed(jail.plugin.socket());
     const run::Ending ending =
         run::supervise(jail, proxy, signals,
-                       {.time_ms = plan.time_ms, .grace_ms = plan.grace_ms, .command = {}, .parent = parent ? &parent : nullptr});
+                       {.time_ms = plan.time_ms, .grace_ms = plan.grace_ms, .command = {},
+                        .parent = parent ? &parent : nullptr});
     say("exit", std::to_string(ending.exit_status));
     say("outcome", std::string(event::name_of(ending.record.outcome)));
     if (!ending.record.reason.empty()) say("reason", ending.record.reason);
