@@ -76,12 +76,12 @@ static void signal_by_owner(char **arguments) {
 
 static void slow_down_group(char **arguments) {
   (void)arguments;
-  verdict(setpriority(PRIO_PGRP, 0, 15), "the host must look at its own priority");
+  verdict(setpriority(PRIO_PGRP, 0, 19), "the host must look at its own priority");
 }
 
 static void slow_down_user(char **arguments) {
   (void)arguments;
-  verdict(setpriority(PRIO_USER, getuid(), 15), "the host must look at its own priority");
+  verdict(setpriority(PRIO_USER, getuid(), 19), "the host must look at its own priority");
 }
 
 #define IOPRIO_WHO_PGRP 2
