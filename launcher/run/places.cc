@@ -67,12 +67,6 @@ bool all_folders_trusted(const std::string& path, std::uint32_t uid) {
   }
 }
 
-std::string without_links(const std::string& path) {
-  std::error_code error;
-  std::string real = std::filesystem::weakly_canonical(path, error);
-  return error ? path : real;
-}
-
 std::string problem_of(const std::string& path, const struct stat& status, std::uint32_t uid) {
   if (!S_ISREG(status.st_mode)) return "is not a regular file";
   if (static_cast<std::size_t>(status.st_size) > kMostProfileBytes) return "is larger than 1 MiB";
@@ -123,10 +117,15 @@ Places find_places(std::uint32_t uid) {
   return places;
 }
 
+std::string without_links(const std::string& path) {
+  std::error_code error;
+  std::string absolute = std::filesystem::absolute(path, error);
+  std::string real = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute : real;
+}
+
 std::optional<std::string> find_profile(const Places& places, const std::string& name) {
-  if (name.find('/') != std::string::npos) {
-    return without_links(std::filesystem::absolute(name));
-  }
+  if (name.find('/') != std::string::npos) return without_links(name);
   for (const std::string& folder : places.profiles) {
     std::string path = folder + "/" + name + ".yaml";
     if (::access(path.c_str(), F_OK) == 0) return without_links(path);

@@ -22,6 +22,9 @@ struct Places {
 // For root only /etc and the installed files count, whatever HOME and XDG say.
 Places find_places(std::uint32_t uid);
 
+// Absolute, and with the links of as much of it as exists followed.
+std::string without_links(const std::string& path);
+
 // The profile `name` stands for: a path if it has a slash, else NAME.yaml in the first place that has it. Never the
 // working folder. Absolute and without links: one profile, one path.
 std::optional<std::string> find_profile(const Places& places, const std::string& name);

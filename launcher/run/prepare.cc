@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "base/sha256.h"
 #include "profile/load.h"
 #include "profile/validate.h"
@@ -47,11 +45,6 @@ void make_granted_state(const Prepared& prepared) {
   }
 }
 
-std::string absolute(const std::string& path) {
-  std::error_code failed;
-  return std::filesystem::weakly_canonical(path, failed).string();
-}
-
 void read_and_validate(Prepared& prepared, const Wanted& wanted, State state) {
   profile::Loaded loaded = profile::load(prepared.path, inputs_of(prepared.places, wanted.set));
   prepared.profile = std::move(loaded.profile);
@@ -61,7 +54,7 @@ void read_and_validate(Prepared& prepared, const Wanted& wanted, State state) {
   prepared.facts = collect(prepared.profile, prepared.places, wanted.set);
   Chains chains;
   for (const std::string& log : wanted.logs)
-    prepared.facts.protected_places.push_back(protect(chains, "the audit log", absolute(log)));
+    prepared.facts.protected_places.push_back(protect(chains, "the audit log", without_links(log)));
   const profile::Diagnostics unknown = confine::seccomp::plan(prepared.profile.syscalls).diagnostics;
   prepared.diagnostics.insert(prepared.diagnostics.end(), unknown.begin(), unknown.end());
   const profile::Diagnostics faults = profile::validate(prepared.profile, prepared.facts);

@@ -130,6 +130,13 @@ class Record:
         self.assertEqual(len(logs), 1)
         self.assertEqual(self.records(logs[0])[-1]["kind"], "run.ended")
 
+    def test_log_by_relative_path(self):
+        command = [BINARY, "run", "--audit", "relative.jsonl", self.profile(), "--", self.attacker, "exit", "0"]
+        ended = subprocess.run(command, env=self.environment, cwd=self.dir / "log", preexec_fn=self.become(),
+                               stdin=subprocess.DEVNULL, timeout=SECONDS, check=False)
+        self.assertEqual(ended.returncode, 0)
+        self.assertIn("run.ended", (self.dir / "log" / "relative.jsonl").read_text())
+
     def test_hostile_arguments(self):
         """Newlines, control bytes, quotes, invalid UTF-8 and length in what the plugin is called with."""
         forged = "x\n{\"schema\":\"jail/1\",\"seq\":9,\"kind\":\"run.ended\",\"outcome\":\"exited\"}\n"

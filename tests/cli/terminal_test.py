@@ -98,6 +98,11 @@ class OnATerminal(unittest.TestCase):
         self.terminal.press("J sh env PS1='<plug''in>' sh -i\r")
         self.terminal.until("<plugin>")
 
+    def start_in_jail(self, then):
+        """A job in the jail's shell; it says when it runs."""
+        self.terminal.press(f"sh -c 'echo u\"\"p; exec {then}'\r")
+        self.terminal.until("up\r\n")
+
     def leave_jail(self, status=0):
         self.terminal.press(f"exit {status}\r")
         self.terminal.until(re.escape(PROMPT))
@@ -121,38 +126,36 @@ class OnATerminal(unittest.TestCase):
 
     def test_a_control_c_ends_the_job_and_not_the_shell_in_the_jail(self):
         self.into_jail()
-        self.terminal.press("sleep 30\r")
-        time.sleep(0.3)
+        self.start_in_jail("sleep 30")
         self.terminal.press("\x03")
-        self.terminal.until("<plugin>", 3)
+        self.terminal.until("<plugin>")
         self.terminal.press("echo rc=$?\r")
         self.terminal.until("rc=130")
         self.leave_jail()
 
     def test_a_control_c_ends_a_plain_plugin(self):
-        self.terminal.press("J sh sleep 30\r")
-        time.sleep(0.5)
+        self.terminal.press("J sh sh -c 'echo u\"\"p; exec sleep 30'\r")
+        self.terminal.until("up\r\n")
         self.terminal.press("\x03")
-        self.terminal.until(re.escape(PROMPT), 3)
+        self.terminal.until(re.escape(PROMPT))
         self.assertEqual(self.terminal.run("echo status=$?"), "status=130")
 
     def test_a_control_c_ends_a_plugin_whose_input_is_no_terminal(self):
-        self.terminal.press("J sh sleep 30 </dev/null\r")
-        time.sleep(0.5)
+        self.terminal.press("J sh sh -c 'echo u\"\"p; exec sleep 30' </dev/null\r")
+        self.terminal.until("up\r\n")
         self.terminal.press("\x03")
-        self.terminal.until(re.escape(PROMPT), 3)
+        self.terminal.until(re.escape(PROMPT))
         self.assertEqual(self.terminal.run("echo status=$?"), "status=130")
 
     def test_jobs_can_be_stopped_and_resumed_in_the_jail(self):
         self.into_jail()
-        self.terminal.press("sleep 30\r")
-        time.sleep(0.3)
+        self.start_in_jail("sleep 30")
         self.terminal.press("\x1a")
         self.assertIn("Stopped", self.terminal.until("<plugin>"))
         self.terminal.press("fg\r")
-        time.sleep(0.3)
+        self.terminal.until("sleep 30")  # the shell says what it resumes
         self.terminal.press("\x03")
-        self.terminal.until("<plugin>", 3)
+        self.terminal.until("<plugin>")
         self.leave_jail(0)
 
     def test_a_new_size_is_seen_and_signalled(self):
@@ -163,12 +166,12 @@ class OnATerminal(unittest.TestCase):
         self.terminal.until(re.escape(PROMPT))
 
     def test_an_end_of_input_is_typed(self):
-        self.terminal.press("J sh cat\r")
-        time.sleep(0.5)
+        self.terminal.press("J sh sh -c 'echo u\"\"p; exec cat'\r")
+        self.terminal.until("up\r\n")
         self.terminal.press("line\r")
         self.terminal.until("line\r\nline\r\n")
         self.terminal.press("\x04")
-        self.terminal.until(re.escape(PROMPT), 3)
+        self.terminal.until(re.escape(PROMPT))
 
     def test_in_the_background_it_writes_and_waits_and_in_the_foreground_it_reads(self):
         self.terminal.press("J sh sh -c 'echo u\"\"p; read line; echo got:$line' &\r")
@@ -176,7 +179,6 @@ class OnATerminal(unittest.TestCase):
         self.assertIn("mine", self.terminal.run("echo mine"))
         self.assertIn("Running", self.terminal.run("jobs"))
         self.terminal.press("fg\r")
-        time.sleep(0.8)
         self.terminal.press("yours\r")
         self.terminal.until("got:yours")
         self.terminal.until(re.escape(PROMPT))
@@ -242,7 +244,6 @@ class OnATerminal(unittest.TestCase):
         self.terminal.until(f"Stopped(.|\n)*{PROMPT}")
         self.assertEqual(self.terminal.run("echo mine"), "mine")
         self.terminal.press("fg\r")
-        time.sleep(0.5)
         self.terminal.press("yours\r")
         self.terminal.until("got:yours")
         self.terminal.until(re.escape(PROMPT))
