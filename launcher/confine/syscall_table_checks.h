@@ -125,14 +125,14 @@ constexpr std::array kCheckSignal{Clause{When::GapSignals, {}, kDeny}};
 // A descriptor's owner gets its SIGIO, or any signal F_SETSIG names.
 constexpr std::array kCheckFcntl{Clause{When::GapSignals, {any_of(1, F_SETOWN, F_SETSIG, F_SETOWN_EX)}, kDeny}};
 constexpr std::array kCheckPid{Clause{When::GapProcesses, {not_zero(0)}, kDeny}};
-// Only this process: a process group or a user, even those of the caller (0), are others as well.
+// Only this process: a process group or a user, even those of the caller (0), reach out of every namespace.
 constexpr std::uint32_t kIoprioWhoProcess = 1;  // linux/ioprio.h, Linux 5.15
 constexpr std::array kCheckSetpriority{
-    Clause{When::GapProcesses, {negated(any_of(0, PRIO_PROCESS))}, kDeny},
+    Clause{When::Always, {negated(any_of(0, PRIO_PROCESS))}, kDeny},
     Clause{When::GapProcesses, {not_zero(1)}, kDeny},
 };
 constexpr std::array kCheckIoprio{
-    Clause{When::GapProcesses, {negated(any_of(0, kIoprioWhoProcess))}, kDeny},
+    Clause{When::Always, {negated(any_of(0, kIoprioWhoProcess))}, kDeny},
     Clause{When::GapProcesses, {not_zero(1)}, kDeny},
 };
 constexpr std::array kCheckIpc{Clause{When::GapIpc, {}, kDeny}};

@@ -47,8 +47,6 @@ constexpr std::pair<std::string_view, std::string_view> kOpen[] = {
     {"read_only_ancestor_exchange", "OPEN: folders above a read grant inside a write grant are not pinned"},
     {"planted_interpreter_is_read", "OPEN: a granted script's interpreter in a write grant is granted with it"},
     {"planted_interpreter_is_run", "OPEN: a granted script's interpreter in a write grant is granted with it"},
-    {"renice_own_group", "OPEN: setpriority(2) by group or user reaches the host's processes"},
-    {"renice_own_user", "OPEN: setpriority(2) by group or user reaches the host's processes"},
     {"init_prlimit", "OPEN: not looked into"},
     {"posix_queue", "OPEN: not looked into"},
 };
