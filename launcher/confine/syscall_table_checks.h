@@ -124,15 +124,19 @@ constexpr std::array kCheckSeccomp{
 constexpr std::array kCheckSignal{Clause{When::GapSignals, {}, kDeny}};
 // A descriptor's owner gets its SIGIO, or any signal F_SETSIG names.
 constexpr std::array kCheckFcntl{Clause{When::GapSignals, {any_of(1, F_SETOWN, F_SETSIG, F_SETOWN_EX)}, kDeny}};
-constexpr std::array kCheckPid{Clause{When::GapProcesses, {not_zero(0)}, kDeny}};
+// Limits and priority of the jail's pid 1 are not the plugin's to lower.
+constexpr Clause init(int pid) { return {When::Always, {any_of(pid, 1)}, kDeny}; }
+constexpr std::array kCheckPid{init(0), Clause{When::GapProcesses, {not_zero(0)}, kDeny}};
 // Only this process: a process group or a user, even those of the caller (0), reach out of every namespace.
 constexpr std::uint32_t kIoprioWhoProcess = 1;  // linux/ioprio.h, Linux 5.15
 constexpr std::array kCheckSetpriority{
     Clause{When::Always, {negated(any_of(0, PRIO_PROCESS))}, kDeny},
+    init(1),
     Clause{When::GapProcesses, {not_zero(1)}, kDeny},
 };
 constexpr std::array kCheckIoprio{
     Clause{When::Always, {negated(any_of(0, kIoprioWhoProcess))}, kDeny},
+    init(1),
     Clause{When::GapProcesses, {not_zero(1)}, kDeny},
 };
 constexpr std::array kCheckIpc{Clause{When::GapIpc, {}, kDeny}};

@@ -40,15 +40,8 @@ std::string full_name(const Case& one, Launcher launcher) {
 // Where the test stops before the attack, and why.
 // Holes that are known and not closed yet. Each is skipped by name, so that the summary counts and shows it.
 constexpr std::pair<std::string_view, std::string_view> kOpen[] = {
-    {"host_saves_hidden_file", "OPEN C4: the host's rename takes a mask away from a live jail"},
-    {"host_replaces_hidden_folder", "OPEN C4: the host's rename takes a mask away from a live jail"},
-    {"host_replaces_read_only_folder", "OPEN C4: the host's rename takes a read-only mount away from a live jail"},
-    {"read_only_ancestor_rename", "OPEN: folders above a read grant inside a write grant are not pinned"},
-    {"read_only_ancestor_exchange", "OPEN: folders above a read grant inside a write grant are not pinned"},
     {"planted_interpreter_is_read", "OPEN: a granted script's interpreter in a write grant is granted with it"},
     {"planted_interpreter_is_run", "OPEN: a granted script's interpreter in a write grant is granted with it"},
-    {"init_prlimit", "OPEN: not looked into"},
-    {"posix_queue", "OPEN: not looked into"},
 };
 
 std::string reason_to_skip(const Case& one, Launcher launcher) {

@@ -142,7 +142,8 @@ const Expectation kStandard[] = {
     {"chown", {}, kAllow},
     {"shmget", {}, kAllow},
     {"io_submit", {}, kAllow},
-    {"sched_setaffinity", {1}, kAllow},
+    {"sched_setaffinity", {1}, kDeny},  // pid 1 is the jail's own
+    {"sched_setaffinity", {2}, kAllow},
 };
 
 TEST(SeccompPlan, BuiltInSetSaysWhatWasDecided) {
