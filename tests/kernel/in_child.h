@@ -11,6 +11,7 @@
 #include <exception>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace jail::test {
 
@@ -64,6 +65,15 @@ inline bool become_ordinary() {
   if (::geteuid() != 0) return true;
   return ::setgroups(0, nullptr) == 0 && ::setresgid(kOrdinaryUser, kOrdinaryUser, kOrdinaryUser) == 0 &&
          ::setresuid(kOrdinaryUser, kOrdinaryUser, kOrdinaryUser) == 0;
+}
+
+// The supplementary groups that a jail still has: an ordinary user, who starts it with this process's own, cannot leave
+// them (setgroups(2)); root, and whom root became above, has none left.
+inline std::vector<gid_t> kept_groups() {
+  if (::geteuid() == 0) return {};
+  std::vector<gid_t> groups(static_cast<std::size_t>(::getgroups(0, nullptr)));
+  groups.resize(static_cast<std::size_t>(::getgroups(static_cast<int>(groups.size()), groups.data())));
+  return groups;
 }
 
 }  // namespace jail::test
