@@ -225,6 +225,8 @@ void enter(const Fd& root) {
   sys::change_root(root);
 }
 
+void leave_host() { sys::detach_old_root(); }
+
 bool verify() {
   struct statfs filesystem {};
   struct stat root {};

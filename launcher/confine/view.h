@@ -82,6 +82,8 @@ void build(const Plan& plan, const Fd& root, const std::vector<Fd>& anchors);
 
 // The view becomes the root of its namespace, read-only but for what is granted.
 void enter(const Fd& root);
+// Then the host's tree is taken away, by another process of the namespace, so that nobody waits for it in vain.
+void leave_host();
 
 // Nothing of the host's old root is left: the root is our read-only tmpfs.
 bool verify();

@@ -88,6 +88,8 @@ void wait_for_the_view(Keeper& keeper) {
   if (!receive_proceed(keeper.supervisor)) ::_exit(1);
 }
 
+void leave_host(Keeper&) { confine::view::leave_host(); }
+
 void forbid_namespaces(Keeper& keeper) {
   confine::namespaces::forbid_more(keeper.namespace_limits);
   keeper.namespace_limits.reset();
@@ -135,6 +137,7 @@ constexpr Stage kStages[] = {
     {"env", forget_environment},
     {"pid", watch_children},  // before the filter, which knows no signalfd(2)
     {"pid", wait_for_the_view},
+    {"mount", leave_host},          // here: the builder goes on meanwhile, the plugin waits for us anyway
     {"userns", forbid_namespaces},  // after the view: each of its detached mounts counted as a namespace
     {"capabilities", drop_privileges},
     {"pid", guard},

@@ -23,8 +23,8 @@ namespace jail::run {
 enum class ReportKind : std::uint8_t {
   Standing,    // pid 1: the namespaces that the view is built in are there; descriptor: the root it has begun
   Complete,    // pid 1: the others, too, and /proc. error: why there is none
-  Entered,     // builder: the host's tree is gone
-  Sealed,      // pid 1: nothing can reach it, and no namespace can be made
+  Entered,     // builder: the view is the root
+  Sealed,      // pid 1: the host's tree is gone, nothing can reach pid 1, and no namespace can be made
   Ready,       // the plugin stands before its filter and execve; descriptors: its pidfd, then terminal masters
   Failed,      // a stage failed: stage, error, text
   ExecFailed,  // execve failed: error

@@ -99,9 +99,9 @@ constexpr Stage kBuilderStages[] = {
     {"userns", take_identity},            // before the mounts: files of our tmpfs belong to whoever makes them
     {"mount", build_view},                // before Landlock, which forbids mount(2)
     {"pid", wait_for_init},               // late: /proc and the network come while the view is built
-    {"mount", enter_view},                // the host's tree is gone from here on
+    {"mount", enter_view},                // no path leads to the host's tree from here on
     {"net", join_rest},                   // after the view, for which pid 1's network need not be waited for
-    {"pid", report_entered},              // pid 1 now forbids further namespaces, while we go on
+    {"pid", report_entered},              // pid 1 takes the host's tree away and forbids further namespaces meanwhile
     {"fds", make_the_terminals},          // in the view: of the jail's own devpts
     {"capabilities", drop_capabilities},  // the stages above still needed some
     {"landlock", apply_landlock},         // in the final mounts, by the descriptors that were mounted

@@ -65,8 +65,12 @@ Fd new_filesystem(const char* type, std::initializer_list<MountOption> options, 
 void change_root(const Fd& new_root) {
   check(::fchdir(new_root.get()), "fchdir", "new root");
   check(::syscall(SYS_pivot_root, ".", "."), "pivot_root");
-  check(umount2(".", kDetach), "umount", "old root");  // it lies on top of the new one at the same place
   check(::chdir("/"), "chdir", "/");
+}
+
+void detach_old_root() {
+  check(::chdir("/"), "chdir", "/");
+  check(umount2(".", kDetach), "umount", "old root");  // what lies on top there
 }
 
 }  // namespace jail::sys

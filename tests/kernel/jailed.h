@@ -128,6 +128,7 @@ inline std::string in_view(Starter starter, const std::function<confine::view::P
     confine::view::attach_proc(root);
     confine::view::build(wanted, root, confine::view::open_anchors(wanted));
     confine::view::enter(root);
+    confine::view::leave_host();
     return inside();
   });
 }
