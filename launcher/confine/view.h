@@ -43,6 +43,17 @@ struct Mask {
   profile::Place place;
 };
 
+// What must stay where it is on the host while the jail lives: a mount that takes something away (a mask, or a grant
+// stricter than the one around it), or a folder on the way to it. Moved or replaced, it would lie bare (run/guard.h).
+struct Hold {
+  enum class By { Mask, Mount };
+  std::string path;
+  std::string kept;  // the place that is protected: `path` itself, or below it
+  By by = By::Mask;
+  profile::Identity identity;  // of `kept`
+  profile::Place place;        // the profile line that protects it
+};
+
 struct Plan {
   std::vector<Anchor> anchors;  // parents before children
   std::vector<Link> links;
@@ -50,6 +61,7 @@ struct Plan {
   // protect a new folder of that name. Parents before children.
   std::vector<std::string> pins;
   std::vector<Mask> masks;
+  std::vector<Hold> holds;  // parents before children; empty where nothing is taken out of a grant
   std::uint64_t temporary_bytes = 0;
   std::string cwd;
 };

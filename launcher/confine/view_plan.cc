@@ -151,11 +151,16 @@ std::vector<Mask> plan_masks(const profile::Profile& profile, const profile::Fac
   return all;
 }
 
-// A mount stands fast where it stands; what lies between it and the one around it does not, if that one can be written.
-void add_pins(std::set<std::string>& pins, const std::vector<Anchor>& anchors, const std::string& path) {
+const Anchor* mounted_around(const std::vector<Anchor>& anchors, const std::string& path) {
   const Anchor* around = nullptr;
   for (const Anchor& anchor : anchors)
-    if (anchor.mounted && beneath(path, anchor.path)) around = &anchor;
+    if (anchor.mounted && beneath(path, anchor.path)) around = &anchor;  // parents first: the last one is the nearest
+  return around;
+}
+
+// A mount stands fast where it stands; what lies between it and the one around it does not, if that one can be written.
+void add_pins(std::set<std::string>& pins, const std::vector<Anchor>& anchors, const std::string& path) {
+  const Anchor* around = mounted_around(anchors, path);
   if (around == nullptr || !(around->access & kWrite)) return;
   for (std::string& folder : folders_between(around->path, path)) pins.insert(std::move(folder));
 }
@@ -166,6 +171,42 @@ std::vector<std::string> plan_pins(const std::vector<Anchor>& anchors, const std
   for (const Anchor& anchor : anchors)
     if (anchor.mounted && !(anchor.access & kWrite)) add_pins(pins, anchors, anchor.path);
   return {pins.begin(), pins.end()};
+}
+
+bool is_stricter(const Anchor& anchor, const Anchor& around) {
+  constexpr unsigned kRuns = kExec | kLibrary;
+  const auto lacks = [&](unsigned bits) { return (around.access & bits) != 0 && (anchor.access & bits) == 0; };
+  return lacks(kWrite) || lacks(kRuns);
+}
+
+// Up to the outermost grant, through grants between: were one of those moved, the outermost would show what then
+// stands in its place. The outermost itself is a mount of our own folder, and stays what it is.
+void add_holds(std::map<std::string, Hold>& holds, const std::vector<Anchor>& anchors, const Hold& kept) {
+  const auto outermost =
+      std::ranges::find_if(anchors, [&](const Anchor& anchor) { return beneath(kept.path, anchor.path); });
+  if (outermost != anchors.end())
+    for (std::string& folder : folders_between(outermost->path, kept.path)) {
+      Hold above = kept;
+      above.path = folder;
+      holds.emplace(std::move(folder), std::move(above));
+    }
+  holds.insert_or_assign(kept.path, kept);
+}
+
+std::vector<Hold> plan_holds(const std::vector<Anchor>& anchors, const std::vector<Mask>& masks) {
+  std::map<std::string, Hold> holds;
+  for (const Anchor& anchor : anchors) {
+    const Anchor* around = mounted_around(anchors, anchor.path);
+    if (!anchor.mounted || around == nullptr || !is_stricter(anchor, *around)) continue;
+    const profile::Place place = anchor.places.empty() ? profile::Place{} : anchor.places.front();
+    add_holds(holds, anchors, {anchor.path, anchor.path, Hold::By::Mount, anchor.identity, place});
+  }
+  for (const Mask& mask : masks)
+    add_holds(holds, anchors, {mask.path, mask.path, Hold::By::Mask, mask.identity, mask.place});
+  std::vector<Hold> all;
+  all.reserve(holds.size());
+  for (auto& [path, hold] : holds) all.push_back(std::move(hold));
+  return all;
 }
 
 std::string plan_cwd(const profile::Profile& profile, const profile::Facts& facts) {
@@ -191,6 +232,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const st
     if (nearest_above(plan.anchors, path) == nullptr) plan.links.push_back({path, text});
   plan.masks = plan_masks(profile, facts, plan.anchors, mounts);
   plan.pins = plan_pins(plan.anchors, plan.masks);
+  plan.holds = plan_holds(plan.anchors, plan.masks);
   plan.temporary_bytes = profile.filesystem.temporary.value;
   plan.cwd = plan_cwd(profile, facts);
   return plan;

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "profile/validate.h"
 #include "run/interpreters.h"
+#include "run/mountinfo.h"
 #include "run/resolve.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -46,17 +47,6 @@ std::vector<std::string> untrusted_trees(const profile::Profile& profile, const 
   const auto plugin = set.find("plugin");
   if (plugin != set.end()) trees.push_back(plugin->second);
   return trees;
-}
-
-// A mount point as mountinfo shows it (proc(5)): space, tab, newline and backslash as "\\040" and so on.
-std::string unescaped(const std::string& field) {
-  std::string path;
-  for (std::size_t i = 0; i < field.size(); ++i) {
-    const bool escape = field[i] == '\\' && i + 3 < field.size();
-    path += escape ? static_cast<char>(std::stoi(field.substr(i + 1, 3), nullptr, 8)) : field[i];
-    if (escape) i += 3;
-  }
-  return path;
 }
 
 void add_interpreters(profile::Facts& facts, const profile::Profile& profile, const Resolver& resolver) {
@@ -120,15 +110,11 @@ profile::Facts collect(const profile::Profile& profile, const Places& places,
 std::vector<confine::view::MountPoint> collect_mounts(const profile::Profile& profile) {
   std::vector<confine::view::MountPoint> mounts;
   if (profile.filesystem.hidden.empty()) return mounts;
-  std::istringstream lines(
-      sys::read_file(sys::open_at("/proc/self/mountinfo", O_RDONLY, sys::Resolve::Anything), 4 << 20));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string skipped, path;
-    fields >> skipped >> skipped >> skipped >> skipped >> path;
-    path = unescaped(path);
+  const Fd mountinfo = sys::open_at("/proc/self/mountinfo", O_RDONLY, sys::Resolve::Anything);
+  for (MountEntry& entry : read_mounts(mountinfo)) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) == 0) mounts.push_back({path, {status.st_dev, status.st_ino}});
+    if (::stat(entry.path.c_str(), &status) == 0)
+      mounts.push_back({std::move(entry.path), {status.st_dev, status.st_ino}});
   }
   return mounts;
 }

@@ -11,6 +11,7 @@
 #include "run/build.h"
 #include "run/exit_status.h"
 #include "run/facts.h"
+#include "run/guard.h"
 #include "run/passed.h"
 #include "run/record.h"
 #include "run/status.h"
@@ -81,6 +82,9 @@ class Session {
   }
 
   Result build() {
+    auto guard = Guard::watch(plan_.view);  // before anything is opened that is built upon
+    if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
+    guard_ = std::move(std::get<Guard>(guard));
     StdioEnds ends = make_ends(stdio_);
     Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers);
     if (!open_log()) return refuse_log(log_problem_);
@@ -89,6 +93,7 @@ class Session {
     auto ready = construction.wait_ready(signals_, proc_may_be_absent ? Proc::MayBeAbsent : Proc::Required);
     if (const auto* failure = std::get_if<BuildFailure>(&ready)) return refuse(*failure);
     Jail& jail = std::get<Jail>(ready);
+    if (const auto refusal = guard_.settle(jail.plugin.pid())) return refuse(std::vector{*refusal});
     if (!construction.without_proc().empty()) {
       leave_out_proc(plan_, construction.without_proc());
       record = started_record(prepared_, plan_, options_.wanted);
@@ -106,19 +111,23 @@ class Session {
                          {.time_ms = plan_.time_ms,
                           .grace_ms = plan_.grace_ms,
                           .command = options_.wanted.command.front(),
-                          .parent = parent_ ? &parent_ : nullptr}));
+                          .parent = parent_ ? &parent_ : nullptr,
+                          .guard = &guard_}));
   }
 
   Result end(const Ending& ending) {
     event::RunEnded record = ending.record;
+    record.reason = prepared_.redactor.redact(record.reason);
     record.events = log_->events_by_kind();
     record.lost = log_->lost();
     if (const auto error = log_->append(
             {.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}}))
       result_.problem = "the log lost a record: " + error->sink + ": " + std::generic_category().message(error->error);
     status_.ended(record, ending.exit_status);
-    if (ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError)
-      result_.problem = record.reason;
+    const bool failed_to_start =
+        ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError;
+    const bool killed_by_us = record.outcome == event::Outcome::Killed && !record.reason.empty();
+    if (failed_to_start || killed_by_us) result_.problem = record.reason;
     result_.exit_status = ending.exit_status;
     return std::move(result_);
   }
@@ -178,6 +187,7 @@ class Session {
   Prepared prepared_;
   Plan plan_;
   StdioPlan stdio_;
+  Guard guard_;
   std::variant<Worker, BuildFailure> init_;
   std::optional<audit::Log> log_;
   audit::Problem log_problem_;

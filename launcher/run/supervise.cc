@@ -44,6 +44,7 @@ class Loop {
 
   Ending run() {
     while (jail_.plugin.pid() != 0) step();
+    if (watch_.guard != nullptr) watch_.guard->release();
     // Whatever the plugin has left behind dies with pid 1; reaping it waits until the kernel has taken all of them
     // away.
     init_ = jail_.init.end();
@@ -66,13 +67,24 @@ class Loop {
     polled[kParent] = {watch_.parent != nullptr && !orphaned_ ? watch_.parent->get() : -1, POLLIN, 0};
     polled[kTimer] = {timer_.get(), POLLIN, 0};
     stdio_.add_to(polled);
+    if (watch_.guard != nullptr) watch_.guard->add_to(polled);
     check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), -1)), "poll");
+    look_for_breach(polled);
     if (polled[kReports].revents != 0) read_report();
     if (polled[kTimer].revents != 0) time_is_up();
     if (polled[kParent].revents != 0) parent_ended();
     stdio_.handle(polled);
     if (polled[kSignals].revents != 0) read_signals();
     if (polled[kPlugin].revents != 0 || polled[kInit].revents != 0) plugin_ended();
+  }
+
+  // First of all: every moment counts.
+  void look_for_breach(const std::vector<pollfd>& polled) {
+    if (watch_.guard == nullptr || breach_) return;
+    breach_ = watch_.guard->breach(polled);
+    if (!breach_) return;
+    (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGKILL);  // at once; pid 1 takes the others along
+    kill_jail();
   }
 
   void read_report() {
@@ -141,6 +153,7 @@ class Loop {
     Ending ending;
     ending.record.accounts = accounts();
     if (timed_out_) end(ending, event::Outcome::Timeout, kExitTimeout, "limits.time was reached");
+    else if (breach_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, *breach_);
     else if (orphaned_)
       end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, "the process that started jail ended");
     else if (exec_failure_) end_before_exec(ending);
@@ -201,6 +214,7 @@ class Loop {
   std::optional<Report> exec_failure_;
   sys::Ended plugin_;
   sys::Ended init_;
+  std::optional<std::string> breach_;
   bool reports_open_ = true;
   bool timed_out_ = false;
   bool orphaned_ = false;

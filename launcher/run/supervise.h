@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "event/event.h"
 #include "run/build.h"
+#include "run/guard.h"
 #include "run/stdio.h"
 
 namespace jail::run {
@@ -25,6 +26,7 @@ struct Watch {
   std::uint64_t grace_ms = 0;
   std::string command;         // as asked for: a failed execve names it
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
+  Guard* guard = nullptr;      // settled; null: nothing to guard
 };
 
 // After the plugin was told to proceed. Returns when every process of the jail is gone.

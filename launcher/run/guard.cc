@@ -1,0 +1,181 @@
+#include "run/guard.h"
+
+#include <fcntl.h>
+#include <sys/inotify.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "run/mountinfo.h"
+#include "sys/file.h"
+
+namespace jail::run {
+namespace {
+
+using confine::view::Hold;
+
+constexpr std::uint32_t kOfItself = IN_MOVE_SELF | IN_DELETE_SELF;
+constexpr std::uint32_t kOfNames = IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE;
+constexpr const char* kMaskRoot = "/.empty-";  // what a mask shows (confine/view.cc), in the jail's own tmpfs
+
+std::string quoted(const std::string& path) { return "'" + text::for_people(path) + "'"; }
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// "'/srv/keys', hidden by crm.yaml:9:5,"
+std::string protection_of(const Hold& hold) {
+  return quoted(hold.kept) + (hold.by == Hold::By::Mask ? ", hidden by " : ", restricted by ") +
+         profile::to_string(hold.place);
+}
+
+std::string what_happened(const Hold& hold, const std::string& deed) {
+  const std::string on_the_way = hold.path == hold.kept ? "" : quoted(hold.path) + ", on the way to ";
+  return on_the_way + protection_of(hold) + ", was " + deed + " on the host";
+}
+
+Refusal refusal(const Hold& hold, std::string reason, std::string hint) {
+  return {"mount", std::move(reason), std::move(hint), hold.place};
+}
+
+Refusal cannot_watch(const Hold& hold, int error) {
+  const std::string what = protection_of(hold) + ", cannot be guarded against changes on the host: ";
+  if (error == EMFILE)
+    return refusal(hold, what + "too many jails and programs of this user watch files (inotify)",
+                   "raise fs.inotify.max_user_instances (sysctl), or grant the folders beside it");
+  if (error == ENOSPC)
+    return refusal(hold, what + "this user watches too many files (inotify)",
+                   "raise fs.inotify.max_user_watches (sysctl), or grant the folders beside it");
+  if (error == EACCES)
+    return refusal(hold, what + "neither " + quoted(hold.path) + " nor the folder it is in may be read",
+                   "grant the folders beside it instead of the one above it");
+  if (error == ESTALE) return refusal(hold, what + "it has just been replaced", "try again");
+  return refusal(hold, what + std::strerror(error), {});
+}
+
+Fd open_without_links(const std::string& path) {
+  return sys::open_at(path, O_PATH | O_NOFOLLOW, sys::Resolve::NoLinks);
+}
+
+bool stands_at(const MountEntry& mount, const Hold& hold) {
+  return mount.path == hold.kept && (hold.by != Hold::By::Mask || mount.root.starts_with(kMaskRoot));
+}
+
+}  // namespace
+
+std::variant<Guard, Refusal> Guard::watch(const confine::view::Plan& plan) {
+  Guard guard;
+  if (plan.holds.empty()) return guard;
+  guard.holds_ = plan.holds;
+  guard.inotify_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!guard.inotify_) return cannot_watch(guard.holds_.front(), errno);
+  for (std::size_t i = 0; i < guard.holds_.size(); ++i) try {
+      guard.add(i);
+    } catch (const SysError& error) {
+      return cannot_watch(guard.holds_[i], error.error());
+    }
+  return guard;
+}
+
+// The inode itself where it may be read, since then nothing but its own fate is told; else its name in its folder.
+void Guard::add(std::size_t index) {
+  const Hold& hold = holds_[index];
+  const Fd place = open_without_links(hold.path);
+  const struct stat status = sys::file_status(place);
+  if (hold.path == hold.kept && profile::Identity{status.st_dev, status.st_ino} != hold.identity)
+    throw SysError(ESTALE, "open", hold.path);
+  int descriptor = add_watch(place, kOfItself);
+  if (descriptor >= 0) return watches_.push_back({descriptor, {}, index});
+  if (errno == EACCES) descriptor = add_watch(open_without_links(parent_of(hold.path)), kOfNames);
+  check(descriptor, "inotify_add_watch", hold.path);
+  watches_.push_back({descriptor, hold.path.substr(hold.path.rfind('/') + 1), index});
+}
+
+int Guard::add_watch(const Fd& place, std::uint32_t events) const {
+  const std::string by_descriptor = "/proc/self/fd/" + std::to_string(place.get());
+  return ::inotify_add_watch(inotify_.get(), by_descriptor.c_str(), events | IN_MASK_ADD);
+}
+
+std::optional<Refusal> Guard::settle(pid_t process) {
+  if (holds_.empty()) return std::nullopt;
+  const Hold& first = holds_.front();
+  try {
+    mountinfo_ = sys::open_at("/proc/" + std::to_string(process) + "/mountinfo", O_RDONLY, sys::Resolve::NoLinks);
+    const std::vector<MountEntry> present = read_mounts(mountinfo_);
+    for (std::size_t i = 0; i < holds_.size(); ++i) {
+      if (holds_[i].path != holds_[i].kept) continue;
+      const std::size_t before = mounts_.size();
+      for (const MountEntry& mount : present)
+        if (stands_at(mount, holds_[i])) mounts_.push_back({mount.id, i});
+      if (mounts_.size() == before) return cannot_watch(holds_[i], ESTALE);
+    }
+  } catch (const SysError& error) {
+    return refusal(first, protection_of(first) + ", cannot be guarded against changes on the host: " + error.what(),
+                   {});
+  }
+  if (const auto what = moved()) return refusal(first, *what, "try again");
+  return std::nullopt;
+}
+
+void Guard::add_to(std::vector<pollfd>& polled) const {
+  if (holds_.empty()) return;
+  polled.push_back({inotify_.get(), POLLIN, 0});
+  polled.push_back({mountinfo_.get(), POLLPRI, 0});
+}
+
+std::optional<std::string> Guard::breach(const std::vector<pollfd>& polled) const {
+  const auto woken = [&](const Fd& by) {
+    return std::ranges::any_of(polled, [&](const pollfd& one) { return one.fd == by.get() && one.revents != 0; });
+  };
+  if (holds_.empty()) return std::nullopt;
+  if (woken(inotify_))
+    if (auto what = moved()) return what;
+  return woken(mountinfo_) ? lost_mount() : std::nullopt;
+}
+
+std::optional<std::string> Guard::moved() const {
+  alignas(inotify_event) char block[16384];
+  for (ssize_t size; (size = ::read(inotify_.get(), block, sizeof block)) > 0;)
+    for (const char* at = block; at < block + size;) {
+      inotify_event event;
+      std::memcpy(&event, at, sizeof event);
+      const std::string name = event.len == 0 ? "" : at + sizeof event;
+      if (auto what = moved(event.wd, event.mask, name)) return what;
+      at += sizeof event + event.len;
+    }
+  return std::nullopt;
+}
+
+std::optional<std::string> Guard::moved(int descriptor, std::uint32_t events, const std::string& name) const {
+  if (events & IN_Q_OVERFLOW)
+    return "more changes on the host than could be told around " + protection_of(holds_.front());
+  for (const Watch& watch : watches_) {
+    if (watch.descriptor != descriptor || watch.name != name) continue;
+    if (events & (IN_MOVE_SELF | IN_MOVED_FROM)) return what_happened(holds_[watch.hold], "moved");
+    if (events & (IN_DELETE_SELF | IN_DELETE)) return what_happened(holds_[watch.hold], "deleted");
+    if (events & (IN_MOVED_TO | IN_CREATE)) return what_happened(holds_[watch.hold], "replaced");
+    if (events & IN_UNMOUNT) return what_happened(holds_[watch.hold], "unmounted");
+  }
+  return std::nullopt;
+}
+
+// Other mounts may come and go, such as those that a network file system makes by itself; ours must stay.
+std::optional<std::string> Guard::lost_mount() const {
+  const std::vector<MountEntry> present = read_mounts(mountinfo_);
+  for (const Mount& mount : mounts_)
+    if (std::ranges::find(present, mount.id, &MountEntry::id) == present.end())
+      return what_happened(holds_[mount.hold], "replaced or deleted");
+  return std::nullopt;
+}
+
+void Guard::release() {
+  for (const Watch& watch : watches_) (void)::inotify_rm_watch(inotify_.get(), watch.descriptor);
+  holds_.clear();
+}
+
+}  // namespace jail::run

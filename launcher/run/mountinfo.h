@@ -1,0 +1,21 @@
+// The mounts of a process as /proc/PID/mountinfo lists them (proc(5)). An open one answers poll(2) with POLLPRI after
+// every change of that mount namespace (Linux 2.6.30).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+
+namespace jail::run {
+
+struct MountEntry {
+  std::string id;
+  std::string root;  // of the mount, within its file system
+  std::string path;  // where it stands, seen by that process
+};
+
+// From the start, whatever was read of it before.
+std::vector<MountEntry> read_mounts(const Fd& mountinfo);
+
+}  // namespace jail::run
