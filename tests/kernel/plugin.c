@@ -117,10 +117,15 @@ static int list_descriptors(void) {
 static volatile int asked = 0;
 static void on_signal(int number) { asked = number; }
 
+/* Held back until it is waited for: one that came between the look at `asked` and a pause(2) would be slept through. */
 static int wait_for_signal(int number, int status) {
+  sigset_t held, before;
+  sigemptyset(&held);
+  sigaddset(&held, number);
+  sigprocmask(SIG_BLOCK, &held, &before);
   signal(number, on_signal);
   say("ready", number);
-  while (!asked) pause();
+  while (!asked) sigsuspend(&before);
   say("got", asked);
   return status;
 }
