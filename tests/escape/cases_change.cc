@@ -21,6 +21,11 @@ void save(const std::filesystem::path& path, const std::string& text) {
   ::chmod(path.c_str(), 0666);
 }
 
+bool is_jail(pid_t pid) {
+  std::string name;
+  return std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name) && name == "jail";
+}
+
 // A process of the host that waits until the attack is ready, acts, and lets it go on.
 Act meanwhile(Act act) {
   return [act = std::move(act)](const Scene& scene) {
@@ -29,6 +34,16 @@ Act meanwhile(Act act) {
     act(scene);
     save(scene.at("{write}/go"), "");
     ::_exit(0);
+  };
+}
+
+// Where the promise is that the jail gets killed: what it does in the moment until then is no breach (SECURITY C4), so
+// the attack goes on only when the jail had time to end, two seconds, and did not. The control has no jail to wait for.
+Act and_jail_ends(Act act) {
+  return [act = std::move(act)](const Scene& scene) {
+    act(scene);
+    const pid_t launcher = ::getppid();
+    for (int tries = 0; tries < 1000 && ::getppid() == launcher && is_jail(launcher); ++tries) ::usleep(2000);
   };
 }
 
@@ -79,19 +94,19 @@ void add_saves(std::vector<Case>& table) {
   const Profile read_only_folder = {.read = {"{write}/keys"}};
   table.push_back({.name = "host_saves_hidden_file", .attack = afterwards({"read-by", "open", "{read}/env"}),
                    .errors = denied, .expect = Expect::DeniedOrRefused, .profile = hidden_file, .setup = make_file,
-                   .prepare = meanwhile(save_file)});
+                   .prepare = meanwhile(and_jail_ends(save_file))});
   table.push_back({.name = "host_replaces_hidden_folder",
                    .attack = afterwards({"read-by", "open", "{write}/keys/private"}), .errors = denied,
                    .expect = Expect::DeniedOrRefused, .profile = hidden_folder, .setup = make_folder,
-                   .prepare = meanwhile(replace_folder)});
+                   .prepare = meanwhile(and_jail_ends(replace_folder))});
   table.push_back({.name = "host_moves_hidden_folder_away",
                    .attack = afterwards({"read-by", "open", "{write}/keys.old/private"}), .errors = denied,
                    .expect = Expect::DeniedOrRefused, .profile = hidden_folder, .setup = make_folder,
-                   .prepare = meanwhile(replace_folder)});
+                   .prepare = meanwhile(and_jail_ends(replace_folder))});
   table.push_back({.name = "host_replaces_read_only_folder",
                    .attack = afterwards({"change-by", "create", "{write}/keys/x"}), .errors = denied,
                    .expect = Expect::DeniedOrRefused, .profile = read_only_folder, .setup = make_folder,
-                   .prepare = meanwhile(replace_folder)});
+                   .prepare = meanwhile(and_jail_ends(replace_folder))});
 }
 
 // SECURITY C5: what hides today must hide in the next run too.
