@@ -65,7 +65,7 @@ inline bool wait_readable(int fd, milliseconds patience) {
 }
 
 // What comes until `wanted` has come, the end, or the end of patience.
-inline std::string read_until(const Fd& from, std::string_view wanted, milliseconds patience = milliseconds(5000)) {
+inline std::string read_until(const Fd& from, std::string_view wanted, milliseconds patience = milliseconds(20000)) {
   const auto start = Clock::now();
   std::string text;
   char block[4096];
@@ -147,7 +147,7 @@ class Supervised {
   [[nodiscard]] const Observed& observed() const { return *observed_; }
 
   // The supervisor's exit status; 128+n after a signal; -1 when it does not end in time.
-  int wait(milliseconds patience = milliseconds(10000)) {
+  int wait(milliseconds patience = milliseconds(30000)) {
     int status = 0;
     const auto start = Clock::now();
     while (::waitpid(pid_, &status, WNOHANG) == 0) {
@@ -224,7 +224,8 @@ class Supervised {
       ::_exit(plugin_());
     }
     terminals.slaves.clear();
-    return loop(child, run::StdioProxy(plan, std::move(ends), std::move(terminals.masters)));
+    const Fd signals = open_signals();  // before the terminal is raw, by which a test sees that it may send one
+    return loop(child, signals, run::StdioProxy(plan, std::move(ends), std::move(terminals.masters)));
   }
 
   // As a plugin gets them: who runs the tests in the background ignores SIGINT.
@@ -241,8 +242,7 @@ class Supervised {
     return Fd(check(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
   }
 
-  int loop(const sys::Child& child, run::StdioProxy&& proxy) {
-    const Fd signals = open_signals();
+  int loop(const sys::Child& child, const Fd& signals, run::StdioProxy&& proxy) {
     while (step(proxy, signals, child.pidfd.get(), -1)) {}
     proxy.plugin_ended();
     for (const auto start = Clock::now(); proxy.pending() && since(start) < manners_.linger;)
