@@ -4,6 +4,7 @@
 #include <set>
 
 #include "confine/view.h"
+#include "profile/interpreters.h"
 
 namespace jail::confine::view {
 namespace {
@@ -78,12 +79,6 @@ void leave_out_needless_mounts(std::vector<Anchor>& anchors) {
   }
 }
 
-// Whoever writes a script chooses what its first line names: a file that the kernel would not start is not granted by
-// it.
-bool is_program(const profile::PathFact& fact) {
-  return fact.kind == profile::PathKind::File && (fact.mode & 0111) != 0;
-}
-
 void add_grants(Anchors& anchors, std::map<std::string, std::string>& links, const profile::Profile& profile,
                 const profile::Facts& facts) {
   for (const profile::Grant& grant : profile.filesystem.grants) {
@@ -91,12 +86,10 @@ void add_grants(Anchors& anchors, std::map<std::string, std::string>& links, con
     if (found == facts.paths.end() || found->second.kind == profile::PathKind::Missing) continue;  // optional
     anchors.add(found->second, access_of(grant.access), &grant.place);
     for (const profile::Link& link : found->second.links) links.emplace(link.path, link.text);
-    if (grant.access != profile::Access::Exec) continue;
-    for (const std::string& interpreter : found->second.interpreters) {
-      const auto fact = facts.paths.find(interpreter);
-      if (fact == facts.paths.end() || !is_program(fact->second)) continue;
-      anchors.add(fact->second, access_of(profile::Access::Exec), &grant.place);
-      for (const profile::Link& link : fact->second.links) links.emplace(link.path, link.text);
+    for (const std::string& interpreter : profile::brought_interpreters(profile, facts, grant)) {
+      const profile::PathFact& fact = facts.paths.at(interpreter);
+      anchors.add(fact, access_of(profile::Access::Exec), &grant.place);
+      for (const profile::Link& link : fact.links) links.emplace(link.path, link.text);
     }
   }
 }

@@ -64,6 +64,9 @@ void check_cwd(Case& now);
 void check_integrity(Case& now);
 void check_limits(Case& now);
 
+// rules_interpreters.cc
+void check_interpreters(Case& now);
+
 // rules_network.cc
 void check_network(Case& now);
 

@@ -55,8 +55,12 @@ void add_interpreters(profile::Facts& facts, const profile::Profile& profile, co
     profile::PathFact& fact = facts.paths[grant.path];
     if (fact.kind == profile::PathKind::Missing || !fact.refused.empty()) continue;
     fact.interpreters = fact.kind == profile::PathKind::Directory ? standard_loaders() : interpreters_of(fact.real);
-    for (const std::string& interpreter : fact.interpreters)
-      if (!facts.paths.contains(interpreter)) facts.paths.emplace(interpreter, resolver.resolve(interpreter));
+    if (!fact.interpreters.empty()) fact.foreign = resolver.foreign(fact.real);
+    for (const std::string& interpreter : fact.interpreters) {
+      const auto [found, fresh] = facts.paths.try_emplace(interpreter);
+      if (fresh) found->second = resolver.resolve(interpreter);
+      found->second.foreign = resolver.foreign(found->second.real);
+    }
   }
 }
 

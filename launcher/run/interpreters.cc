@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "profile/interpreters.h"
 #include "sys/file.h"
 
 namespace jail::run {
@@ -71,6 +72,6 @@ std::vector<std::string> interpreters_of(const std::string& path) {
   return all;
 }
 
-std::vector<std::string> standard_loaders() { return {"/lib64/ld-linux-x86-64.so.2"}; }
+std::vector<std::string> standard_loaders() { return {std::string(profile::kLoader)}; }
 
 }  // namespace jail::run

@@ -98,6 +98,17 @@ std::string Resolver::why_not_followed(const std::string& folder, const std::str
   return {};
 }
 
+std::string Resolver::foreign(const std::string& real) const {
+  for (std::string part = real;; part.resize(part.rfind('/'))) {
+    const Look& here = look(part);
+    const std::string name = "'" + (part.empty() ? "/" : part) + "'";
+    if (here.error == 0 && here.status.st_uid != 0 && here.status.st_uid != uid_)
+      return name + " belongs to another user";
+    if (here.error == 0 && writable_by_strangers(here.status, uid_)) return "others can write " + name;
+    if (part.empty()) return {};
+  }
+}
+
 profile::PathFact Resolver::resolve(const std::string& path) const {
   profile::PathFact fact;
   std::deque<std::string> names = split(path);

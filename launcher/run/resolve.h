@@ -20,6 +20,10 @@ class Resolver {
 
   [[nodiscard]] profile::PathFact resolve(const std::string& path) const;
 
+  // Who besides root and the operator could have written the file at `real` or put it there: not empty when there is
+  // somebody. `real` is absolute and without links.
+  [[nodiscard]] std::string foreign(const std::string& real) const;
+
  private:
   // What lstat(2) says of a path whose parents are no links, remembered: most paths share their beginnings.
   struct Look {
