@@ -46,7 +46,7 @@ Refusal refusal(const Hold& hold, std::string reason, std::string hint) {
 Refusal cannot_watch(const Hold& hold, int error) {
   const std::string what = protection_of(hold) + ", cannot be guarded against changes on the host: ";
   if (error == EMFILE)
-    return refusal(hold, what + "too many jails and programs of this user watch files (inotify)",
+    return refusal(hold, what + "too many programs of this user watch files (inotify), or too many descriptors are open",
                    "raise fs.inotify.max_user_instances (sysctl), or grant the folders beside it");
   if (error == ENOSPC)
     return refusal(hold, what + "this user watches too many files (inotify)",

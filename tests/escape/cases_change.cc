@@ -109,6 +109,108 @@ void add_saves(std::vector<Case>& table) {
                    .prepare = meanwhile(and_jail_ends(replace_folder))});
 }
 
+// Ways around the guard of what is above: farther up, under another name, in the noise.
+void add_guarded(std::vector<Case>& table) {
+  const Errors killed = {"SIGKILL"};
+  const auto make_deep = [](Scene& scene) {
+    for (const char* place : {"{write}/a", "{write}/a/b", "{write}/a/b/keys"}) scene.make_folder(place, 0777);
+    scene.write_file("{write}/a/b/keys/private", kSecret, 0666);
+  };
+  const Act move_far_above = [](const Scene& scene) {
+    std::filesystem::rename(scene.at("{write}/a"), scene.at("{write}/z"));
+    std::filesystem::create_directories(scene.at("{write}/a/b/keys"));
+    save(scene.at("{write}/a/b/keys/private"), kSecret);
+  };
+  table.push_back({.name = "host_moves_a_folder_two_levels_up",
+                   .attack = afterwards({"read-by", "open", "{write}/a/b/keys/private"}), .errors = killed,
+                   .profile = {.hide = {"{write}/a/b/keys"}}, .setup = make_deep,
+                   .prepare = meanwhile(and_jail_ends(move_far_above))});
+  // A read grant between the write grant around it and the mask: moved, the outer one shows what stands in its place.
+  table.push_back({.name = "host_moves_a_grant_between",
+                   .attack = afterwards({"read-by", "open", "{write}/a/b/keys/private"}), .errors = killed,
+                   .profile = {.read = {"{write}/a/b"}, .hide = {"{write}/a/b/keys"}}, .setup = make_deep,
+                   .prepare = meanwhile(and_jail_ends(move_far_above))});
+  const Act move_grant = [](const Scene& scene) {
+    std::filesystem::rename(scene.at("{read}"), scene.at("{dir}/read.old"));
+    std::filesystem::create_directories(scene.at("{read}/folder"));
+    save(scene.at("{read}/folder/inner"), kSecret);
+  };
+  table.push_back({.name = "host_moves_the_grant_itself",
+                   .attack = afterwards({"read-by", "open", "{read}/folder/inner"}), .errors = {"EACCES", "ENOENT"},
+                   .profile = {.hide = {"{read}/folder"}}, .prepare = meanwhile(move_grant)});
+  const Act delete_folder = [](const Scene& scene) {
+    std::filesystem::remove_all(scene.at("{write}/a/b/keys"));
+    scene.make_folder("{write}/a/b/keys", 0777);
+  };
+  table.push_back({.name = "host_deletes_read_only_folder",
+                   .attack = afterwards({"change-by", "create", "{write}/a/b/keys/x"}), .errors = killed,
+                   .profile = {.read = {"{write}/a/b/keys"}}, .setup = make_deep,
+                   .prepare = meanwhile(and_jail_ends(delete_folder))});
+}
+
+void bind_alias(const Scene& scene) {
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount(scene.at("{read}").c_str(), scene.at("{dir}/alias").c_str(), nullptr, MS_BIND, nullptr) != 0)
+    ::_exit(98);
+}
+
+// The folder has two names on the host: which of them it is changed by, and which is granted, makes no difference.
+void add_guarded_aliases(std::vector<Case>& table) {
+  for (const auto& [name, changed, granted] : {std::tuple{"host_saves_through_an_alias", "{dir}/alias", "{read}"},
+                                               {"host_saves_what_an_alias_shows", "{read}", "{dir}/alias"}})
+    for (const std::string how : {"save", "move"}) {
+      const Act act = [how, changed = std::string(changed)](const Scene& scene) {
+        if (how == "move") std::filesystem::rename(scene.at(changed + "/env"), scene.at(changed + "/old"));
+        save(scene.at(changed + "/new"), kSecret);
+        std::filesystem::rename(scene.at(changed + "/new"), scene.at(changed + "/env"));
+      };
+      table.push_back({.name = std::string(name) + "_" + how,
+                       .attack = afterwards({"read-by", "open", std::string(granted) + "/env"}),
+                       .errors = {"SIGKILL"}, .profile = {.read = {"{dir}/alias"}, .hide = {"{read}/env"}},
+                       .setup = [](Scene& scene) {
+                         scene.write_file("{read}/env", kSecret);
+                         scene.make_folder("{dir}/alias");
+                       },
+                       .prepare = [act](const Scene& scene) {
+                         bind_alias(scene);
+                         meanwhile(and_jail_ends(act))(scene);
+                       }});
+    }
+}
+
+// The plugin's own work beside a guarded place is no breach, and drowns none.
+void add_guarded_noise(std::vector<Case>& table) {
+  const auto make = [](unsigned mode) {
+    return [=](Scene& scene) {
+      scene.make_folder("{write}/keys", 0777);
+      scene.make_folder("{write}/other", 0777);
+      scene.write_file("{write}/keys/private", kSecret, 0666);
+      scene.make_folder("{write}/keys", mode);
+    };
+  };
+  const Profile hidden = {.hide = {"{write}/keys"}};
+  const auto churn = [](const char* path) {
+    return std::vector<std::string>{"churn", "{write}", "20000", "{write}/ready", "{write}/go", path};
+  };
+  const Act replace = [](const Scene& scene) {
+    std::filesystem::rename(scene.at("{write}/keys"), scene.at("{write}/keys.old"));
+    std::filesystem::create_directory(scene.at("{write}/keys"));
+    save(scene.at("{write}/keys/private"), kSecret);
+  };
+  table.push_back({.name = "plugin_works_beside_a_hidden_folder", .attack = churn("{write}/mine"),
+                   .expect = Expect::Allowed, .profile = hidden, .setup = make(0777),
+                   .prepare = meanwhile([](const Scene&) {})});
+  // A folder that an ordinary launcher cannot read is watched by its name, amid all the others.
+  for (const auto& [name, mode] : {std::pair{"noise_hides_no_move", 0777U}, {"noise_hides_no_move_by_name", 0U}})
+    table.push_back({.name = name, .attack = churn("{write}/keys/private"), .errors = {"SIGKILL"}, .profile = hidden,
+                     .setup = make(mode), .prepare = meanwhile(and_jail_ends(replace))});
+  for (const auto& [name, from, to] :
+       {std::tuple{"away", "{write}/keys", "{write}/gone"}, {"over", "{write}/keys", "{write}/other"}})
+    table.push_back({.name = std::string("plugin_moves_hidden_") + name, .attack = {"rename", from, to},
+                     .errors = {"EBUSY", "EACCES", "EPERM", "EXDEV", "EROFS"}, .profile = hidden,
+                     .setup = make(0777)});
+}
+
 // SECURITY C5: what hides today must hide in the next run too.
 void add_hidden_ancestors(std::vector<Case>& table) {
   const auto make = [](Scene& scene) {
@@ -131,17 +233,11 @@ void add_hidden_ancestors(std::vector<Case>& table) {
                        .attack = {how, "{write}/a", how == "rename" ? "{write}/b" : "{write}/mine"}, .errors = denied,
                        .expect = Expect::DeniedOrRefused, .profile = profile, .setup = make});
   // The same tree under a second name: a bind mount of the host's.
-  const Act bind = [](const Scene& scene) {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount(scene.at("{read}").c_str(), scene.at("{dir}/alias").c_str(), nullptr, MS_BIND, nullptr) != 0)
-      ::_exit(98);
-  };
   table.push_back({.name = "hidden_under_an_alias", .attack = {"read-by", "open", "{dir}/alias/folder/inner"},
                    .errors = {"EACCES", "ENOENT", "EPERM", "ENODATA"}, .expect = Expect::DeniedOrRefused,
-                   .profile = {.read = {"{dir}/alias"}, .hide = {"{read}/folder"}}, .setup = make, .prepare = bind});
+                   .profile = {.read = {"{dir}/alias"}, .hide = {"{read}/folder"}}, .setup = make, .prepare = bind_alias});
 }
 
-// SECURITY C6: links where a plugin could have planted them. The run must not start, and must name the link.
 // A program's interpreter is added to the plan (DECISIONS 9). The program's author chooses it: it must not be a way to
 // any file that happens to be executable.
 void add_planted_interpreters(std::vector<Case>& table) {
@@ -158,8 +254,24 @@ void add_planted_interpreters(std::vector<Case>& table) {
                    .errors = kNotRunnable, .expect = Expect::DeniedOrRefused,
                    .profile = {.exec = {"${plugin}/tool"}, .more = "extends: [base]\n"}, .control = outside(),
                    .options = {"--set", "plugin={read}"}, .setup = shell_script});
+  // Named by the operator it starts, and so does the interpreter of a program that only the operator can have written.
+  const Profile named = {.exec = {"${plugin}/tool", "/bin/sh"}, .more = "extends: [base]\n"};
+  const Profile unnamed = {.exec = {"{read}/tool"}, .more = "extends: [base]\n"};
+  table.push_back({.name = "named_interpreter_works", .attack = {"start-file", "{read}/tool"},
+                   .expect = Expect::Allowed, .profile = named, .options = {"--set", "plugin={read}"},
+                   .setup = shell_script});
+  table.push_back({.name = "interpreter_of_the_operators_script_works", .attack = {"start-file", "{read}/tool"},
+                   .expect = Expect::Allowed, .profile = unnamed, .setup = shell_script});
+  table.push_back({.name = "strangers_script_brings_nothing", .attack = {"start-file", "/bin/sh"},
+                   .expect = Expect::Refused, .profile = unnamed, .control = outside(),
+                   .setup = [shell_script](Scene& scene) {
+                     shell_script(scene);
+                     ::chmod(scene.at("{read}/tool").c_str(), 0777);
+                   },
+                   .names = "/bin/sh"});
 }
 
+// SECURITY C6: links where a plugin could have planted them. The run must not start, and must name the link.
 void add_planted_links(std::vector<Case>& table) {
   const auto plant = [](const std::string& link, const std::string& target) {
     return [=](Scene& scene) {
@@ -191,6 +303,9 @@ std::vector<Case> change_cases() {
   std::vector<Case> table;
   add_late_mounts(table);
   add_saves(table);
+  add_guarded(table);
+  add_guarded_aliases(table);
+  add_guarded_noise(table);
   add_hidden_ancestors(table);
   add_planted_interpreters(table);
   add_planted_links(table);

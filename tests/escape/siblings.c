@@ -285,6 +285,28 @@ static void link_descriptor(char **arguments) {
   verdict(linkat(AT_FDCWD, magic, AT_FDCWD, need(arguments, 1), AT_SYMLINK_FOLLOW), "linkat");
 }
 
+/* Makes so many names in FOLDER come and go that whoever counts them loses count; meanwhile looks at PATH. */
+static void churn(char **arguments) {
+  const char *folder = need(arguments, 0), *path = need(arguments, 4);
+  const pid_t churner = fork();
+  if (churner < 0) broken("fork: %m");
+  if (churner == 0) {
+    if (chdir(folder) != 0) _exit(1);
+    for (long count = number(need(arguments, 1)); count > 0; count--) {
+      const int fd = open("one", O_WRONLY | O_CREAT, 0644);
+      if (fd < 0 || close(fd) != 0 || rename("one", "two") != 0 || unlink("two") != 0) _exit(1);
+    }
+    _exit(0);
+  }
+  int status = 0;
+  if (waitpid(churner, &status, 0) != churner || status != 0) broken("the churner failed: %d", status);
+  const int ready = open(need(arguments, 2), O_WRONLY | O_CREAT, 0666);
+  if (ready < 0) broken("ready: %m");
+  close(ready);
+  if (wait_for(need(arguments, 3)) != 0) broken("%s never came", arguments[3]);
+  give_away(open(path, O_RDONLY));
+}
+
 const struct attack sibling_attacks[] = {
     {"read-by", "METHOD PATH: gets its content, or sees that it is there", read_by},
     {"change-by", "METHOD PATH: changes it or makes a name beside it", change_by},
@@ -293,5 +315,6 @@ const struct attack sibling_attacks[] = {
     {"exchange", "FROM TO", exchange_names},
     {"hard-link", "FROM TO: a second name that can be written", hard_link},
     {"link-descriptor", "FROM TO", link_descriptor},
+    {"churn", "FOLDER TIMES READY GO PATH: gets its content", churn},
     {NULL, NULL, NULL},
 };
