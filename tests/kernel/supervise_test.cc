@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
+#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -247,10 +248,10 @@ TEST_P(Supervise, WithTheProcOfAnotherNamespaceNothingIsStarted) {
 
 // ---- again and again
 
-TEST_P(Supervise, TwoHundredRunsLeaveNothingOpenAndNobodyBehind) {
+TEST_P(Supervise, ManyRunsLeaveNothingOpenAndNobodyBehind) {
   int open_before = -1, runs = 0;
   Wish wish{.argv = {"exit", "0"}};
-  wish.times = 200;
+  wish.times = std::getenv("JAIL_VM") != nullptr ? 50 : 200;  // ten times slower there; what leaks does so every time
   wish.change = [&](Plan&) {
     const bool children = ::waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECHILD;
     const int open = static_cast<int>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
