@@ -30,8 +30,8 @@ constexpr const char* kProfile = R"(version: 1
 name: bench
 extends: [python]
 filesystem:
-  read: [/etc/passwd, /etc/group, /etc/hostname, /etc/profile, /etc/debian_version, /etc/fstab, /etc/shells]
-  libraries: [/etc/networks]
+  read: [/etc/passwd, /etc/group, /etc/hostname, /etc/profile, /etc/debian_version, /etc/fstab, /etc/shells,
+         /etc/networks]
   exec: [PROGRAMS]
   write: [HOME/state]
 monitor: {source: none}
