@@ -35,7 +35,7 @@ struct PathFact {
   std::string refused;                // not empty: why it may not be resolved (a link somebody else may have planted)
   std::vector<Identity> chain;        // itself, its parent, ... up to "/": who contains it, whatever it is called
   std::vector<std::string> interpreters;  // of a program: ELF interpreter, #! program and theirs
-  std::string foreign;  // of a program and its interpreters; not empty: who besides root and the operator could write it
+  std::string foreign;  // of a program and its interpreters; not empty: who besides root and the operator writes it
 };
 
 // A place that belongs to jail itself or decided this run: no write grant may touch it (SECURITY C10).

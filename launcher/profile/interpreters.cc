@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "profile/paths.h"
-#include "profile/quoted.h"
 #include "profile/rules.h"
 
 namespace jail::profile {
@@ -37,17 +36,16 @@ std::string foreign_author(const Profile& profile, const Facts& facts, const std
   if (lies_in(facts, program, profile.plugin)) return "it came with the plugin";
   if (lies_in(facts, program, profile.state) || write_around(profile, facts, program) != nullptr)
     return "a plugin may have written it";
-  return fact_of(facts, program).foreign;
+  const PathFact& fact = fact_of(facts, program);
+  return fact.refused.empty() ? fact.foreign : fact.refused;
 }
 
-std::string unfit_interpreter(const Profile& profile, const Facts& facts, const std::string& interpreter) {
-  const PathFact& fact = fact_of(facts, interpreter);
-  if (is_of_the_kernel(interpreter)) return "is no program of its own";
-  if (!fact.refused.empty()) return "cannot be trusted: " + fact.refused;
+std::string why_no_interpreter(const Facts& facts, const std::string& path) {
+  const PathFact& fact = fact_of(facts, path);
+  if (is_of_the_kernel(path)) return "is no program of its own";
+  if (!fact.refused.empty()) return {};
   if (fact.kind == PathKind::Missing) return "is not there";
-  if (fact.kind != PathKind::File || (fact.mode & 0111) == 0) return "is no program";
-  const std::string author = foreign_author(profile, facts, interpreter);
-  return author.empty() ? author : "cannot be trusted: " + author;
+  return fact.kind == PathKind::File && (fact.mode & 0111) != 0 ? "" : "is no program";
 }
 
 std::vector<std::string> brought_interpreters(const Profile& profile, const Facts& facts, const Grant& grant) {
@@ -55,9 +53,10 @@ std::vector<std::string> brought_interpreters(const Profile& profile, const Fact
   if (grant.access != Access::Exec) return brought;
   bool trusted = foreign_author(profile, facts, grant.path).empty();
   for (const std::string& interpreter : fact_of(facts, grant.path).interpreters) {
-    if (!trusted && interpreter != kLoader) continue;
-    if (unfit_interpreter(profile, facts, interpreter).empty()) brought.push_back(interpreter);
-    else trusted = false;
+    const bool own = foreign_author(profile, facts, interpreter).empty();
+    trusted = trusted && own;
+    if ((trusted || (own && interpreter == kLoader)) && why_no_interpreter(facts, interpreter).empty())
+      brought.push_back(interpreter);
   }
   return brought;
 }

@@ -17,10 +17,11 @@ inline constexpr std::string_view kLoader = "/lib64/ld-linux-x86-64.so.2";
 // Who besides the operator has a say in what stands in that program; empty: nobody.
 std::string foreign_author(const Profile& profile, const Facts& facts, const std::string& program);
 
-// Those of `grant` that come with it, as its PathFact names them. The first that may not come ends a foreign chain.
+// Those of `grant` that come with it, as its PathFact names them. The first that may not come ends the chain: its
+// author chose the next.
 std::vector<std::string> brought_interpreters(const Profile& profile, const Facts& facts, const Grant& grant);
 
-// Why an interpreter may not come with a program; empty: it may.
-std::string unfit_interpreter(const Profile& profile, const Facts& facts, const std::string& interpreter);
+// "is not there", "is no program"; empty: the kernel would start programs with it.
+std::string why_no_interpreter(const Facts& facts, const std::string& path);
 
 }  // namespace jail::profile

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "run/mountinfo.h"
 #include "sys/file.h"
@@ -46,7 +45,7 @@ Refusal refusal(const Hold& hold, std::string reason, std::string hint) {
 Refusal cannot_watch(const Hold& hold, int error) {
   const std::string what = protection_of(hold) + ", cannot be guarded against changes on the host: ";
   if (error == EMFILE)
-    return refusal(hold, what + "too many programs of this user watch files (inotify), or too many descriptors are open",
+    return refusal(hold, what + "too many programs of this user watch files, or too many descriptors are open",
                    "raise fs.inotify.max_user_instances (sysctl), or grant the folders beside it");
   if (error == ENOSPC)
     return refusal(hold, what + "this user watches too many files (inotify)",
@@ -58,8 +57,17 @@ Refusal cannot_watch(const Hold& hold, int error) {
   return refusal(hold, what + std::strerror(error), {});
 }
 
+// Empty, with errno, where there is nothing of that name.
 Fd open_without_links(const std::string& path) {
-  return sys::open_at(path, O_PATH | O_NOFOLLOW, sys::Resolve::NoLinks);
+  int error = 0;
+  Fd opened = sys::try_open_at(AT_FDCWD, path.c_str(), O_PATH | O_NOFOLLOW, sys::Resolve::NoLinks, error);
+  errno = error;
+  return opened;
+}
+
+bool is_still(const Fd& place, const profile::Identity& identity) {
+  const struct stat status = sys::file_status(place);
+  return profile::Identity{status.st_dev, status.st_ino} == identity;
 }
 
 bool stands_at(const MountEntry& mount, const Hold& hold) {
@@ -74,52 +82,53 @@ std::variant<Guard, Refusal> Guard::watch(const confine::view::Plan& plan) {
   guard.holds_ = plan.holds;
   guard.inotify_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!guard.inotify_) return cannot_watch(guard.holds_.front(), errno);
-  for (std::size_t i = 0; i < guard.holds_.size(); ++i) try {
-      guard.add(i);
-    } catch (const SysError& error) {
-      return cannot_watch(guard.holds_[i], error.error());
-    }
+  for (std::size_t i = 0; i < guard.holds_.size(); ++i)
+    if (const int error = guard.add(i); error != 0) return cannot_watch(guard.holds_[i], error);
   return guard;
 }
 
 // The inode itself where it may be read, since then nothing but its own fate is told; else its name in its folder.
-void Guard::add(std::size_t index) {
+int Guard::add(std::size_t index) {
   const Hold& hold = holds_[index];
   const Fd place = open_without_links(hold.path);
-  const struct stat status = sys::file_status(place);
-  if (hold.path == hold.kept && profile::Identity{status.st_dev, status.st_ino} != hold.identity)
-    throw SysError(ESTALE, "open", hold.path);
-  int descriptor = add_watch(place, kOfItself);
-  if (descriptor >= 0) return watches_.push_back({descriptor, {}, index});
-  if (errno == EACCES) descriptor = add_watch(open_without_links(parent_of(hold.path)), kOfNames);
-  check(descriptor, "inotify_add_watch", hold.path);
-  watches_.push_back({descriptor, hold.path.substr(hold.path.rfind('/') + 1), index});
+  if (!place) return errno;
+  if (hold.path == hold.kept && !is_still(place, hold.identity)) return ESTALE;
+  Watch watch{.descriptor = add_watch(place, kOfItself), .name = {}, .hold = index};
+  if (watch.descriptor < 0 && errno == EACCES) {
+    watch.descriptor = add_watch(open_without_links(parent_of(hold.path)), kOfNames);
+    watch.name = hold.path.substr(hold.path.rfind('/') + 1);
+  }
+  if (watch.descriptor < 0) return errno;
+  watches_.push_back(std::move(watch));
+  return 0;
 }
 
 int Guard::add_watch(const Fd& place, std::uint32_t events) const {
+  if (!place) return -1;
   const std::string by_descriptor = "/proc/self/fd/" + std::to_string(place.get());
   return ::inotify_add_watch(inotify_.get(), by_descriptor.c_str(), events | IN_MASK_ADD);
 }
 
 std::optional<Refusal> Guard::settle(pid_t process) {
   if (holds_.empty()) return std::nullopt;
-  const Hold& first = holds_.front();
-  try {
-    mountinfo_ = sys::open_at("/proc/" + std::to_string(process) + "/mountinfo", O_RDONLY, sys::Resolve::NoLinks);
-    const std::vector<MountEntry> present = read_mounts(mountinfo_);
-    for (std::size_t i = 0; i < holds_.size(); ++i) {
-      if (holds_[i].path != holds_[i].kept) continue;
-      const std::size_t before = mounts_.size();
-      for (const MountEntry& mount : present)
-        if (stands_at(mount, holds_[i])) mounts_.push_back({mount.id, i});
-      if (mounts_.size() == before) return cannot_watch(holds_[i], ESTALE);
-    }
-  } catch (const SysError& error) {
-    return refusal(first, protection_of(first) + ", cannot be guarded against changes on the host: " + error.what(),
-                   {});
-  }
-  if (const auto what = moved()) return refusal(first, *what, "try again");
+  const std::string mounts = "/proc/" + std::to_string(process) + "/mountinfo";
+  int error = 0;
+  mountinfo_ = sys::try_open_at(AT_FDCWD, mounts.c_str(), O_RDONLY, sys::Resolve::NoLinks, error);
+  if (!mountinfo_)
+    return refusal(holds_.front(), protection_of(holds_.front()) + ", cannot be guarded: " + mounts + ": " +
+                                       std::strerror(error), {});
+  const std::vector<MountEntry> present = read_mounts(mountinfo_);
+  for (std::size_t i = 0; i < holds_.size(); ++i)
+    if (holds_[i].path == holds_[i].kept && !count(present, i)) return cannot_watch(holds_[i], ESTALE);
+  if (const auto what = moved()) return refusal(holds_.front(), *what, "try again");
   return std::nullopt;
+}
+
+bool Guard::count(const std::vector<MountEntry>& present, std::size_t hold) {
+  const std::size_t before = mounts_.size();
+  for (const MountEntry& mount : present)
+    if (stands_at(mount, holds_[hold])) mounts_.push_back({mount.id, hold});
+  return mounts_.size() != before;
 }
 
 void Guard::add_to(std::vector<pollfd>& polled) const {

@@ -59,6 +59,19 @@ class Exhaustion:
                     self.assert_refused(ended, "No space left")
 
     @unittest.skip("OPEN: without a single process left the test itself cannot start jail")
+    def test_nothing_left_to_watch_with(self):
+        """What is hidden is guarded against changes on the host; without that, nothing starts (SECURITY C4)."""
+        (self.dir / "write" / "keys").mkdir()
+        profile = self.profile(f"  hide: [\"{self.dir}/write/keys\"]\n")
+        self.assertEqual(self.run_plugin("exit", 4, profile=profile, prepare=in_user_namespace({})).code, 4)
+        for kind in ("instances", "watches"):
+            for options in ((), ("--best-effort",)):
+                with self.subTest(kind=kind, options=options):
+                    prepare = in_user_namespace({f"max_inotify_{kind}": 0})
+                    ended = self.run_plugin("exit", 0, options=options, profile=profile, prepare=prepare)
+                    self.assert_refused(ended, f"fs.inotify.max_user_{kind}", "keys")
+                    self.assertEqual(self.run_plugin("exit", 5, prepare=prepare).code, 5, "nothing to watch")
+
     def test_no_processes_left(self):
         """RLIMIT_NPROC counts the user: fork() is EAGAIN. Root is exempt."""
         if self.uid == 0:

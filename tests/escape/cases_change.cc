@@ -235,7 +235,8 @@ void add_hidden_ancestors(std::vector<Case>& table) {
   // The same tree under a second name: a bind mount of the host's.
   table.push_back({.name = "hidden_under_an_alias", .attack = {"read-by", "open", "{dir}/alias/folder/inner"},
                    .errors = {"EACCES", "ENOENT", "EPERM", "ENODATA"}, .expect = Expect::DeniedOrRefused,
-                   .profile = {.read = {"{dir}/alias"}, .hide = {"{read}/folder"}}, .setup = make, .prepare = bind_alias});
+                   .profile = {.read = {"{dir}/alias"}, .hide = {"{read}/folder"}}, .setup = make,
+                   .prepare = bind_alias});
 }
 
 // A program's interpreter is added to the plan (DECISIONS 9). The program's author chooses it: it must not be a way to

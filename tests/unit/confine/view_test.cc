@@ -166,6 +166,26 @@ TEST(ViewPlan, WhatAScriptNamesAsItsInterpreterIsGrantedOnlyIfItIsAProgram) {
   EXPECT_EQ(mounted(planned(granting({{Access::Exec, "/srv/plugin/run.sh"}}), machine)), Paths{"/srv/plugin/run.sh"});
 }
 
+// Each of two is enough to lose the interpreter; the loader that nearly every program has comes in any case.
+TEST(ViewPlan, AProgramThatOthersMayHaveWrittenBringsTheStandardLoaderOnly) {
+  const auto machine = [] {
+    Machine one;
+    one.program("/srv/run.sh", {"/bin/sh", "/lib64/ld-linux-x86-64.so.2"}).program("/bin/sh");
+    return one.program("/lib64/ld-linux-x86-64.so.2");
+  };
+  const profile::Profile profile = granting({{Access::Exec, "/srv/run.sh"}});
+  EXPECT_EQ(mounted(planned(profile, machine())), (Paths{"/bin/sh", "/lib64/ld-linux-x86-64.so.2", "/srv/run.sh"}));
+  profile::Profile of_plugin = profile;
+  of_plugin.plugin = "/srv";
+  EXPECT_EQ(mounted(planned(of_plugin, machine().folder("/srv"))),
+            (Paths{"/lib64/ld-linux-x86-64.so.2", "/srv/run.sh"}));
+  for (const char* foreign : {"/srv/run.sh", "/bin/sh"}) {
+    Machine shared = machine();
+    shared.facts().paths[foreign].foreign = "others can write it";
+    EXPECT_EQ(mounted(planned(profile, shared)), (Paths{"/lib64/ld-linux-x86-64.so.2", "/srv/run.sh"})) << foreign;
+  }
+}
+
 TEST(ViewPlan, StartsInTheFolderTheProfileNames) {
   profile::Profile profile = granting({{Access::Write, "/srv/state"}});
   profile.cwd.value = "/srv/elsewhere";
@@ -301,6 +321,58 @@ TEST(ViewPins, AreNoneWhereNothingIsProtected) {
   Machine machine;
   machine.folder("/srv").folder("/srv/a/b");
   EXPECT_TRUE(planned(granting({{Access::Write, "/srv"}, {Access::Write, "/srv/a/b"}}), machine).pins.empty());
+}
+
+Paths held(const Plan& plan) {
+  Paths paths;
+  for (const Hold& hold : plan.holds) paths.push_back(hold.path);
+  return paths;
+}
+
+TEST(ViewHolds, AreAMaskAndAllFoldersUpToTheGrantWhateverTheGrantAllows) {
+  for (const Access access : {Access::Read, Access::Write}) {
+    Machine machine;
+    machine.folder("/srv").folder("/srv/a/b/keys");
+    const Plan plan = planned(hiding(granting({{access, "/srv"}}), {"/srv/a/b/keys"}), machine);
+    EXPECT_EQ(held(plan), (Paths{"/srv/a", "/srv/a/b", "/srv/a/b/keys"}));
+    for (const Hold& hold : plan.holds) {
+      EXPECT_EQ(hold.kept, "/srv/a/b/keys");
+      EXPECT_EQ(hold.by, Hold::By::Mask);
+      EXPECT_EQ(hold.identity, machine.identity("/srv/a/b/keys"));
+    }
+  }
+}
+
+TEST(ViewHolds, AreAGrantStricterThanTheOneAroundIt) {
+  const Machine machine = Machine().folder("/w").folder("/w/a/r").folder("/x").folder("/x/a/r");
+  const Plan plan = planned(
+      granting({{Access::Write, "/w"}, {Access::Read, "/w/a/r"}, {Access::Exec, "/x"}, {Access::Read, "/x/a/r"}}),
+      machine);
+  EXPECT_EQ(held(plan), (Paths{"/w/a", "/w/a/r", "/x/a", "/x/a/r"}));
+  for (const Hold& hold : plan.holds) EXPECT_EQ(hold.by, Hold::By::Mount);
+}
+
+// Losing what only adds a right takes nothing from anybody but the plugin.
+TEST(ViewHolds, AreNoneWhereAGrantOnlyAdds) {
+  const Machine machine = Machine().folder("/r").folder("/r/w").folder("/r/x").folder("/r/again");
+  EXPECT_TRUE(planned(granting({{Access::Read, "/r"},
+                                {Access::Write, "/r/w"},
+                                {Access::Exec, "/r/x"},
+                                {Access::Read, "/r/again"}}),
+                      machine)
+                  .holds.empty());
+}
+
+TEST(ViewHolds, ReachThroughTheGrantsBetween) {
+  const Machine machine = Machine().folder("/r").folder("/r/a/w").folder("/r/a/w/b/keys");
+  const Plan plan =
+      planned(hiding(granting({{Access::Read, "/r"}, {Access::Write, "/r/a/w"}}), {"/r/a/w/b/keys"}), machine);
+  EXPECT_EQ(held(plan), (Paths{"/r/a", "/r/a/w", "/r/a/w/b", "/r/a/w/b/keys"}));
+}
+
+TEST(ViewHolds, AMaskUponAGrantItselfStandsAlone) {
+  const Machine machine = Machine().folder("/srv").alias("/alias", "/srv");
+  EXPECT_EQ(held(planned(hiding(granting({{Access::Read, "/alias"}}), {"/srv"}), machine)), Paths{"/alias"});
 }
 
 TEST(ViewMasks, FilesAreCoveredByAFile) {
