@@ -95,6 +95,15 @@ void add_saves(std::vector<Case>& table) {
   table.push_back({.name = "host_saves_hidden_file", .attack = afterwards({"read-by", "open", "{read}/env"}),
                    .errors = denied, .expect = Expect::DeniedOrRefused, .profile = hidden_file, .setup = make_file,
                    .prepare = meanwhile(and_jail_ends(save_file))});
+  // The file lives on under its second name: nothing is told of its end, only the mask goes.
+  table.push_back({.name = "host_saves_hidden_file_of_two_names",
+                   .attack = afterwards({"read-by", "open", "{read}/env"}), .errors = denied,
+                   .expect = Expect::DeniedOrRefused, .profile = hidden_file,
+                   .setup = [make_file](Scene& scene) {
+                     make_file(scene);
+                     std::filesystem::create_hard_link(scene.at("{read}/env"), scene.at("{dir}/env"));
+                   },
+                   .prepare = meanwhile(and_jail_ends(save_file))});
   table.push_back({.name = "host_replaces_hidden_folder",
                    .attack = afterwards({"read-by", "open", "{write}/keys/private"}), .errors = denied,
                    .expect = Expect::DeniedOrRefused, .profile = hidden_folder, .setup = make_folder,
