@@ -100,7 +100,7 @@ class JailTest(unittest.TestCase):
             os.chown(path, self.uid, self.uid)
         return str(path)
 
-    def become(self, prepare=None):
+    def become(self, prepare=None, finish=None):
         def in_child():
             if prepare:
                 prepare()
@@ -109,14 +109,16 @@ class JailTest(unittest.TestCase):
                 os.setresgid(self.uid, self.uid, self.uid)
                 os.setresuid(self.uid, self.uid, self.uid)
                 PRCTL(PR_SET_DUMPABLE, 1, 0, 0, 0)  # the change took it away; an ordinary user's process has it
+            if finish:
+                finish()
         return in_child
 
-    def jail(self, *arguments, prepare=None, seconds=SECONDS, environment=None, **options):
-        """Runs jail to its end. `prepare` acts in the child, before it gives up the tests' identity."""
+    def jail(self, *arguments, prepare=None, finish=None, seconds=SECONDS, environment=None, **options):
+        """Runs jail to its end. `prepare` acts in the child, before it gives up the tests' identity; `finish` after."""
         options.setdefault("stdin", subprocess.DEVNULL)
         words = [word if isinstance(word, bytes) else os.fsencode(str(word)) for word in arguments]
         process = subprocess.Popen([BINARY, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   cwd=self.dir / "write", preexec_fn=self.become(prepare),
+                                   cwd=self.dir / "write", preexec_fn=self.become(prepare, finish),
                                    env={**self.environment, **(environment or {})}, **options)
         try:
             out, error = process.communicate(timeout=seconds)
