@@ -62,7 +62,8 @@ class Exhaustion:
         """What is hidden is guarded against changes on the host; without that, nothing starts (SECURITY C4)."""
         (self.dir / "write" / "keys").mkdir()
         hiding = f"  hide: [\"{self.dir}/write/keys\"]\n"
-        self.assertEqual(self.run_plugin("exit", 4, profile=self.profile(hiding), prepare=in_user_namespace({})).code, 4)
+        control = self.run_plugin("exit", 4, profile=self.profile(hiding), prepare=in_user_namespace({}))
+        self.assertEqual(control.code, 4, control)
         for kind in ("instances", "watches"):
             for options in ((), ("--best-effort",)):
                 with self.subTest(kind=kind, options=options):
