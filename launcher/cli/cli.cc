@@ -11,11 +11,11 @@ namespace jail::cli {
 namespace {
 
 constexpr const char* kFooter = R"(Examples:
-  jail run ./crm.yaml -- python3 plugin.py     run a plugin in the jail its profile describes
-  jail check ./crm.yaml                        every fault of a profile, with line and hint
-  jail show --plan ./crm.yaml                  what will hold on this kernel, layer by layer
-  jail doctor                                  what this machine offers
-  jail audit tail crm                          what happened
+  jail check --set plugin=/opt/crm ./crm.yaml        every fault of a profile, with line and hint
+  jail show --plan --set plugin=/opt/crm ./crm.yaml  what will hold on this kernel, layer by layer
+  jail run --set plugin=/opt/crm ./crm.yaml -- python3 /opt/crm/plugin.py
+  jail audit tail crm                                what happened
+  jail doctor                                        what this machine offers
 )";
 
 // Only the verb that is asked for, if it is one: describing all of them would be a tenth of the start-up time.

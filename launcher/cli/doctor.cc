@@ -18,8 +18,8 @@ namespace {
 constexpr const char* kFooter = R"(0 when a jail can be built here, else 1.
 
 Examples:
-  jail doctor                 what this machine offers
-  jail doctor ./crm.yaml      whether it can run this profile
+  jail doctor                                   what this machine offers
+  jail doctor --set plugin=/opt/crm ./crm.yaml  whether it can run this profile
 )";
 
 struct Options {

@@ -12,10 +12,12 @@ constexpr const char* kFooter = R"(Exit status: the plugin's own; 128+n when sig
 125 the jail could not be built; 126 cannot execute; 127 not found; 2 usage.
 No number is unambiguous: --status-fd says for sure.
 
-Examples:
-  jail run crm -- python3 /opt/crm/plugin.py
-  jail run --set plugin=/opt/crm ./crm.yaml -- python3 -m crm
-  jail run --audit-fd 2 ./crm.yaml -- true      (the log on standard error)
+The plugin starts in the profile's cwd, by default its first write grant: name its files by their whole paths.
+
+Examples (crm.yaml names ${plugin}):
+  jail run --set plugin=/opt/crm ./crm.yaml -- python3 /opt/crm/plugin.py
+  jail run --set plugin=/opt/crm crm -- python3 /opt/crm/plugin.py              (crm is an installed profile)
+  jail run --set plugin=/opt/crm --audit-fd 2 ./crm.yaml -- python3 --version   (the log on standard error)
 )";
 
 struct Options {
