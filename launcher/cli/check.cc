@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 
 #include "cli/print.h"
@@ -14,13 +16,21 @@ struct Options {
   bool json = false;
 };
 
+void append(profile::Diagnostics& all, profile::Diagnostics more) {
+  std::ranges::move(more, std::back_inserter(all));
+}
+
 int check_verb(const Options& options) {
-  const run::Prepared prepared = run::prepare(wanted_of(options.wanted), run::State::Leave);
+  const run::Wanted wanted = wanted_of(options.wanted);
+  const run::Prepared prepared = run::prepare(wanted, run::State::Leave);
   const bool wrong = profile::has_errors(prepared.diagnostics);
+  profile::Diagnostics findings = prepared.diagnostics;
+  if (!wrong) append(findings, run::refused_everywhere(prepared, wanted));
+  append(findings, run::exposed_secrets(prepared));
   if (options.json) {
-    std::puts(as_json(prepared.diagnostics).c_str());
+    std::puts(as_json(findings).c_str());
   } else {
-    print(stdout, prepared.diagnostics);
+    print(stdout, findings);
     if (!wrong) std::printf("%s: ok\n", prepared.path.c_str());
   }
   return wrong ? 1 : 0;

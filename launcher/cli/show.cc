@@ -16,7 +16,7 @@ constexpr const char* kFooter =
 line that it comes from. With --plan: what will happen on this kernel, layer by layer.
 
 Examples:
-  jail show ./crm.yaml
+  jail show --set plugin=/opt/crm ./crm.yaml
   jail show --plan --set plugin=/opt/crm ./crm.yaml
 )";
 
@@ -72,7 +72,7 @@ void print_json(const run::Prepared& prepared, const run::Plan& plan) {
 
 int show_verb(const Options& options) {
   const run::Wanted wanted = wanted_of(options.wanted);
-  const run::Prepared prepared = run::prepare(wanted, run::State::Leave);
+  const run::Prepared prepared = run::prepare(wanted, run::State::Foresee);
   print_errors(stderr, prepared.diagnostics);
   if (profile::has_errors(prepared.diagnostics)) return 1;
   const run::Plan plan = run::plan_for(prepared, wanted);

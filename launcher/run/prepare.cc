@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
+#include "confine/landlock_rights.h"
+#include "profile/environment.h"
 #include "profile/load.h"
+#include "profile/quoted.h"
 #include "profile/validate.h"
 #include "run/facts.h"
 
@@ -34,14 +37,32 @@ std::optional<confine::identity::Account> account_of(const profile::Profile& pro
   return confine::identity::find_account(user.name);
 }
 
-// ${state} is made where the profile lets the plugin write in it: it would be a missing path on the first run.
-void make_granted_state(const Prepared& prepared) {
+// ${state} comes to be where the profile lets the plugin write in it: it would be a missing path on the first run.
+std::vector<std::string> granted_state(const Prepared& prepared) {
   const std::string state = prepared.places.state + "/" + prepared.profile.name;
+  std::vector<std::string> folders;
+  for (const profile::Grant& grant : prepared.profile.filesystem.grants)
+    if (grant.access == profile::Access::Write && (grant.path + "/").starts_with(state + "/"))
+      folders.push_back(grant.path);
+  return folders;
+}
+
+void make_granted_state(const Prepared& prepared) {
   const confine::identity::Plan who =
       confine::identity::plan(prepared.profile.user, launcher(), account_of(prepared.profile));
-  for (const profile::Grant& grant : prepared.profile.filesystem.grants) {
-    if (grant.access != profile::Access::Write || !(grant.path + "/").starts_with(state + "/")) continue;
-    make_state_folder(prepared.places.state, grant.path, who.uid, who.gid);
+  for (const std::string& folder : granted_state(prepared))
+    make_state_folder(prepared.places.state, folder, who.uid, who.gid);
+}
+
+// As they will be once `run` has made them. No filesystem has device 0, so that none of them is taken for another.
+void foresee_granted_state(Prepared& prepared) {
+  std::uint64_t number = 0;
+  for (const std::string& folder : granted_state(prepared)) {
+    profile::PathFact& fact = prepared.facts.paths[folder];
+    if (fact.kind != profile::PathKind::Missing || !fact.refused.empty()) continue;
+    fact.kind = profile::PathKind::Directory;
+    fact.identity = {0, ++number};
+    fact.mode = 0700;
   }
 }
 
@@ -52,6 +73,7 @@ void read_and_validate(Prepared& prepared, const Wanted& wanted, State state) {
   if (profile::has_errors(prepared.diagnostics)) return;
   if (state == State::Make) make_granted_state(prepared);
   prepared.facts = collect(prepared.profile, prepared.places, wanted.set);
+  if (state == State::Foresee) foresee_granted_state(prepared);
   Chains chains;
   for (const std::string& log : wanted.logs)
     prepared.facts.protected_places.push_back(protect(chains, "the audit log", without_links(log)));
@@ -68,6 +90,17 @@ void redact(profile::Diagnostics& diagnostics, const event::Redactor& redactor) 
     diagnostic.message = redactor.redact(diagnostic.message);
     diagnostic.hint = redactor.redact(diagnostic.hint);
   }
+}
+
+Plan plan_with(const Support& support, const Prepared& prepared, const Wanted& wanted) {
+  Request request;
+  request.argv = wanted.command;
+  request.caller_environment = environment();
+  request.mounts = collect_mounts(prepared.profile);
+  request.launcher = launcher();
+  request.strictness = wanted.strictness;
+  request.account = account_of(prepared.profile);
+  return plan(prepared.profile, prepared.facts, support, request);
 }
 
 }  // namespace
@@ -92,14 +125,32 @@ Prepared prepare(const Wanted& wanted, State state) {
 }
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
-  Request request;
-  request.argv = wanted.command;
-  request.caller_environment = environment();
-  request.mounts = collect_mounts(prepared.profile);
-  request.launcher = launcher();
-  request.strictness = wanted.strictness;
-  request.account = account_of(prepared.profile);
-  return plan(prepared.profile, prepared.facts, probe(), request);
+  return plan_with(probe(), prepared, wanted);
+}
+
+profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& wanted) {
+  const Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
+  profile::Diagnostics warnings;
+  for (const Refusal& refusal : plan_with(best, prepared, wanted).refusals)
+    warnings.push_back({profile::Diagnostic::Severity::Warning, refusal.place.value_or(prepared.profile.place),
+                        prepared.redactor.redact("a run is refused: " + refusal.layer + ": " + refusal.reason),
+                        refusal.hint});
+  return warnings;
+}
+
+profile::Diagnostics exposed_secrets(const Prepared& prepared) {
+  profile::Diagnostics warnings;
+  for (const std::string& variable : environment()) {
+    const std::size_t equals = variable.find('=');
+    if (equals == std::string::npos || variable.size() - equals - 1 >= event::Redactor::kShortest) continue;
+    const std::string name = variable.substr(0, equals);
+    for (const profile::EnvName& entry : prepared.profile.env.secret)
+      if (equals + 1 < variable.size() && profile::passes(entry.pattern, name))
+        warnings.push_back({profile::Diagnostic::Severity::Warning, entry.place,
+                            "the value of " + profile::quoted(name) + " is too short to be kept out of the log",
+                            "only values of 8 bytes and more are looked for there"});
+  }
+  return warnings;
 }
 
 std::string digest_of(const profile::Profile& profile) {

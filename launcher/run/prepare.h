@@ -32,13 +32,20 @@ struct Prepared {
   event::Redactor redactor;  // of the secrets this profile passes on; the diagnostics have been through it
 };
 
-// Reads, merges, resolves and validates. Looks at the profile's own files and at no kernel feature. `make_state`: make
-// ${state} if the profile grants it.
-enum class State { Leave, Make };
+// Reads, merges, resolves and validates. Looks at the profile's own files and at no kernel feature. ${state} comes to be
+// with the first run: what is granted there may be left missing, foreseen as the folder it will be, or made.
+enum class State { Leave, Foresee, Make };
 Prepared prepare(const Wanted& wanted, State state);
 
 // Only for a profile without errors.
 Plan plan_for(const Prepared& prepared, const Wanted& wanted);
+
+// What a run would be refused for on every kernel, as warnings: keys whose mechanism this version lacks, and what this
+// launcher may not do. No kernel feature is looked at. Only for a profile without errors.
+profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& wanted);
+
+// Warnings of secrets that are set and too short to be looked for in a log (event::Redactor::kShortest).
+profile::Diagnostics exposed_secrets(const Prepared& prepared);
 
 // SHA-256 over the digests of every file that had a part in the profile.
 std::string digest_of(const profile::Profile& profile);

@@ -81,6 +81,21 @@ class Show:
         for layer in ("landlock", "seccomp", "mount"):
             self.assertIn(layer, ended.out)
 
+    def test_plan_before_the_first_run(self):
+        """What a run makes is in the plan before there was one, and showing it makes nothing."""
+        if self.uid == 0:
+            self.skipTest("root's state is the machine's own /var/lib/jail")
+        grants = "  write: [\"${state}\", \"${state}/cache\"]\n"
+        profile = self.profile(f"  exec: [\"{self.attacker}\"]\n", grants=grants)
+        state = self.dir / "home" / ".local" / "share" / "jail" / "state" / "cli-test"
+        before = self.jail("show", "--plan", profile)
+        self.assertEqual(before.code, 0, before)
+        self.assertIn(f"write {state}  #", before.out)
+        self.assertIn(f"start in {state}", before.out)
+        self.assertFalse(state.exists())
+        self.assertEqual(self.run_plugin("exit", 0, profile=profile).code, 0)
+        self.assertEqual(self.jail("show", "--plan", profile).out, before.out)
+
     def test_secret_values_are_not_shown(self):
         profile = self.profile("env: {secret: [TOKEN]}\n")
         for words in (["show", profile], ["show", "--plan", profile], ["check", profile]):
