@@ -61,6 +61,21 @@ class UnbuiltKey:
                 other = "limits.memory" if layer != "limits.memory" else "net"
                 self.assert_refused(self.run_plugin("exit", 0, profile=self.stating(f"{text}best_effort: [{other}]\n")))
 
+    def test_check_says_so(self):
+        """Before there was a run: the same words, as a warning, since another version may have it."""
+        for key, (text, layer) in KEYS.items():
+            with self.subTest(key=key):
+                profile = self.stating(text)
+                line = len(pathlib.Path(profile).read_text().splitlines())
+                ended = self.jail("check", profile)
+                self.assertEqual(ended.code, 0, ended)
+                self.assertRegex(ended.out, rf"test\.yaml:{line}:\d+: warning: a run is refused: {layer}: ")
+                pathlib.Path(profile).write_text(pathlib.Path(profile).read_text() + f"best_effort: [{layer}]\n")
+                self.assertNotIn("a run is refused", self.jail("check", profile).out)
+
+    def test_check_of_a_good_profile(self):
+        self.assertNotIn("refused", self.jail("check", self.stating("")).out)
+
     def test_plan_says_so(self):
         for key, (text, layer) in KEYS.items():
             with self.subTest(key=key):
