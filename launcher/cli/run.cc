@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "base/text.h"
 #include "cli/print.h"
 #include "cli/verbs.h"
 #include "cli/wanted.h"
@@ -39,11 +40,18 @@ run::Options session_options(const Options& options) {
   return session;
 }
 
+void print_problem(const run::Result& result) {
+  if (result.problem.empty()) return;
+  std::fprintf(stderr, "jail: %s\n", text::for_people(result.problem).c_str());
+  if (!result.hint.empty()) std::fprintf(stderr, "  hint: %s\n", text::for_people(result.hint).c_str());
+}
+
 int run_verb(const Options& options) {
   const run::Result result = run::run(session_options(options));
   print_errors(stderr, result.diagnostics);  // warnings are for `jail check`
+  print(stderr, result.remarks);
   for (const run::Refusal& refusal : result.refusals) print(stderr, refusal);
-  if (!result.problem.empty()) std::fprintf(stderr, "jail: %s\n", result.problem.c_str());
+  print_problem(result);
   return result.exit_status;
 }
 

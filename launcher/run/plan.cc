@@ -81,7 +81,7 @@ void refuse_what_is_missing(const profile::Profile& profile, const Request& requ
 
 Command plan_command(const std::vector<std::string>& argv, const confine::environment::Plan& environment) {
   Command command{argv, {}};
-  if (argv.front().find('/') != std::string::npos) {
+  if (argv.front().empty() || argv.front().find('/') != std::string::npos) {  // none is a name of what PATH leads to
     command.candidates.push_back(argv.front());
     return command;
   }

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "base/sha256.h"
+#include "run/exit_status.h"
 
 namespace jail::run {
 namespace {
@@ -73,6 +74,18 @@ std::string hint_for(const BuildFailure& failure) {
   if (failure.layer == "userns") return "'jail doctor' says what this machine offers";
   if (failure.layer == "proc") return "inside a container: best_effort: [proc] runs the plugin without /proc";
   return {};
+}
+
+std::string hint_for_program(const Plan& plan, int exit_status) {
+  const std::string& program = plan.command.argv.front();
+  if (program.empty()) return {};
+  if (exit_status == kExitNotExecutable)
+    return "only what filesystem.exec grants is started, and of a script its '#!' program, too";
+  if (exit_status != kExitNotFound) return {};
+  if (program.starts_with('/')) return "neither it nor its loader or '#!' program is there unless a grant names it";
+  if (program.find('/') == std::string::npos)
+    return "looked for in the jail's own PATH: list it under filesystem.exec, or extend a template that grants it";
+  return "looked for in '" + plan.view.cwd + "', where the plugin starts: give its whole path, or state 'cwd'";
 }
 
 std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets,

@@ -19,6 +19,9 @@ std::vector<event::Fault> faults_of(const profile::Diagnostics& diagnostics);
 // One thing the operator can do about a layer that could not be built; empty where there is none to name.
 std::string hint_for(const BuildFailure& failure);
 
+// Of a program that could not be started with this exit status (126, 127), or nothing.
+std::string hint_for_program(const Plan& plan, int exit_status);
+
 std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets,
                                                     const Prepared& prepared);
 

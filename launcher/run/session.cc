@@ -36,6 +36,7 @@ class Session {
     if (::geteuid() != 0) start_early();
     prepared_ = prepare(options_.wanted, State::Make);
     result_.diagnostics = prepared_.diagnostics;
+    result_.remarks = exposed_secrets(prepared_);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     plan_ = plan_for(prepared_, options_.wanted);
     stdio_ = plan_stdio();
@@ -128,6 +129,7 @@ class Session {
         ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError;
     const bool killed_by_us = record.outcome == event::Outcome::Killed && !record.reason.empty();
     if (failed_to_start || killed_by_us) result_.problem = record.reason;
+    if (failed_to_start) result_.hint = prepared_.redactor.redact(hint_for_program(plan_, ending.exit_status));
     result_.exit_status = ending.exit_status;
     return std::move(result_);
   }

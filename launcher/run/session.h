@@ -21,7 +21,9 @@ struct Result {
   int exit_status = 0;
   profile::Diagnostics diagnostics;   // of the profile, errors and warnings
   std::vector<Refusal> refusals;      // why nothing ran
+  profile::Diagnostics remarks;       // warnings that matter at every run
   std::string problem;                // a failure after the plugin was built, or of the log
+  std::string hint;                   // what to do about the problem; may be empty
 };
 
 // Throws SysError only for what is nobody's fault but the machine's before anything was built.

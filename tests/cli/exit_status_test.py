@@ -46,6 +46,25 @@ class ExitStatus:
                 self.assertEqual(ended.code, 127, ended)
                 self.assert_message(ended, os.path.basename(command))
 
+    def test_empty_name(self):
+        """As the kernel and a shell say it: no folder of the PATH is meant by a name that is not there."""
+        ended = self.jail("run", "--audit", self.log, self.profile(), "--", "")
+        self.assertEqual(ended.code, 127, ended)
+        self.assert_message(ended, "execve ''")
+
+    def test_says_what_is_missing(self):
+        script = self.dir / "write" / "run.sh"
+        script.write_text("#!/bin/sh\n")
+        os.chmod(script, 0o755)
+        for command, status, words in ((script, 126, ["hint: ", "filesystem.exec"]),
+                                       ("./absent", 127, ["hint: ", f"'{self.dir}/write'", "cwd"]),
+                                       ("absent", 127, ["hint: ", "PATH", "filesystem.exec"]),
+                                       ("/bin/absent", 127, ["hint: ", "grant"])):
+            with self.subTest(command=str(command)):
+                ended = self.jail("run", "--audit", self.log, self.profile(), "--", command)
+                self.assertEqual(ended.code, status, ended)
+                self.assert_message(ended, *words)
+
     def test_hidden_program_is_not_found(self):
         """It exists outside, and is no part of the view."""
         ended = self.jail("run", "--audit", self.log, self.profile(), "--", "/usr/bin/id")

@@ -37,6 +37,19 @@ class Secret:
         self.assertIn("VERDICT denied", ended.out)
         self.assert_silent(said)
 
+    def test_short_values_are_told(self):
+        """What is too short to be looked for in a log is no secret there (SECURITY D5): check and run say so."""
+        profile = self.profile("env: {secret: [TOKEN]}\n")
+        for value, told in (("hunter2", True), ("hunter22", False), ("", False)):
+            with self.subTest(value=value):
+                checked = self.jail("check", profile, environment={"TOKEN": value})
+                ran = self.run_plugin("exit", 0, profile=profile, environment={"TOKEN": value})
+                self.assertEqual((checked.code, ran.code), (0, 0), ran)
+                for said in (checked.out, ran.error):
+                    self.assertEqual("'TOKEN' is too short" in said, told, said)
+                    self.assertNotIn("hunter2", said)
+        self.assertNotIn("too short", self.jail("check", profile).out, "not set, so nothing is known of it")
+
     def test_in_the_command_line(self):
         """People do put it there; the record of the command must not keep it, also not as a part of an argument."""
         ended, said = self.run_secretly("exit", "0", VALUE, f"--token={VALUE}", f"https://u:{VALUE}@acme.example/")
