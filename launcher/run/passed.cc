@@ -1,10 +1,15 @@
 #include "run/passed.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+
+#include "sys/terminal.h"
 
 namespace jail::run {
 namespace {
@@ -28,13 +33,45 @@ const char* access_of(int flags) {
   }
 }
 
+int socket_option(int number, int option) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  return ::getsockopt(number, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+// A socket stays in the network it was made in, and all but a connected stream of AF_UNIX can be pointed elsewhere:
+// connect(2) to AF_UNSPEC undoes a TCP connection.
+bool leads_to_the_hosts_network(int number) {
+  const int type = socket_option(number, SO_TYPE);
+  return socket_option(number, SO_DOMAIN) != AF_UNIX || (type != SOCK_STREAM && type != SOCK_SEQPACKET);
+}
+
+bool is_of_the_kernels_own(int number) {
+  struct statfs filesystem {};
+  if (::fstatfs(number, &filesystem) != 0) return true;
+  constexpr decltype(filesystem.f_type) kNamespaces = 0x6e736673;  // NSFS_MAGIC
+  return filesystem.f_type == PROC_SUPER_MAGIC || filesystem.f_type == SYSFS_MAGIC || filesystem.f_type == kNamespaces;
+}
+
+// What the thing itself would open up, whichever way it is open.
+std::string problem_with_kind(int number, mode_t mode) {
+  if (S_ISDIR(mode)) return "is a folder: the plugin could walk from it to what no grant names";
+  if ((mode & S_IFMT) == 0) return "is a kernel object, and some of them act past every layer";
+  if (S_ISCHR(mode) && sys::is_terminal(number)) return "is a terminal, which it gets by way of 0, 1 and 2";
+  if (S_ISSOCK(mode) && leads_to_the_hosts_network(number))
+    return "is a socket of the host's network, and with it the plugin could reach all of that";
+  if (!S_ISSOCK(mode) && !S_ISFIFO(mode) && is_of_the_kernels_own(number))
+    return "belongs to /proc, /sys or a namespace of the host's";
+  return {};
+}
+
 std::string problem_with(int number, int flags, const struct stat& status) {
   const std::string name = "--pass-fd " + std::to_string(number);
   if (number <= STDERR_FILENO) return name + ": 0, 1 and 2 are passed by rules of their own";
   if (flags < 0) return name + " is not open";
-  if (S_ISDIR(status.st_mode)) return name + " is a folder: the plugin could walk from it to what no grant names";
   if ((flags & O_PATH) != 0) return name + " is a path that was never opened (O_PATH)";
-  return {};
+  const std::string problem = problem_with_kind(number, status.st_mode);
+  return problem.empty() ? "" : name + " " + problem;
 }
 
 }  // namespace

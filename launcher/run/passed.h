@@ -13,8 +13,8 @@ struct PassedPlan {
   std::string problem;            // not empty: the run must be refused
 };
 
-// 0-2 have rules of their own (stdio.h). A folder, or a path that was never opened (O_PATH), leads to everything below
-// or beside it whatever the view shows.
+// 0-2 have rules of their own (stdio.h). What leads further than itself is a problem: a folder or a path that was never
+// opened (O_PATH), a socket of the host's network, a terminal, files of /proc and /sys, kernel objects.
 PassedPlan plan_passed(std::vector<int> numbers);
 
 }  // namespace jail::run

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "run/build.h"
+#include "run/channels.h"
 #include "run/exit_status.h"
 #include "run/facts.h"
 #include "run/guard.h"
@@ -27,19 +28,19 @@ class Session {
       : options_(options),
         status_(options.status_fd),
         passed_(plan_passed(options.pass_fds)),
-        closed_(closed_target(options.audit)),
+        channel_problem_(problem_with_channels(options.audit, options.status_fd, options.pass_fds)),
         signals_(open_signals()),
         parent_(open_parent()) {}
 
   Result run() {
-    if (!closed_.empty()) return refuse_log({closed_, "open it in the caller, or log to a file: --audit FILE"});
+    if (channel_problem_) return refuse_log(*channel_problem_);
     if (::geteuid() != 0) start_early();
     prepared_ = prepare(options_.wanted, State::Make);
     result_.diagnostics = prepared_.diagnostics;
     result_.remarks = exposed_secrets(prepared_);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     plan_ = plan_for(prepared_, options_.wanted);
-    stdio_ = plan_stdio();
+    stdio_ = plan_stdio(plan_.identity.uid);
     keep_own_descriptors();
     for (const std::string& problem : {stdio_.problem, passed_.problem})
       if (!problem.empty()) plan_.refusals.push_back({"fds", problem, {}, {}});
@@ -55,15 +56,6 @@ class Session {
   static Fd open_parent() {
     const pid_t parent = ::getppid();
     return parent > 0 ? sys::pidfd_open(parent) : Fd();
-  }
-
-  // A number that is closed now would be one of our own descriptors later.
-  static std::string closed_target(const std::vector<audit::Target>& targets) {
-    for (const audit::Target& target : targets)
-      if (const auto* descriptor = std::get_if<audit::Descriptor>(&target))
-        if (::fcntl(descriptor->number, F_GETFD) < 0)
-          return "--audit-fd " + std::to_string(descriptor->number) + " is not open";
-    return {};
   }
 
   // Where we go on writing when the plugin has closed its own: `--audit-fd 1`.
@@ -183,7 +175,7 @@ class Session {
   // These look at descriptors of the caller's, before there are any of ours.
   StatusReport status_;
   PassedPlan passed_;
-  std::string closed_;
+  std::optional<audit::Problem> channel_problem_;
   Fd signals_;
   Fd parent_;  // empty: there is none in our pid namespace
   Prepared prepared_;

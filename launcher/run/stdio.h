@@ -3,8 +3,9 @@
 // two. A pipe, a socket, a file open for reading and writing or for appending is replaced by a pipe: through
 // /proc/self/fd a plugin opens the very same pipe the other way round and writes commands into the script that `bash
 // -s` is reading, or reads what the host logs (no Landlock rule reaches a pipe: measured on Linux 6.18), and O_APPEND
-// does not keep anybody from truncating a log. A closed one is /dev/null. What is left, a file open one way and the
-// memory devices such as /dev/null, is passed as it is.
+// does not keep anybody from truncating a log. So is a file of the plugin's own user, whose mode and times it could
+// change. A closed one is /dev/null. What is left, a file of somebody else's that is open one way and the memory
+// devices such as /dev/null, is passed as it is.
 #pragma once
 
 #include <poll.h>
@@ -44,8 +45,8 @@ struct StdioPlan {
   std::string problem;              // not empty: the run must be refused (a folder as standard input, ...)
 };
 
-// Looks at descriptors 0-2 of this process.
-StdioPlan plan_stdio();
+// Looks at descriptors 0-2 of this process, on behalf of a plugin with this host uid.
+StdioPlan plan_stdio(uid_t plugin);
 
 // Opens /dev/null for what is closed, so that no later descriptor lands on 0-2. First thing in main().
 void fill_closed_stdio();

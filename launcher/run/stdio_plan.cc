@@ -47,8 +47,10 @@ bool is_memory_device(const Look& look) {
   return std::find(kMinors.begin(), kMinors.end(), minor(look.status.st_rdev)) != kMinors.end();
 }
 
-bool is_one_way_file(const Look& look) {
-  return S_ISREG(look.status.st_mode) && (look.flags & O_ACCMODE) != O_RDWR && (look.flags & O_APPEND) == 0;
+// Whose file it is may change its mode, times and attributes by any descriptor, also one that only reads.
+bool is_one_way_file_of_others(const Look& look, uid_t plugin) {
+  return S_ISREG(look.status.st_mode) && look.status.st_uid != plugin && (look.flags & O_ACCMODE) != O_RDWR &&
+         (look.flags & O_APPEND) == 0;
 }
 
 bool is_listening(int fd) {
@@ -84,9 +86,9 @@ std::string kind_of(const Look& look) {
   return "device" + access;
 }
 
-Wire wire_for(const Look& look) {
+Wire wire_for(const Look& look, uid_t plugin) {
   if (is_terminal(look)) return Wire::Terminal;
-  return is_memory_device(look) || is_one_way_file(look) ? Wire::Pass : Wire::Pipe;
+  return is_memory_device(look) || is_one_way_file_of_others(look, plugin) ? Wire::Pass : Wire::Pipe;
 }
 
 Flow flow_of(int fd, const Look& look) {
@@ -112,6 +114,8 @@ TerminalInput input_of(int fd, const Look& look) {
 
 class Planner {
  public:
+  explicit Planner(uid_t plugin) : plugin_(plugin) {}
+
   StdioPlan plan() {
     for (int fd = 0; fd < 3; ++fd) looks_[index(fd)] = look_at(fd);
     for (int fd = 0; fd < 3; ++fd) place(fd);
@@ -125,7 +129,7 @@ class Planner {
 
   void place(int fd) {
     const std::optional<Look>& look = looks_[index(fd)];
-    plan_.wires[index(fd)] = look ? wire_for(*look) : Wire::Null;
+    plan_.wires[index(fd)] = look ? wire_for(*look, plugin_) : Wire::Null;
     plan_.seen[index(fd)] = look ? kind_of(*look) : "closed";
     if (!look) return;
     plan_.flows[index(fd)] = flow_of(fd, *look);
@@ -151,13 +155,14 @@ class Planner {
     return fd;
   }
 
+  uid_t plugin_;
   StdioPlan plan_;
   std::array<std::optional<Look>, 3> looks_;
 };
 
 }  // namespace
 
-StdioPlan plan_stdio() { return Planner().plan(); }
+StdioPlan plan_stdio(uid_t plugin) { return Planner(plugin).plan(); }
 
 void fill_closed_stdio() {
   for (int fd = 0; fd < 3; ++fd)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 
 namespace jail::test {
 namespace {
@@ -65,7 +66,12 @@ void add_streams(std::vector<Case>& table) {
   table.push_back({.name = "stdin_file_for_writing",
                    .attack = {"reopen", "0", "write"},
                    .setup = [](Scene& scene) { scene.write_file("{secret}/key", kSecret, 0666); },
-                   .prepare = open_as(0, "{secret}/key", O_RDONLY)});
+                   .prepare = open_as(0, "{secret}/key", O_RDONLY),
+                   .host_was_hit = [](const Scene& scene) {
+                     std::string text;
+                     std::getline(std::ifstream(scene.at("{secret}/key")), text);
+                     return text != kSecret;
+                   }});
   table.push_back({.name = "stderr_file_for_reading",
                    .attack = {"reopen", "2", "read"},
                    .setup = [](Scene& scene) { scene.write_file("{secret}/key", kSecret, 0666); },

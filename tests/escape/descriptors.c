@@ -178,7 +178,12 @@ static void controlling_terminal(char **arguments) {
   verdict(open("/dev/tty", O_RDWR), "/dev/tty");
 }
 
+static void change_mode(char **arguments) {
+  verdict(fchmod((int)number(need(arguments, 0)), 0666), "the host must look at its mode");
+}
+
 const struct attack descriptor_attacks[] = {
+    {"fchmod-fd", "N: lets everybody have what is behind a descriptor", change_mode},
     {"read-fd", "N: reads a descriptor that was not passed", read_descriptor},
     {"any-fd", ": finds a descriptor above 2", any_descriptor},
     {"open-beneath", "N PATH: uses N as a directory", open_beneath},

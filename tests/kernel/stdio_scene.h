@@ -211,7 +211,7 @@ class Supervised {
   }
 
   int run() {
-    const run::StdioPlan plan = run::plan_stdio();
+    const run::StdioPlan plan = run::plan_stdio(::geteuid());
     if (!plan.problem.empty()) return 97;
     run::StdioEnds ends = run::make_ends(plan);
     run::Terminals terminals = run::make_terminals(plan, "/dev/ptmx");

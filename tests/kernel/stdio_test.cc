@@ -36,10 +36,10 @@ class TemporaryFile {
 };
 
 // What a plan says of one descriptor as standard input: "wire seen" or the problem.
-std::string plan_of(int fd, int number = 0) {
+std::string plan_of(int fd, int number = 0, uid_t plugin = ::geteuid()) {
   return complaint_of_child([=] {
     (void)::dup2(fd, number);
-    const run::StdioPlan plan = run::plan_stdio();
+    const run::StdioPlan plan = run::plan_stdio(plugin);
     if (!plan.problem.empty()) return "problem: " + plan.problem;
     constexpr const char* kWires[] = {"pass", "null", "pipe", "terminal"};
     const auto at = static_cast<std::size_t>(number);
@@ -53,8 +53,10 @@ TEST(StdioPlan, TellsWhatPassesFromWhatDoesNot) {
   const Pair pipe = open_pipe();
   int sockets[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
-  EXPECT_EQ(plan_of(file.open(O_RDONLY).get()), "pass in file (read)");
-  EXPECT_EQ(plan_of(file.open(O_WRONLY).get(), 1), "pass out file (write)");
+  EXPECT_EQ(plan_of(file.open(O_RDONLY).get()), "pipe in file (read)");
+  EXPECT_EQ(plan_of(file.open(O_WRONLY).get(), 1), "pipe out file (write)");
+  EXPECT_EQ(plan_of(file.open(O_RDONLY).get(), 0, ::geteuid() + 1), "pass in file (read)");
+  EXPECT_EQ(plan_of(file.open(O_WRONLY).get(), 1, ::geteuid() + 1), "pass out file (write)");
   EXPECT_EQ(plan_of(file.open(O_WRONLY | O_APPEND).get(), 2), "pipe out file (append)");
   EXPECT_EQ(plan_of(file.open(O_RDWR).get(), 2), "pipe out file (read, write)");
   EXPECT_EQ(plan_of(file.open(O_RDWR).get()), "pipe in file (read, write)");
@@ -84,7 +86,7 @@ TEST(StdioPlan, RefusesWhatCannotBeStandardInput) {
 TEST(StdioPlan, ClosedDescriptorsAreNullAndCanBeFilled) {
   EXPECT_EQ(complaint_of_child([]() -> std::string {
               (void)::close(0);
-              if (run::plan_stdio().wires[0] != Wire::Null) return "a closed descriptor is not Null";
+              if (run::plan_stdio(::geteuid()).wires[0] != Wire::Null) return "a closed descriptor is not Null";
               run::fill_closed_stdio();
               struct stat status {};
               return ::fstat(0, &status) == 0 && S_ISCHR(status.st_mode) ? "" : "not filled";
