@@ -80,13 +80,12 @@ std::string own_program() {
   return sys::read_link(sys::open_at("/proc/self/exe", O_PATH | O_NOFOLLOW, sys::Resolve::Anything));
 }
 
-// Mode of what is made on the way: for a user nobody else's business, for root a way through for the plugin's own id.
-mode_t mode_on_the_way() { return ::geteuid() == 0 ? 0711 : 0700; }
-
-void make_folders(const std::string& path, mode_t mode) {
+// Nobody else's business, whatever a plugin makes of the mode of its own folder further down. Root's plugins need no
+// way through: root opens what is granted.
+void make_folders(const std::string& path) {
   for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
-    if (::mkdir(part.c_str(), mode) != 0 && errno != EEXIST) throw SysError(errno, "mkdir", part);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) throw SysError(errno, "mkdir", part);
     if (slash == std::string::npos) return;
   }
 }
@@ -172,7 +171,7 @@ std::vector<profile::ProtectedPlace> protected_places(const Places& places,
 }
 
 void make_state_folder(const std::string& root, const std::string& path, std::uint32_t uid, std::uint32_t gid) {
-  make_folders(root, mode_on_the_way());
+  make_folders(root);
   Fd here = sys::open_at(root, O_RDONLY | O_DIRECTORY, sys::Resolve::Anything);
   for (const std::filesystem::path& name : std::filesystem::path(path).lexically_relative(root)) {
     here = step_down(here, name, uid, gid);

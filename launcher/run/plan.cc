@@ -20,12 +20,13 @@ Layer absent(std::string_view name, std::string reason, std::optional<profile::P
 
 // Keys whose mechanism is not part of this version: parsed and checked, but a run that states one is refused.
 void add_network(const profile::Network& network, std::vector<Layer>& layers) {
-  std::optional<profile::Place> asked = network.mode.stated;
-  if (network.mode.value == profile::NetworkMode::Isolated) asked.reset();
+  std::optional<profile::Place> asked;
   if (!network.allow.empty()) asked = network.allow.front().place;
   else if (!network.listen.empty()) asked = network.listen.front().place;
   else if (!network.unix_sockets.empty()) asked = network.unix_sockets.front().place;
   if (asked) layers.push_back(absent("net", "a way out of the jail's own network is not part of this version", asked));
+  else if (network.mode.value == profile::NetworkMode::Host)
+    layers.push_back(absent("net", "the host's own network, as network.mode says"));
   else layers.push_back(enforced("net"));
 }
 

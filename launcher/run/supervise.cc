@@ -50,7 +50,7 @@ class Loop {
     init_ = jail_.init.end();
     Ending ending = describe();
     stdio_.plugin_ended();
-    while (stdio_.pending() && !asked_to_end_ && !timed_out_) step();
+    while (stdio_.pending() && !asked_to_end_ && !time_passed_) step();
     stdio_.drain();
     return ending;
   }
@@ -129,7 +129,9 @@ class Loop {
 
   void time_is_up() {
     std::uint64_t expirations = 0;
-    if (::read(timer_.get(), &expirations, sizeof expirations) < 0 || jail_.plugin.pid() == 0) return;
+    if (::read(timer_.get(), &expirations, sizeof expirations) < 0) return;
+    time_passed_ = true;
+    if (jail_.plugin.pid() == 0) return;  // only its output is still to be read
     if (timed_out_ || watch_.grace_ms == 0) {
       kill_jail();
     } else {
@@ -216,7 +218,8 @@ class Loop {
   sys::Ended init_;
   std::optional<std::string> breach_;
   bool reports_open_ = true;
-  bool timed_out_ = false;
+  bool time_passed_ = false;
+  bool timed_out_ = false;  // and it ended the plugin
   bool orphaned_ = false;
   bool asked_to_end_ = false;
 };

@@ -10,7 +10,6 @@ from jail_case import both_launchers
 KEYS = {
     "network.allow": ("network: {allow: [\"tcp://127.0.0.1:80\"]}\n", "net"),
     "network.listen": ("network: {listen: [\"tcp://127.0.0.1:8080\"]}\n", "net"),
-    "network.mode": ("network: {mode: host}\n", "net"),
     "monitor.source": ("monitor: {source: notify}\n", "monitor"),
     "monitor.files": ("monitor: {files: all}\n", "monitor"),
     "monitor.hash": ("monitor: {hash: [\"/usr/share/doc/**\"]}\n", "monitor"),

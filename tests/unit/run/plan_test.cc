@@ -94,10 +94,6 @@ const std::vector<Unbuilt> kUnbuilt = {
      [](Profile& p) {
        p.network.unix_sockets = {{"/run/db.sock", line(9)}};
      }},
-    {"network.mode host", "net",
-     [](Profile& p) {
-       p.network.mode = {profile::NetworkMode::Host, line(9)};
-     }},
     {"monitor.source ebpf", "monitor",
      [](Profile& p) {
        p.monitor.source = {profile::MonitorSource::Ebpf, line(9)};
@@ -271,6 +267,11 @@ TEST(PlanNetwork, IsTheJailsOwnUnlessTheProfileStatesTheHosts) {
   profile.network.allow = {{.host = "api.example", .ports = {}, .place = line(1)}};
   EXPECT_EQ(planned(profile, Strictness::BestEffort).namespaces.net, Net::Own)
       << "a way out that is missing opens no other";
+  Profile host;
+  host.network.mode.value = profile::NetworkMode::Host;
+  const Plan shared = planned(host);
+  EXPECT_EQ(shared.namespaces.net, Net::Hosts);
+  EXPECT_TRUE(shared.refusals.empty()) << "a weakening that the profile names";
 }
 
 // ---- the command
