@@ -23,7 +23,11 @@ expect "its output" said "$(cat output)"
 expect "status of a command that a signal ended" 137 "$(status_of "$vm_run" "$kernel" sh -c 'kill -9 $$')"
 expect "status at the time limit" 124 "$(status_of "$vm_run" -t 8 "$kernel" sleep 60)"
 expect "status of a machine that panics" 125 "$(status_of "$vm_run" "$kernel" sh -c 'echo c > /proc/sysrq-trigger')"
-grep -q 'sysrq triggered crash' errors || { echo "vm_run_test: the console of a panic is not shown"; exit 1; }
+grep -q 'sysrq triggered crash' errors || {
+  echo "vm_run_test: the console of a panic is not shown"
+  cat errors
+  exit 1
+}
 
 as_user=("$vm_run" -u somebody -r "$folder" "$kernel") as_root=("$vm_run" -r "$folder" -w "$folder/kept" "$kernel")
 # shellcheck disable=SC2016  # expanded in the guest
