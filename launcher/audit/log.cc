@@ -1,6 +1,10 @@
 #include "audit/log.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <mutex>
 #include <utility>
 
 #include "audit/sink.h"
@@ -23,8 +27,15 @@ clock::WallTime wall_time_of(std::uint64_t mono_ns, std::uint64_t mono_now) {
 
 }  // namespace
 
+// One record at a time.
+struct Log::Gate {
+  static constexpr std::chrono::seconds kPatience{1};
+  std::timed_mutex writing;
+  std::atomic<std::uint64_t> given_up = 0;
+};
+
 Log::Log(Identity identity, std::vector<Sink> sinks, event::Redactor redactor)
-    : sinks_(std::move(sinks)), redactor_(std::move(redactor)) {
+    : gate_(std::make_unique<Gate>()), sinks_(std::move(sinks)), redactor_(std::move(redactor)) {
   stamp_.run = std::move(identity.run);
   stamp_.profile = std::move(identity.profile);
 }
@@ -41,6 +52,11 @@ void Log::stamp(const event::Event& event) {
 }
 
 std::optional<WriteError> Log::append(const event::Event& event) {
+  const std::unique_lock<std::timed_mutex> writing(gate_->writing, Gate::kPatience);
+  if (!writing) {
+    ++gate_->given_up;
+    return WriteError{"log", ETIMEDOUT};
+  }
   stamp(event);
   encode(stamp_, event, redactor_, writer_);
   line_.assign("\n").append(writer_.text()).append("\n");
@@ -64,6 +80,7 @@ event::Counts Log::lost() const {
   event::Counts counts;
   for (const Sink& sink : sinks_)
     if (sink.lost() != 0) counts.emplace_back(sink.name(), sink.lost());
+  if (gate_->given_up != 0) counts.emplace_back("log", gate_->given_up);
   return counts;
 }
 

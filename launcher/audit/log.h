@@ -71,6 +71,7 @@ class Log {
   // Writes one record to every sink. Before exec an error means that the run is refused (exit status 125); afterwards
   // it is counted in lost(). A number of the sequence is used up either way, so that a gap in a file shows a loss.
   // Waits for a pipe, socket or terminal that takes nothing for at most 200 ms, and not again until it takes something.
+  // Threads may append at the same time; who waits a second for another gives up (ETIMEDOUT), which counts as a loss.
   [[nodiscard]] std::optional<WriteError> append(const event::Event& event);
 
   [[nodiscard]] const std::string& run() const noexcept { return stamp_.run; }
@@ -82,6 +83,8 @@ class Log {
  private:
   void stamp(const event::Event& event);
 
+  struct Gate;
+  std::unique_ptr<Gate> gate_;
   event::Stamp stamp_;  // of the last record
   std::vector<Sink> sinks_;
   event::Redactor redactor_;

@@ -1,0 +1,317 @@
+#include "monitor/examine.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/sched.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "monitor/file_attempt.h"
+#include "monitor/host_files.h"
+#include "monitor/peer.h"
+
+namespace jail::monitor {
+namespace {
+
+using event::Decision;
+using Kind = NamedPlace::Kind;
+
+constexpr std::string_view kDefault = "default";
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string rule_text(const profile::Place* place) {
+  return place == nullptr ? std::string(kDefault) : profile::to_string({place->file, place->line, 0});
+}
+
+event::Verdict verdict_of(const Prediction& prediction) {
+  event::Verdict verdict{.decision = prediction.decision, .error = prediction.error, .predicted = true};
+  if (prediction.decision != Decision::Denied) return verdict;
+  verdict.layer = prediction.layer;
+  verdict.rule = rule_text(prediction.rule);
+  return verdict;
+}
+
+// A denial of what nobody has is an ordinary failure.
+void ask_host(Prediction& prediction, const Place& place) {
+  using Provided = Prediction::Provided;
+  if (prediction.decision != Decision::Denied || prediction.provided == Provided::Always) return;
+  const bool of_parent = prediction.provided == Provided::ParentExists;
+  if (!host_may_have(of_parent ? parent_of(place.path) : place.path)) prediction = {Decision::Failed, {}, ENOENT};
+}
+
+bool is_worth(profile::MonitorFiles files, unsigned wants, Decision decision) {
+  if (decision == Decision::Denied) return true;
+  if (files == profile::MonitorFiles::All) return (wants & ~kLook) != 0;
+  const unsigned changes = kWrite | kCreate | kDelete | kExecute;
+  return files == profile::MonitorFiles::Changes && decision == Decision::Allowed && (wants & changes) != 0;
+}
+
+std::string call_name(std::uint32_t number) { return std::string(confine::seccomp::name_of(number).value_or("")); }
+
+// --- Files -----------------------------------------------------------------------------------------------------------
+
+constexpr std::uint64_t kCreatFlags = O_CREAT | O_WRONLY | O_TRUNC;
+
+std::uint64_t open_flags(const seccomp_data& call, const Call& row) {
+  return row.flags == kNone ? kCreatFlags : call.args[row.flags];
+}
+
+unsigned wants_of(const seccomp_data& call, const Call& row) {
+  switch (row.operation) {
+    case Operation::Open: return wants_of_open(open_flags(call, row));
+    case Operation::Create:
+    case Operation::Link:
+    case Operation::Symlink: return kCreate;
+    case Operation::Delete:
+    case Operation::Rename: return kDelete;
+    case Operation::Metadata:
+    case Operation::Truncate: return kWrite;
+    case Operation::Execute: return kExecute;
+    default: return kLook;
+  }
+}
+
+event::Body body_of(const seccomp_data& call, const Call& row, event::Named first, event::Named second) {
+  std::string name = call_name(row.number);
+  switch (row.operation) {
+    case Operation::Open: return event::FileOpen{name, first, access_words(open_flags(call, row))};
+    case Operation::Create:
+      return event::FileCreate{name, first,
+                               std::string(row.flags == kNone ? row.detail : node_type(call.args[row.flags]))};
+    case Operation::Delete: return event::FileDelete{name, first};
+    case Operation::Rename: return event::FileRename{name, first, second};
+    case Operation::Link:
+    case Operation::Symlink: return event::FileLink{name, second, first};
+    case Operation::Metadata: return event::FileMetadata{name, first, std::string(row.detail)};
+    case Operation::Truncate: return event::FileOpen{name, first, {"truncate"}};
+    case Operation::Execute: return event::ProcessExec{name, first};
+    default: return event::FileOpen{name, first, {"stat"}};
+  }
+}
+
+Prediction predict_one(const Place& place, unsigned wants) {
+  Prediction prediction = predict(place, wants);
+  ask_host(prediction, place);
+  return prediction;
+}
+
+Prediction predict_both(const Place& from, unsigned wants_from, const Place& to) {
+  Prediction first = predict_one(from, wants_from);
+  if (first.decision != Decision::Allowed) return first;
+  Prediction second = predict_one(to, kCreate);
+  if (second.decision != Decision::Allowed) return second;
+  return predict_move(from, wants_from, to, kCreate);
+}
+
+// --- Sockets ---------------------------------------------------------------------------------------------------------
+
+constexpr std::size_t kMostOfAnAddress = 128;  // sizeof(sockaddr_storage)
+
+Address read_address(const Caller& caller, std::uint64_t address, std::uint64_t length) {
+  std::array<std::byte, kMostOfAnAddress> bytes{};
+  const auto wanted = std::span(bytes).first(std::min<std::size_t>(static_cast<std::uint32_t>(length), bytes.size()));
+  if (caller.bytes(address, wanted)) return decode_address(wanted);
+  Address unknown;
+  unknown.peer.unknown = true;
+  return unknown;
+}
+
+Prediction refused_by(std::string_view layer, int error) { return {Decision::Denied, layer, error}; }
+
+Prediction predict_address(const Rules& rules, const Places& places, const Caller& caller, Address& address) {
+  if (address.reach == Reach::Path) {
+    const std::string base = address.peer.path.starts_with('/') ? "" : caller.current_folder() + "/";
+    const Place place = places.find(base + address.peer.path, [&caller] { return caller.current_folder(); });
+    address.peer.path = place.path;
+    const Prediction seen = predict_one(place, kLook);
+    if (seen.decision != Decision::Allowed || rules.unix_paths == Rules::UnixPaths::Open) return seen;
+    return place.anchor == nullptr ? Prediction{} : refused_by("landlock", EACCES);
+  }
+  if (rules.net == Rules::Net::Hosts) return {};
+  if (address.reach == Reach::Abroad) return refused_by("network", ENETUNREACH);
+  if (address.reach == Reach::Loopback && !caller.has_listener(address.peer.port.value_or(0)))
+    return refused_by("network", ECONNREFUSED);
+  if (address.reach == Reach::Abstract && !caller.has_abstract_listener(address.peer.path.substr(1)))
+    return refused_by("network", ECONNREFUSED);
+  return {};
+}
+
+event::Body net_body(Operation operation, std::uint32_t number, event::Peer peer) {
+  std::string name = call_name(number);
+  if (operation == Operation::Connect) return event::NetConnect{name, std::move(peer)};
+  if (operation == Operation::Bind) return event::NetListen{name, std::move(peer)};
+  return event::NetSend{name, std::move(peer)};
+}
+
+// What is said of a message by a pointer: msghdr(3), of which sendmmsg(2) takes several.
+struct MessageName {
+  std::uint64_t address = 0;
+  std::uint32_t length = 0;
+};
+constexpr std::uint64_t kSizeOfMmsghdr = 64;
+constexpr std::uint64_t kMostMessages = 64;  // of one call; the kernel takes 1024
+
+// --- What the filter says --------------------------------------------------------------------------------------------
+
+constexpr std::uint64_t kNewTime = 0x80;
+constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                                      CLONE_NEWPID | CLONE_NEWNET | kNewTime;
+
+// Today's C library tries clone3(2) for every thread and process, and falls back.
+bool is_ordinary_clone3(const seccomp_notif& notified) {
+  if (notified.data.nr != SYS_clone3 || notified.data.arch != AUDIT_ARCH_X86_64) return false;
+  const auto flags = Caller(static_cast<pid_t>(notified.pid)).value<std::uint64_t>(notified.data.args[0]);
+  return flags && (*flags & kNamespaces) == 0;
+}
+
+event::Counts plain_numbers(const seccomp_data& call, std::uint8_t which) {
+  event::Counts numbers;
+  for (unsigned argument = 0; argument < 6; ++argument)
+    if (which & (1U << argument))
+      numbers.emplace_back("arg" + std::to_string(argument), static_cast<std::uint32_t>(call.args[argument]));
+  return numbers;
+}
+
+struct Called {
+  std::uint32_t number;
+  std::string_view abi;
+  std::string name;
+  const Privilege* privilege;
+};
+
+Called called(const seccomp_data& call) {
+  const auto number = static_cast<std::uint32_t>(call.nr);
+  if (call.arch != AUDIT_ARCH_X86_64) {
+    const Privilege* const privilege = find_i386_privilege(number);
+    return {number, "i386", privilege == nullptr ? "" : std::string(privilege->call), privilege};
+  }
+  const std::uint32_t plain = number & ~confine::seccomp::kX32Bit;
+  std::string name = call_name(plain);
+  const Privilege* const privilege = find_privilege(name);
+  return {number, plain == number ? "" : "x32", std::move(name), privilege};
+}
+
+event::Body call_body(const seccomp_data& data) {
+  const Called call = called(data);
+  const bool wants_power = call.privilege != nullptr && !call.privilege->privilege.empty();
+  event::Counts numbers = plain_numbers(data, call.privilege == nullptr ? std::uint8_t{0} : call.privilege->numbers);
+  if (wants_power)
+    return event::PrivilegeAttempt{std::string(call.privilege->privilege), call.name, call.number,
+                                   std::string(call.abi), std::move(numbers)};
+  return event::SyscallDenied{call.name, call.number, std::string(call.abi), std::move(numbers)};
+}
+
+event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
+  event::Event event{.body = std::move(body), .source = event::Source::Notify};
+  event.verdict = std::move(verdict);
+  return event;
+}
+
+}  // namespace
+
+std::optional<event::Event> Examiner::refused(const seccomp_notif& notified, int error) const {
+  if (is_ordinary_clone3(notified)) return std::nullopt;
+  const std::optional<profile::Place> line =
+      notified.data.arch == AUDIT_ARCH_X86_64
+          ? confine::seccomp::decided_by(*rules_.seccomp, static_cast<std::uint32_t>(notified.data.nr))
+          : std::nullopt;
+  return event_of(call_body(notified.data), event::Verdict{.decision = Decision::Denied,
+                                                           .layer = "seccomp",
+                                                           .rule = rule_text(line ? &*line : nullptr),
+                                                           .error = error,
+                                                           .predicted = false});
+}
+
+std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, const Call& call) const {
+  switch (call.operation) {
+    case Operation::Connect:
+    case Operation::Bind:
+    case Operation::Send: return to_address(notified, call);
+    case Operation::SendMessage: return to_messages(notified, call, 1);
+    case Operation::SendMessages: return to_messages(notified, call, notified.data.args[2]);
+    case Operation::ChangeIds: return to_ids(notified, call);
+    default: return to_files(notified, call);
+  }
+}
+
+std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, const Call& call) const {
+  const Caller caller(static_cast<pid_t>(notified.pid));
+  const bool one = !call.second.is_there();
+  NamedPlace first, second;
+  if (call.operation != Operation::Symlink) first = read_place(places_, caller, notified.data, call.first);
+  if (!one) second = read_place(places_, caller, notified.data, call.second);
+  const auto with_body = [&](std::optional<event::Verdict> verdict) {
+    return event_of(body_of(notified.data, call, first.named, second.named), std::move(verdict));
+  };
+  if (first.kind == Kind::Unreadable || second.kind == Kind::Unreadable) return with_body(std::nullopt);
+  const unsigned wants = wants_of(notified.data, call);
+  Prediction prediction;
+  if (call.operation == Operation::Symlink && second.kind == Kind::File) prediction = predict_one(second.place, wants);
+  else if (one && first.kind == Kind::File) prediction = predict_one(first.place, wants);
+  else if (first.kind == Kind::File && second.kind == Kind::File)
+    prediction = predict_both(first.place, call.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
+  else prediction = {.decision = Decision::Failed};
+  if (!is_worth(rules_.files, wants, prediction.decision)) return std::nullopt;
+  if (call.operation == Operation::Symlink)
+    first.named.path = caller.text(notified.data.args[call.first.path]).value_or("");
+  return with_body(verdict_of(prediction));
+}
+
+std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) const {
+  if (address.peer.unknown) return event_of(net_body(call.operation, call.number, address.peer), std::nullopt);
+  if (address.reach == Reach::Nobody) return std::nullopt;
+  Prediction prediction;
+  if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, caller, address);
+  else if (address.reach == Reach::Path) prediction = predict_one(places_.find(address.peer.path, [&caller] {
+                                           return caller.current_folder();
+                                         }), kCreate);
+  if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
+  return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
+}
+
+std::optional<event::Event> Examiner::to_address(const seccomp_notif& notified, const Call& call) const {
+  const Caller caller(static_cast<pid_t>(notified.pid));
+  const std::uint64_t address = notified.data.args[call.first.path];
+  return judge(caller, call, read_address(caller, address, notified.data.args[call.second.path]));
+}
+
+// The first of them that is worth a record; a call sends to one peer or to several.
+std::optional<event::Event> Examiner::to_messages(const seccomp_notif& notified, const Call& call,
+                                                  std::uint64_t count) const {
+  const Caller caller(static_cast<pid_t>(notified.pid));
+  const auto unknown = [&] {
+    return event_of(net_body(call.operation, call.number, event::Peer{.unknown = true}), std::nullopt);
+  };
+  count = static_cast<std::uint32_t>(count);
+  for (std::uint64_t i = 0; i < std::min(count, kMostMessages); ++i) {
+    const auto name = caller.value<MessageName>(notified.data.args[call.first.path] + i * kSizeOfMmsghdr);
+    if (!name) return i == 0 ? std::optional(unknown()) : std::nullopt;  // the kernel stops there, too
+    if (name->address == 0) continue;
+    auto event = judge(caller, call, read_address(caller, name->address, name->length));
+    if (event) return event;
+  }
+  return count > kMostMessages ? std::optional(unknown()) : std::nullopt;
+}
+
+std::optional<event::Event> Examiner::to_ids(const seccomp_notif& notified, const Call& call) const {
+  const bool of_user = call_name(call.number).find("uid") != std::string::npos;
+  const std::uint32_t own = of_user ? rules_.uid : rules_.gid;
+  bool others = false;
+  for (int i = 0; i < call.flags; ++i) {
+    const auto id = static_cast<std::uint32_t>(notified.data.args[i]);
+    others = others || (id != own && id != ~std::uint32_t{0});
+  }
+  if (!others) return std::nullopt;
+  // The one id of the jail's user namespace is its own: others cannot even be named (user_namespaces(7)).
+  return event_of(call_body(notified.data), verdict_of(refused_by("permission", EINVAL)));
+}
+
+}  // namespace jail::monitor

@@ -1,0 +1,37 @@
+// What a call wants of which files.
+#pragma once
+
+#include <linux/seccomp.h>
+
+#include <string>
+#include <vector>
+
+#include "event/event.h"
+#include "monitor/caller.h"
+#include "monitor/calls.h"
+#include "monitor/place.h"
+
+namespace jail::monitor {
+
+struct NamedPlace {
+  enum class Kind : std::uint8_t {
+    File,
+    NoFile,      // a pipe, a socket, an empty or impossible name: the kernel will say so
+    Unreadable,  // the memory with the name
+  };
+  Kind kind = Kind::NoFile;
+  event::Named named;
+  Place place;
+};
+
+NamedPlace read_place(const Places& places, const Caller& caller, const seccomp_data& call, FileArgument argument);
+
+// Of Want (predict.h).
+unsigned wants_of_open(std::uint64_t flags);
+// The words of file.open.
+std::vector<std::string> access_words(std::uint64_t flags);
+
+// "fifo" of S_IFIFO | 0644: what mknod(2) makes.
+std::string_view node_type(std::uint64_t mode);
+
+}  // namespace jail::monitor

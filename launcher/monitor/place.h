@@ -1,0 +1,61 @@
+// Where a path leads in the view of a jail, found without asking the kernel: the plan says what stands where. It knows
+// the links that the view makes and the two magic ones of /proc that lead back into the tree; links inside granted
+// trees are the trees' own business, and a path through one is judged by its own name.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "confine/view.h"
+
+namespace jail::monitor {
+
+// What a jail has that no profile grants.
+enum class Own : std::uint8_t { None, Temporary, Devices, Terminals, Processes };
+
+struct Place {
+  std::string path;  // absolute, normal, the links above followed
+  const confine::view::Anchor* anchor = nullptr;  // the nearest grant at or above
+  const confine::view::Mask* mask = nullptr;      // the hidden place at or above
+  bool is_mask = false;                           // it is the hidden place itself
+  Own own = Own::None;                            // nearer than any anchor
+  bool folder_of_view = false;                    // one of the empty folders that lead to what is granted
+  bool in_folder_of_view = false;                 // its parent is one: the name is looked up there
+  bool endless = false;                           // too many links
+};
+
+class Places {
+ public:
+  // The plan must live as long.
+  explicit Places(const confine::view::Plan& plan);
+
+  // `path` is absolute. `own_folder`: the current folder of who asks, for /proc/self/cwd.
+  [[nodiscard]] Place find(std::string_view path, const std::function<std::string()>& own_folder) const;
+
+ private:
+  struct Entry {
+    const confine::view::Anchor* anchor = nullptr;
+    const confine::view::Mask* mask = nullptr;
+    const std::string* link = nullptr;
+    Own own = Own::None;
+    bool folder = false;
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+
+  Entry& add(const std::string& path);
+  void add_own();
+  [[nodiscard]] Place judge(std::string path) const;
+  void consider(Place& place, std::size_t length) const;
+
+  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
+  std::size_t longest_ = 0;  // no entry has more bytes
+  std::vector<std::pair<std::string, std::string>> own_links_;
+};
+
+}  // namespace jail::monitor
