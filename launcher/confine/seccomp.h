@@ -85,9 +85,9 @@ struct Observation {
   std::span<const Clause> quiet{};
 };
 
-// The same plan as the kernel is given it where a supervisor listens: what it denies, and what is observed, is notified.
-// What has no row in the table stays ENOSYS without a word. Whoever answers lets a call continue only where the plan
-// itself, compiled and run over the same registers, allows it (SECURITY B1).
+// The same plan as the kernel is given it where a supervisor listens: what it denies, and what is observed, is
+// notified. What has no row in the table stays ENOSYS without a word. Whoever answers lets a call continue only where
+// the plan itself, compiled and run over the same registers, allows it (SECURITY B1).
 Plan observed(const Plan& plan, std::span<const Observation> observations);
 
 // The line of the profile that decided this number; none: the built-in set, "default" in events.

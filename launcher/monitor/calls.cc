@@ -17,7 +17,7 @@ using confine::seccomp::Test;
 using confine::seccomp::When;
 using enum Operation;
 
-// fstat(2) of today's C library. With a name and the flag the kernel uses the name: then one look at a file goes unseen.
+// fstat(2) of today's C library. With a name and the flag the kernel takes the name: one look at a file goes unseen.
 constexpr Test has_bits(std::uint8_t argument, std::uint32_t bits) {
   return {.argument = argument, .count = 1, .mask = bits, .values = {bits}};
 }

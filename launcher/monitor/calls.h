@@ -1,6 +1,6 @@
 // The calls that the supervisor looks at although the filter allows them: what each does and which arguments say to
-// what. The filter, the decoder and the tests read this one table; a call to watch is a row more. What the filter denies
-// needs no row: it is answered and told by its registers alone.
+// what. The filter, the decoder and the tests read this one table; a call to watch is a row more. What the filter
+// denies needs no row: it is answered and told by its registers alone.
 #pragma once
 
 #include <cstdint>

@@ -88,7 +88,9 @@ class NoSignals {
 
 struct Listening::State {
   explicit State(Start given)
-      : start(std::move(given)), examiner(start.rules), events([this](const event::Event& event) { start.log(event); }) {}
+      : start(std::move(given)),
+        examiner(start.rules),
+        events([this](const event::Event& event) { start.log(event); }) {}
 
   Start start;
   Examiner examiner;
@@ -123,13 +125,8 @@ void Listening::State::run() {
   listener.reset();
 }
 
-void Listening::State::give_up(const char* reason) noexcept {
-  try {
-    start.log(told(event::MonitorChanged{"none", reason}));
-  } catch (const std::exception&) {
-    ++lost;
-  }
-}
+// Without the memory for one record there is no watching: the process ends, and the jail with it.
+void Listening::State::give_up(const char* reason) noexcept { start.log(told(event::MonitorChanged{"none", reason})); }
 
 void Listening::State::take_listener() {
   std::int32_t number = 0;

@@ -1,6 +1,6 @@
 // What will become of an attempt, by the plan alone: which grant, hidden place or default decides it, which layer says
-// no and with which errno. Pure. The kernel may still say no for its own reasons (a file that is not there, a mode), and
-// is right where the two differ: what comes of this is marked `predicted` in the log.
+// no and with which errno. Pure. The kernel may still say no for its own reasons (a file that is not there, a mode),
+// and is right where the two differ: what comes of this is marked `predicted` in the log.
 #pragma once
 
 #include <cstdint>

@@ -123,7 +123,8 @@ std::string describe_seccomp(const confine::seccomp::Plan& plan) {
 std::string describe_monitor(const monitor::Plan& plan) {
   if (plan.source == monitor::Source::None) return {};
   const std::string_view files = profile::name_of(profile::kMonitorFiles, plan.files);
-  std::string all = line("monitor", std::string("source ").append(name_of(plan.source)).append(", files: ").append(files));
+  const std::string source = std::string("source ").append(name_of(plan.source));
+  std::string all = line("monitor", source + ", files: " + std::string(files));
   for (const std::string& spot : plan.blind_spots) all += line("monitor", "not seen: " + spot);
   return all;
 }

@@ -161,8 +161,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
-// With a listener, which the supervisor gets before the first call of ours that it would be notified of: execve(2). Where
-// there is none to be had any more, the same denials without it.
+// With a listener, which the supervisor gets before the first call of ours that it would be notified of: execve(2).
+// Where there is none to be had any more, the same denials without it.
 int seal(const Material& material) {
   if (!material.handover) return confine::seccomp::enforce(material.filter);
   const int listener = confine::seccomp::enforce_listening(material.filter);

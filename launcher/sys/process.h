@@ -38,7 +38,7 @@ Fd pidfd_open(pid_t pid);
 // False when the process is gone (ESRCH).
 bool pidfd_send_signal(const Fd& process, int signal);
 
-// A descriptor of that process as one of ours (Linux 5.6). Asks for the right to ptrace it; EBADF: it has no such number.
+// A descriptor of that process as one of ours (Linux 5.6). Asks for the right to ptrace it; EBADF: no such number.
 Fd pidfd_getfd(const Fd& process, int number);
 
 // Memory of a thread, by its address there (process_vm_readv(2), Linux 3.2): bytes read, fewer where it becomes

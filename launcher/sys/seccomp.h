@@ -29,8 +29,8 @@ inline constexpr std::uint32_t kWaitKillableRecv = 1U << 5;
 int notification_receive(int listener, seccomp_notif& call) noexcept;
 int notification_send(int listener, const seccomp_notif_resp& answer) noexcept;
 int notification_is_pending(int listener, std::uint64_t id) noexcept;
-// SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6: caller and listener hand the CPU to each other, which makes a call five
-// times as fast. A wish: before, EINVAL.
+// SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6: caller and listener hand the CPU to each other, which makes a call
+// five times as fast. A wish: before, EINVAL.
 int notification_wake_in_turn(int listener) noexcept;
 
 // PR_GET_SECCOMP: SECCOMP_MODE_* of the calling thread.
