@@ -17,7 +17,8 @@
 namespace jail::monitor {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kPiece = 256;  // most paths are shorter
 constexpr std::size_t kMostOfAFile = 1 << 20;  // of /proc/PID/net: some ten thousand sockets
 
 // "7" of "NStgid:\t4711\t7"; the last of several, the one of the innermost namespace.
@@ -55,13 +56,13 @@ bool Caller::bytes(std::uint64_t address, std::span<std::byte> into) const {
 }
 
 std::optional<std::string> Caller::text(std::uint64_t address) const {
-  std::array<std::byte, kPage> page;
+  std::array<std::byte, kPiece> piece;
   std::string text;
   while (text.size() < PATH_MAX) {
-    const std::size_t to_its_end = kPage - address % kPage;
-    const ssize_t size = sys::process_vm_read(thread_, address, std::span(page).first(to_its_end));
+    const std::size_t to_its_end = std::min(kPage - address % kPage, kPiece);
+    const ssize_t size = sys::process_vm_read(thread_, address, std::span(piece).first(to_its_end));
     if (size <= 0) return std::nullopt;
-    const auto* const begin = reinterpret_cast<const char*>(page.data());
+    const auto* const begin = reinterpret_cast<const char*>(piece.data());
     const std::size_t length = ::strnlen(begin, static_cast<std::size_t>(size));
     text.append(begin, std::min<std::size_t>(length, PATH_MAX - text.size()));
     if (length < static_cast<std::size_t>(size)) return text;

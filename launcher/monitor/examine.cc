@@ -88,8 +88,8 @@ event::Body body_of(const seccomp_data& call, const Call& row, event::Named firs
                                std::string(row.flags == kNone ? row.detail : node_type(call.args[row.flags]))};
     case Operation::Delete: return event::FileDelete{name, first};
     case Operation::Rename: return event::FileRename{name, first, second};
-    case Operation::Link:
-    case Operation::Symlink: return event::FileLink{name, second, first};
+    case Operation::Link: return event::FileLink{name, second, first};
+    case Operation::Symlink: return event::FileLink{name, second, event::Named{.path = first.requested}};
     case Operation::Metadata: return event::FileMetadata{name, first, std::string(row.detail)};
     case Operation::Truncate: return event::FileOpen{name, first, {"truncate"}};
     case Operation::Execute: return event::ProcessExec{name, first};
@@ -249,7 +249,7 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   if (call.operation != Operation::Symlink) first = read_place(places_, caller, notified.data, call.first);
   if (!one) second = read_place(places_, caller, notified.data, call.second);
   const auto with_body = [&](std::optional<event::Verdict> verdict) {
-    return event_of(body_of(notified.data, call, first.named, second.named), std::move(verdict));
+    return event_of(body_of(notified.data, call, first.named(), second.named()), std::move(verdict));
   };
   if (first.kind == Kind::Unreadable || second.kind == Kind::Unreadable) return with_body(std::nullopt);
   const unsigned wants = wants_of(notified.data, call);
@@ -261,7 +261,7 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   else prediction = {.decision = Decision::Failed};
   if (!is_worth(rules_.files, wants, prediction.decision)) return std::nullopt;
   if (call.operation == Operation::Symlink)
-    first.named.path = caller.text(notified.data.args[call.first.path]).value_or("");
+    first.requested = caller.text(notified.data.args[call.first.path]).value_or("");
   return with_body(verdict_of(prediction));
 }
 

@@ -14,21 +14,25 @@ constexpr std::uint64_t kTemporaryFile = O_TMPFILE & ~O_DIRECTORY;
 NamedPlace unreadable() {
   NamedPlace place;
   place.kind = NamedPlace::Kind::Unreadable;
-  place.named.unknown = true;
   return place;
 }
 
-NamedPlace found(const Places& places, const Caller& caller, const std::string& path, std::string_view requested) {
+NamedPlace found(const Places& places, const Caller& caller, std::string_view path, std::string requested) {
   NamedPlace place;
+  place.requested = std::move(requested);
   if (!path.starts_with('/')) return place;
   place.kind = NamedPlace::Kind::File;
   place.place = places.find(path, [&caller] { return caller.current_folder(); });
-  place.named.path = place.place.path;
-  if (requested != place.named.path) place.named.requested = requested;
   return place;
 }
 
 }  // namespace
+
+event::Named NamedPlace::named() const {
+  event::Named named{.path = place.path, .unknown = kind == Kind::Unreadable};
+  if (requested != place.path) named.requested = requested;
+  return named;
+}
 
 NamedPlace read_place(const Places& places, const Caller& caller, const seccomp_data& call, FileArgument argument) {
   const int folder = argument.folder == kNone ? AT_FDCWD : static_cast<int>(call.args[argument.folder]);
@@ -38,12 +42,15 @@ NamedPlace read_place(const Places& places, const Caller& caller, const seccomp_
   if (argument.path == kNone) return of_descriptor();
   const std::uint64_t address = call.args[argument.path];
   if (address < kFirstPage) return address == 0 && argument.folder != kNone ? of_descriptor() : NamedPlace{};
-  const std::optional<std::string> text = caller.text(address);
+  std::optional<std::string> text = caller.text(address);
   if (!text) return unreadable();
   if (text->empty()) return argument.folder != kNone ? of_descriptor() : NamedPlace{};
-  if (text->front() == '/') return found(places, caller, *text, *text);
-  const std::string base = folder == AT_FDCWD ? caller.current_folder() : caller.descriptor(folder);
-  return found(places, caller, base + "/" + *text, *text);
+  const std::string base = text->front() == '/'  ? ""
+                           : folder == AT_FDCWD ? caller.current_folder() + "/"
+                                                : caller.descriptor(folder) + "/";
+  if (base == "/") return folder == AT_FDCWD ? unreadable() : NamedPlace{};
+  const std::string whole = base.empty() ? *text : base + *text;
+  return found(places, caller, whole, std::move(*text));
 }
 
 unsigned wants_of_open(std::uint64_t flags) {

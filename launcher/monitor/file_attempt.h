@@ -20,8 +20,10 @@ struct NamedPlace {
     Unreadable,  // the memory with the name
   };
   Kind kind = Kind::NoFile;
-  event::Named named;
   Place place;
+  std::string requested;  // as it stands in memory
+
+  [[nodiscard]] event::Named named() const;
 };
 
 NamedPlace read_place(const Places& places, const Caller& caller, const seccomp_data& call, FileArgument argument);

@@ -22,6 +22,10 @@ namespace jail::monitor {
 namespace {
 
 constexpr int kPatienceMs = 1000;
+constexpr int kKickMs = 1;
+
+// Interrupts the thread where it waits for a call, and does nothing else.
+int kick() { return SIGRTMIN; }
 
 Fd new_signal() { return Fd(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
 
@@ -33,6 +37,11 @@ void raise(const Fd& signal) noexcept {
 bool is_raised(const Fd& signal, int wait_ms) {
   pollfd polled{signal.get(), POLLIN, 0};
   return TEMP_FAILURE_RETRY(::poll(&polled, 1, wait_ms)) > 0;
+}
+
+bool is_hung_up(const Fd& listener) {
+  pollfd polled{listener.get(), 0, 0};
+  return ::poll(&polled, 1, 0) > 0;
 }
 
 bool is_unknown(const event::Event& event) { return !event.verdict.has_value(); }
@@ -68,17 +77,21 @@ event::Event told(event::Body body) {
   return event;
 }
 
-// Every signal is for the thread that watches the jail.
-class NoSignals {
+// For a thread that is started meanwhile: every signal is for the one that watches the jail, but the kick.
+class OnlyTheKick {
  public:
-  NoSignals() noexcept {
+  OnlyTheKick() noexcept {
+    struct sigaction nothing {};
+    nothing.sa_handler = [](int) {};  // without SA_RESTART
+    (void)::sigaction(kick(), &nothing, nullptr);
     sigset_t all;
     sigfillset(&all);
+    sigdelset(&all, kick());
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
-  ~NoSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  NoSignals(const NoSignals&) = delete;
-  NoSignals& operator=(const NoSignals&) = delete;
+  ~OnlyTheKick() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  OnlyTheKick(const OnlyTheKick&) = delete;
+  OnlyTheKick& operator=(const OnlyTheKick&) = delete;
 
  private:
   sigset_t before_;
@@ -97,14 +110,14 @@ struct Listening::State {
   Coalescer events;
   confine::seccomp::Program deny;
   Fd listener;
-  Fd stop = new_signal();
+  std::atomic<bool> stop = false;
   Fd done = new_signal();
   std::atomic<std::uint64_t> lost = 0;
 
   void run();
   void take_listener();
   void serve();
-  bool wait();
+  bool comes_before(std::uint64_t due);
   void answer(const seccomp_notif& notified);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
   void give_up(const char* reason) noexcept;
@@ -140,27 +153,27 @@ void Listening::State::take_listener() {
   (void)sys::notification_wake_in_turn(listener.get());
 }
 
+// Until it is told to stop: that nobody is left under the filter, kernels before 6.11 do not tell who waits for a call.
+// To poll before each call would cost a microsecond of each.
 void Listening::State::serve() {
-  while (wait()) {
+  while (!stop) {
+    if (const auto due = events.next_flush(); due && !comes_before(*due)) continue;
     seccomp_notif notified;
-    if (sys::notification_receive(listener.get(), notified) == 0) answer(notified);
+    const int error = sys::notification_receive(listener.get(), notified);
+    if (error == 0) answer(notified);
+    else if (error != EINTR && error != ENOENT) throw SysError(error, "receive a notification");
+    else if (error == ENOENT && is_hung_up(listener)) return;
   }
 }
 
-// False: nobody is left under the filter, or nobody listens to us any more.
-bool Listening::State::wait() {
-  for (;;) {
-    int wait_ms = -1;
-    if (const auto due = events.next_flush()) {
-      const std::uint64_t now = clock::boottime_ns();
-      if (*due <= now) events.flush(now);
-      else wait_ms = static_cast<int>((*due - now) / 1'000'000 + 1);
-    }
-    pollfd polled[] = {{listener.get(), POLLIN, 0}, {stop.get(), POLLIN, 0}};
-    const int ready = check(TEMP_FAILURE_RETRY(::poll(polled, 2, wait_ms)), "poll");
-    if (polled[0].revents & POLLIN) return true;
-    if (ready > 0) return false;
-  }
+// Something counted waits to be told: whether a call comes before its time.
+bool Listening::State::comes_before(std::uint64_t due) {
+  const std::uint64_t now = clock::boottime_ns();
+  pollfd polled{listener.get(), POLLIN, 0};
+  const int wait_ms = due > now ? static_cast<int>((due - now) / 1'000'000 + 1) : 0;
+  if (due > now && ::poll(&polled, 1, wait_ms) != 0) return true;
+  events.flush(clock::boottime_ns());
+  return false;
 }
 
 // A refusal is in the log before the plugin learns of it. What only is looked at goes on as soon as that is known.
@@ -185,20 +198,25 @@ void Listening::State::keep(const seccomp_notif& notified, std::optional<event::
 }
 
 Listening::Listening(Start start) : state_(std::make_shared<State>(std::move(start))) {
-  const NoSignals none_for_the_thread;
-  std::thread([state = state_] {
+  const OnlyTheKick for_the_thread;
+  thread_ = std::thread([state = state_] {
     state->run();
     raise(state->done);
-  }).detach();
+  });
 }
 
 Listening::~Listening() { (void)finish(); }
 
 Listening::End Listening::finish() {
-  if (!end_) {
-    raise(state_->stop);
-    end_ = is_raised(state_->done, kPatienceMs) ? End::Clean : End::Stuck;
+  if (end_) return *end_;
+  state_->stop = true;
+  end_ = End::Stuck;
+  // Again and again: it may have been about to wait.
+  for (int waited = 0; end_ == End::Stuck && waited < kPatienceMs; waited += kKickMs) {
+    (void)::pthread_kill(thread_.native_handle(), kick());
+    if (is_raised(state_->done, kKickMs)) end_ = End::Clean;
   }
+  end_ == End::Clean ? thread_.join() : thread_.detach();
   return *end_;
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "base/fd.h"
 #include "event/event.h"
@@ -43,6 +44,7 @@ class Listening {
  private:
   struct State;
   std::shared_ptr<State> state_;
+  std::thread thread_;
   std::optional<End> end_;
 };
 
