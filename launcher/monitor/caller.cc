@@ -71,17 +71,17 @@ std::optional<std::string> Caller::text(std::uint64_t address) const {
   return text;
 }
 
-std::string Caller::link(const char* name) const {
-  char path[64];
+std::string Caller::link(std::string_view name) const {
   char target[PATH_MAX];
-  std::snprintf(path, sizeof path, "/proc/%d/%s", thread_, name);
-  const ssize_t size = ::readlink(path, target, sizeof target);
+  const std::string path = "/proc/" + std::to_string(thread_) + "/" + std::string(name);
+  const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
   return size > 0 ? std::string(target, static_cast<std::size_t>(size)) : "";
 }
 
-std::string Caller::current_folder() const { return link("cwd"); }
-
-std::string Caller::descriptor(int number) const { return link(("fd/" + std::to_string(number)).c_str()); }
+bool Caller::sees_process(std::string_view number) const {
+  const std::string path = "/proc/" + std::to_string(thread_) + "/root/proc/" + std::string(number);
+  return ::access(path.c_str(), F_OK) == 0;
+}
 
 std::string Caller::file(const char* name) const {
   char path[64];

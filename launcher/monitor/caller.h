@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace jail::monitor {
 
@@ -31,8 +32,12 @@ class Caller {
   [[nodiscard]] std::optional<std::string> text(std::uint64_t address) const;
 
   // What these links say, in the view of the jail; empty where they cannot be read.
-  [[nodiscard]] std::string current_folder() const;
-  [[nodiscard]] std::string descriptor(int number) const;
+  [[nodiscard]] std::string link(std::string_view name) const;  // "cwd", "fd/7"
+  [[nodiscard]] std::string current_folder() const { return link("cwd"); }
+  [[nodiscard]] std::string descriptor(int number) const { return link("fd/" + std::to_string(number)); }
+
+  // Whether the jail has a process of that number.
+  [[nodiscard]] bool sees_process(std::string_view number) const;
 
   struct Numbers {
     std::optional<std::int32_t> process{};  // on the host
@@ -45,7 +50,6 @@ class Caller {
   [[nodiscard]] bool has_abstract_listener(const std::string& name) const;
 
  private:
-  [[nodiscard]] std::string link(const char* name) const;
   [[nodiscard]] std::string file(const char* name) const;
 
   pid_t thread_;

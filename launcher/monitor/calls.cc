@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -42,6 +44,19 @@ constexpr std::array kOtherIoctls{
                             kFsIocEnableVerity}}},
            kAllow}};
 
+// Code of files, as the loader maps it.
+constexpr std::array kNoCodeOfFile{
+    Clause{When::Always, {Test{.argument = 2, .count = 1, .mask = PROT_EXEC}}, kAllow},
+    Clause{When::Always, {has_bits(3, MAP_ANONYMOUS)}, kAllow}};
+
+constexpr std::array kOtherPrctls{
+    Clause{When::Always,
+           {Test{.argument = 0,
+                 .is = Test::Is::NoneOf,
+                 .count = 3,
+                 .values = {PR_CAP_AMBIENT, PR_SET_SECUREBITS, PR_CAPBSET_DROP}}},
+           kAllow}};
+
 constexpr FileArgument plain(std::int8_t path) { return {.path = path}; }
 constexpr FileArgument at(std::int8_t folder, std::int8_t path) { return {folder, path}; }
 constexpr FileArgument descriptor(std::int8_t folder) { return {.folder = folder}; }
@@ -57,8 +72,8 @@ constexpr Call kCalls[] = {
     {SYS_lstat, Look, plain(0)},
     {SYS_access, Look, plain(0)},
     {SYS_readlink, Look, plain(0)},
-    {SYS_chdir, Look, plain(0)},
     {SYS_statfs, Look, plain(0)},
+    {SYS_chdir, Enter, plain(0)},
     {SYS_getxattr, Look, plain(0)},
     {SYS_lgetxattr, Look, plain(0)},
     {SYS_listxattr, Look, plain(0)},
@@ -115,12 +130,16 @@ constexpr Call kCalls[] = {
     {SYS_execve, Execute, plain(0)},
     {SYS_execveat, Execute, at(0, 1)},
 
+    {SYS_mmap, MapCode, descriptor(4), nothing, kNone, {}, kNoCodeOfFile},
+
     {SYS_connect, Connect, plain(1), plain(2)},
     {SYS_bind, Bind, plain(1), plain(2)},
     {SYS_sendto, Send, plain(4), plain(5), kNone, {}, kNoAddress},
     {SYS_sendmsg, SendMessage, plain(1)},
     {SYS_sendmmsg, SendMessages, plain(1), plain(2)},
 
+    {SYS_capset, ChangePowers},
+    {SYS_prctl, ChangePowers, nothing, nothing, kNone, {}, kOtherPrctls},
     {SYS_setuid, ChangeIds, nothing, nothing, 1},
     {SYS_setgid, ChangeIds, nothing, nothing, 1},
     {SYS_setreuid, ChangeIds, nothing, nothing, 2},

@@ -15,7 +15,8 @@ namespace jail::monitor {
 
 enum class Operation : std::uint8_t {
   Open,      // by its flags
-  Look,      // stat, access, readlink, chdir, reading attributes
+  Look,      // stat, access, readlink, reading attributes
+  Enter,     // as the current folder
   Create,    // of a node; detail: its type
   Delete,
   Rename,
@@ -23,13 +24,15 @@ enum class Operation : std::uint8_t {
   Symlink,   // the first name is a text
   Metadata,  // detail: which
   Truncate,
-  Execute,
+  MapCode,
+  Execute,  // from here on, whatever `monitor.files` says
   Connect,   // address and length
   Bind,
   Send,      // as Connect, of one datagram
   SendMessage,   // msghdr
   SendMessages,  // mmsghdr and how many
   ChangeIds,     // flags: how many ids
+  ChangePowers,  // capabilities
 };
 
 constexpr std::int8_t kNone = -1;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/sched.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -40,11 +41,12 @@ event::Verdict verdict_of(const Prediction& prediction) {
 }
 
 // A denial of what nobody has is an ordinary failure.
-void ask_host(Prediction& prediction, const Place& place) {
+void ask_host(Prediction& prediction, const Caller& caller, const Place& place) {
   using Provided = Prediction::Provided;
   if (prediction.decision != Decision::Denied || prediction.provided == Provided::Always) return;
   const bool of_parent = prediction.provided == Provided::ParentExists;
-  if (!host_may_have(of_parent ? parent_of(place.path) : place.path)) prediction = {Decision::Failed, {}, ENOENT};
+  if (prediction.provided == Provided::ProcessIsForeign && caller.sees_process(process_of(place.path))) prediction = {};
+  else if (!host_may_have(of_parent ? parent_of(place.path) : place.path)) prediction = {Decision::Failed, {}, ENOENT};
 }
 
 bool is_worth(profile::MonitorFiles files, unsigned wants, Decision decision) {
@@ -75,6 +77,8 @@ unsigned wants_of(const seccomp_data& call, const Call& row) {
     case Operation::Metadata:
     case Operation::Truncate: return kWrite;
     case Operation::Execute: return kExecute;
+    case Operation::MapCode: return kMap;
+    case Operation::Enter: return kRead;
     default: return kLook;
   }
 }
@@ -93,20 +97,21 @@ event::Body body_of(const seccomp_data& call, const Call& row, event::Named firs
     case Operation::Metadata: return event::FileMetadata{name, first, std::string(row.detail)};
     case Operation::Truncate: return event::FileOpen{name, first, {"truncate"}};
     case Operation::Execute: return event::ProcessExec{name, first};
+    case Operation::MapCode: return event::FileOpen{name, first, {"execute"}};
     default: return event::FileOpen{name, first, {"stat"}};
   }
 }
 
-Prediction predict_one(const Place& place, unsigned wants) {
+Prediction predict_one(const Caller& caller, const Place& place, unsigned wants) {
   Prediction prediction = predict(place, wants);
-  ask_host(prediction, place);
+  ask_host(prediction, caller, place);
   return prediction;
 }
 
-Prediction predict_both(const Place& from, unsigned wants_from, const Place& to) {
-  Prediction first = predict_one(from, wants_from);
+Prediction predict_both(const Caller& caller, const Place& from, unsigned wants_from, const Place& to) {
+  Prediction first = predict_one(caller, from, wants_from);
   if (first.decision != Decision::Allowed) return first;
-  Prediction second = predict_one(to, kCreate);
+  Prediction second = predict_one(caller, to, kCreate);
   if (second.decision != Decision::Allowed) return second;
   return predict_move(from, wants_from, to, kCreate);
 }
@@ -126,12 +131,16 @@ Address read_address(const Caller& caller, std::uint64_t address, std::uint64_t 
 
 Prediction refused_by(std::string_view layer, int error) { return {Decision::Denied, layer, error}; }
 
+Place place_of(const Places& places, const Caller& caller, const std::string& path) {
+  const std::string base = path.starts_with('/') ? "" : caller.current_folder() + "/";
+  return places.find(base + path, [&caller](std::string_view name) { return caller.link(name); });
+}
+
 Prediction predict_address(const Rules& rules, const Places& places, const Caller& caller, Address& address) {
   if (address.reach == Reach::Path) {
-    const std::string base = address.peer.path.starts_with('/') ? "" : caller.current_folder() + "/";
-    const Place place = places.find(base + address.peer.path, [&caller] { return caller.current_folder(); });
+    const Place place = place_of(places, caller, address.peer.path);
     address.peer.path = place.path;
-    const Prediction seen = predict_one(place, kLook);
+    const Prediction seen = predict_one(caller, place, kLook);
     if (seen.decision != Decision::Allowed || rules.unix_paths == Rules::UnixPaths::Open) return seen;
     return place.anchor == nullptr ? Prediction{} : refused_by("landlock", EACCES);
   }
@@ -199,13 +208,14 @@ Called called(const seccomp_data& call) {
   return {number, plain == number ? "" : "x32", std::move(name), privilege};
 }
 
-event::Body call_body(const seccomp_data& data) {
+// `privilege`: what it asks for where the call alone does not say so.
+event::Body call_body(const seccomp_data& data, std::string_view privilege = {}) {
   const Called call = called(data);
-  const bool wants_power = call.privilege != nullptr && !call.privilege->privilege.empty();
+  if (call.privilege != nullptr && privilege.empty()) privilege = call.privilege->privilege;
   event::Counts numbers = plain_numbers(data, call.privilege == nullptr ? std::uint8_t{0} : call.privilege->numbers);
-  if (wants_power)
-    return event::PrivilegeAttempt{std::string(call.privilege->privilege), call.name, call.number,
-                                   std::string(call.abi), std::move(numbers)};
+  if (!privilege.empty())
+    return event::PrivilegeAttempt{std::string(privilege), call.name, call.number, std::string(call.abi),
+                                   std::move(numbers)};
   return event::SyscallDenied{call.name, call.number, std::string(call.abi), std::move(numbers)};
 }
 
@@ -238,6 +248,7 @@ std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, con
     case Operation::SendMessage: return to_messages(notified, call, 1);
     case Operation::SendMessages: return to_messages(notified, call, notified.data.args[2]);
     case Operation::ChangeIds: return to_ids(notified, call);
+    case Operation::ChangePowers: return to_powers(notified);
     default: return to_files(notified, call);
   }
 }
@@ -254,10 +265,10 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   if (first.kind == Kind::Unreadable || second.kind == Kind::Unreadable) return with_body(std::nullopt);
   const unsigned wants = wants_of(notified.data, call);
   Prediction prediction;
-  if (call.operation == Operation::Symlink && second.kind == Kind::File) prediction = predict_one(second.place, wants);
-  else if (one && first.kind == Kind::File) prediction = predict_one(first.place, wants);
+  if (call.operation == Operation::Symlink && second.kind == Kind::File) prediction = predict_one(caller, second.place, wants);
+  else if (one && first.kind == Kind::File) prediction = predict_one(caller, first.place, wants);
   else if (first.kind == Kind::File && second.kind == Kind::File)
-    prediction = predict_both(first.place, call.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
+    prediction = predict_both(caller, first.place, call.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
   else prediction = {.decision = Decision::Failed};
   if (!is_worth(rules_.files, wants, prediction.decision)) return std::nullopt;
   if (call.operation == Operation::Symlink)
@@ -270,9 +281,8 @@ std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& ca
   if (address.reach == Reach::Nobody) return std::nullopt;
   Prediction prediction;
   if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, caller, address);
-  else if (address.reach == Reach::Path) prediction = predict_one(places_.find(address.peer.path, [&caller] {
-                                           return caller.current_folder();
-                                         }), kCreate);
+  else if (address.reach == Reach::Path)
+    prediction = predict_one(caller, place_of(places_, caller, address.peer.path), kCreate);
   if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
   return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
 }
@@ -312,6 +322,18 @@ std::optional<event::Event> Examiner::to_ids(const seccomp_notif& notified, cons
   if (!others) return std::nullopt;
   // The one id of the jail's user namespace is its own: others cannot even be named (user_namespaces(7)).
   return event_of(call_body(notified.data), verdict_of(refused_by("permission", EINVAL)));
+}
+
+// A plugin has no capability and cannot get one: what asks for any is refused.
+std::optional<event::Event> Examiner::to_powers(const seccomp_notif& notified) const {
+  const seccomp_data& data = notified.data;
+  bool asks = data.nr == SYS_prctl && (data.args[0] != PR_CAP_AMBIENT || data.args[1] == PR_CAP_AMBIENT_RAISE);
+  if (data.nr == SYS_capset) {
+    const auto wanted = Caller(static_cast<pid_t>(notified.pid)).value<std::array<std::uint32_t, 6>>(data.args[1]);
+    asks = wanted && std::ranges::any_of(*wanted, [](std::uint32_t bits) { return bits != 0; });
+  }
+  if (!asks) return std::nullopt;
+  return event_of(call_body(data, "setuid"), verdict_of(refused_by("permission", EPERM)));
 }
 
 }  // namespace jail::monitor

@@ -45,6 +45,7 @@ class Examiner {
   [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count) const;
   [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] MaybeEvent to_powers(const seccomp_notif& notified) const;
   [[nodiscard]] MaybeEvent judge(const Caller& caller, const Call& call, Address address) const;
 
   const Rules& rules_;

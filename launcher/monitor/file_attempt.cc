@@ -22,7 +22,7 @@ NamedPlace found(const Places& places, const Caller& caller, std::string_view pa
   place.requested = std::move(requested);
   if (!path.starts_with('/')) return place;
   place.kind = NamedPlace::Kind::File;
-  place.place = places.find(path, [&caller] { return caller.current_folder(); });
+  place.place = places.find(path, [&caller](std::string_view name) { return caller.link(name); });
   return place;
 }
 

@@ -18,21 +18,20 @@ std::string_view parent_of(std::string_view path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-bool is_process(std::string_view name) {
-  return name == "self" || name == "thread-self" || name.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-// "/proc/self/root" and the like: the end of `path` was just appended.
-enum class Magic { None, Root, Cwd };
-Magic magic_of(std::string_view path) {
+// "cwd" of "/proc/self/cwd", "fd/7", "root"; empty for what is no magic link, or one of a process that nobody may look
+// into. All of a jail's processes have one root.
+std::string_view magic_name(std::string_view path) {
   constexpr std::string_view kProc = "/proc/";
-  if (!path.starts_with(kProc)) return Magic::None;
+  if (!path.starts_with(kProc)) return {};
   path.remove_prefix(kProc.size());
   const std::string_view process = first_component(path);
-  if (process.size() == path.size() || !is_process(process)) return Magic::None;
+  if (process.size() == path.size() || process == "1") return {};
   path.remove_prefix(process.size() + 1);
-  if (path == "root") return Magic::Root;
-  return path == "cwd" ? Magic::Cwd : Magic::None;
+  const bool own = process == "self" || process == "thread-self";
+  if (path == "root" && (own || process.find_first_not_of("0123456789") == std::string_view::npos)) return path;
+  return own && (path == "cwd" || (path.starts_with("fd/") && path.find('/', 3) == std::string_view::npos))
+             ? path
+             : std::string_view{};
 }
 
 }  // namespace
@@ -67,11 +66,23 @@ Places::Entry& Places::add(const std::string& path) {
   return entries_[path];
 }
 
-Place Places::find(std::string_view path, const std::function<std::string()>& own_folder) const {
+// Empty: no link stands here.
+std::string Places::target_of(const std::string& walked, const Magic& magic) const {
+  if (const std::string_view name = magic_name(walked); !name.empty()) {
+    if (name == "root") return "/";
+    std::string target = magic(name);
+    return target.starts_with('/') ? target : "";
+  }
+  if (walked.size() > longest_) return {};
+  const auto entry = entries_.find(std::string_view(walked));
+  return entry != entries_.end() && entry->second.link != nullptr ? *entry->second.link : "";
+}
+
+Place Places::find(std::string_view path, const Magic& magic) const {
   std::string walked;
   std::string rest(path);
   int links = 0;
-  for (std::size_t from = 0; from < rest.size();) {
+  for (std::size_t from = 0; from < rest.size() && links <= kMostLinks;) {
     const std::size_t end = std::min(rest.find('/', from), rest.size());
     const std::string_view name = std::string_view(rest).substr(from, end - from);
     from = end + 1;
@@ -81,13 +92,10 @@ Place Places::find(std::string_view path, const std::function<std::string()>& ow
       continue;
     }
     walked.append("/").append(name);
-    const Magic magic = magic_of(walked);
-    const auto entry = walked.size() <= longest_ ? entries_.find(std::string_view(walked)) : entries_.end();
-    if (magic == Magic::None && (entry == entries_.end() || entry->second.link == nullptr)) continue;
-    if (++links > kMostLinks) break;
-    std::string target = magic == Magic::Root ? "/" : magic == Magic::Cwd ? own_folder() : *entry->second.link;
-    if (target.starts_with('/')) walked.clear();
-    else go_up(walked);
+    std::string target = target_of(walked, magic);
+    if (target.empty()) continue;
+    ++links;
+    target.starts_with('/') ? walked.clear() : go_up(walked);
     rest = std::move(target) + "/" + (from < rest.size() ? rest.substr(from) : "");
     from = 0;
   }

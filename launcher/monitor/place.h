@@ -1,6 +1,6 @@
 // Where a path leads in the view of a jail, found without asking the kernel: the plan says what stands where. It knows
-// the links that the view makes and the two magic ones of /proc that lead back into the tree; links inside granted
-// trees are the trees' own business, and a path through one is judged by its own name.
+// the links that the view makes and the magic ones of /proc that lead back into the tree; links inside granted trees are
+// the trees' own business, and a path through one is judged by its own name.
 #pragma once
 
 #include <functional>
@@ -32,8 +32,11 @@ class Places {
   // The plan must live as long.
   explicit Places(const confine::view::Plan& plan);
 
-  // `path` is absolute. `own_folder`: the current folder of who asks, for /proc/self/cwd.
-  [[nodiscard]] Place find(std::string_view path, const std::function<std::string()>& own_folder) const;
+  // What a magic link of the caller's own in /proc leads to: of "cwd", of "fd/7".
+  using Magic = std::function<std::string(std::string_view name)>;
+
+  // `path` is absolute.
+  [[nodiscard]] Place find(std::string_view path, const Magic& magic) const;
 
  private:
   struct Entry {
@@ -48,6 +51,7 @@ class Places {
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
   };
 
+  [[nodiscard]] std::string target_of(const std::string& walked, const Magic& magic) const;
   Entry& add(const std::string& path);
   void add_own();
   [[nodiscard]] Place judge(std::string path) const;

@@ -39,33 +39,29 @@ Prediction in_grant(const Anchor& anchor, unsigned wants) {
   if ((wants & kChanges) && !(anchor.access & confine::view::kWrite))
     return denied(anchor.access & confine::view::kDevice ? kLandlock : kMount,
                   anchor.access & confine::view::kDevice ? EACCES : EROFS, first_place(anchor));
+  constexpr unsigned kRuns = confine::view::kExec | confine::view::kLibrary;
+  if ((wants & kMap) && !(anchor.access & kRuns)) return denied(kMount, EPERM, first_place(anchor));
   if ((wants & kExecute) && !(anchor.access & confine::view::kExec))
     return denied(anchor.access & confine::view::kLibrary ? kLandlock : kMount, EACCES, first_place(anchor));
   return {};
 }
 
-bool is_other_process(std::string_view path) {
-  constexpr std::string_view kInit = "/proc/1";  // hidepid shows the plugin none but its own
-  return path.starts_with(kInit) && (path.size() == kInit.size() || path[kInit.size()] == '/');
-}
-
-bool names_process(std::string_view path) {
-  constexpr std::string_view kProc = "/proc/";
-  if (path.size() <= kProc.size()) return true;
-  const std::string_view name = path.substr(kProc.size(), path.find('/', kProc.size()) - kProc.size());
-  return name == "self" || name == "thread-self" || name.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-// /proc of the jail shows processes and nothing else.
+// /proc of the jail shows its processes, less pid 1, and nothing else.
 Prediction in_processes(const Place& place, unsigned wants) {
-  if (!names_process(place.path)) return denied(kMount, ENOENT, nullptr, Provided::PathExists);
-  if (is_other_process(place.path)) return denied(kPermission, ENOENT);
+  const std::string_view name = process_of(place.path);
+  if (name == "1") return denied(kPermission, ENOENT);
+  const bool is_number = !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
+  if (is_number) return denied(kPermission, ENOENT, nullptr, Provided::ProcessIsForeign);
+  if (!name.empty() && name != "self" && name != "thread-self")
+    return denied(kMount, ENOENT, nullptr, Provided::PathExists);
   return wants & (kCreate | kDelete) ? denied(kLandlock, EACCES) : Prediction{};
 }
 
 Prediction in_own(const Place& place, unsigned wants) {
   switch (place.own) {
-    case Own::Temporary: return wants & kExecute ? denied(kMount, EACCES) : Prediction{};
+    case Own::Temporary:
+      if (wants & kMap) return denied(kMount, EPERM);
+      return wants & kExecute ? denied(kMount, EACCES) : Prediction{};
     case Own::Devices:
     case Own::Terminals: return wants & (kExecute | kCreate | kDelete) ? denied(kLandlock, EACCES) : Prediction{};
     case Own::Processes: return in_processes(place, wants);
@@ -88,7 +84,16 @@ Prediction nowhere(const Place& place, unsigned wants) {
 
 }  // namespace
 
+std::string_view process_of(std::string_view path) {
+  constexpr std::string_view kProc = "/proc/";
+  if (!path.starts_with(kProc)) return {};
+  path.remove_prefix(kProc.size());
+  return path.substr(0, path.find('/'));
+}
+
 Prediction predict(const Place& place, unsigned wants) {
+  // What the kernel calls a file that is only memory: one that may be made here at all is sealed against being run.
+  if (place.path.starts_with("/memfd:")) return wants & (kExecute | kMap) ? denied(kPermission, EACCES) : Prediction{};
   if (place.endless) return {.decision = Decision::Failed, .error = ELOOP};
   if (place.mask != nullptr) return in_mask(place, wants);
   if (place.own != Own::None) return in_own(place, wants);

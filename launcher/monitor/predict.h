@@ -20,12 +20,13 @@ enum Want : std::uint8_t {
   kCreate = 8,    // a name
   kDelete = 16,
   kExecute = 32,
+  kMap = 64,      // as code
 };
 
 struct Prediction {
-  // A denial of what nobody would have anyway is none: it holds only if the host has the file, or the folder it shall
-  // be made in. Whoever can look, looks.
-  enum class Provided : std::uint8_t { Always, PathExists, ParentExists };
+  // A denial of what nobody would have anyway is none: it holds only if the host has the file, the folder it shall be
+  // made in, or the process, which then is not the jail's. Whoever can look, looks.
+  enum class Provided : std::uint8_t { Always, PathExists, ParentExists, ProcessIsForeign };
 
   event::Decision decision = event::Decision::Allowed;
   std::string_view layer{};
@@ -35,6 +36,9 @@ struct Prediction {
 };
 
 Prediction predict(const Place& place, unsigned wants);
+
+// "4711" of "/proc/4711/mem"; empty for what is not below /proc.
+std::string_view process_of(std::string_view path);
 
 // A rename or a hard link, from one place to another: both ends, and that one mount holds both.
 Prediction predict_move(const Place& from, unsigned wants_from, const Place& to, unsigned wants_to);
