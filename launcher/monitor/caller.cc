@@ -17,6 +17,7 @@
 namespace jail::monitor {
 namespace {
 
+constexpr std::string_view kDeleted = " (deleted)";
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kPiece = 256;  // most paths are shorter
 constexpr std::size_t kMostOfAFile = 1 << 20;  // of /proc/PID/net: some ten thousand sockets
@@ -75,7 +76,9 @@ std::string Caller::link(std::string_view name) const {
   char target[PATH_MAX];
   const std::string path = "/proc/" + std::to_string(thread_) + "/" + std::string(name);
   const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
-  return size > 0 ? std::string(target, static_cast<std::size_t>(size)) : "";
+  std::string_view text(target, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  if (text.ends_with(kDeleted)) text.remove_suffix(kDeleted.size());
+  return std::string(text);
 }
 
 bool Caller::sees_process(std::string_view number) const {

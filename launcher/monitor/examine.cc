@@ -240,7 +240,7 @@ std::optional<event::Event> Examiner::refused(const seccomp_notif& notified, int
                                                            .predicted = false});
 }
 
-std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, const Call& call) const {
+std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, const Call& call) {
   switch (call.operation) {
     case Operation::Connect:
     case Operation::Bind:
@@ -253,12 +253,12 @@ std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, con
   }
 }
 
-std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, const Call& call) const {
+std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, const Call& call) {
   const Caller caller(static_cast<pid_t>(notified.pid));
   const bool one = !call.second.is_there();
   NamedPlace first, second;
-  if (call.operation != Operation::Symlink) first = read_place(places_, caller, notified.data, call.first);
-  if (!one) second = read_place(places_, caller, notified.data, call.second);
+  if (call.operation != Operation::Symlink) first = read_place({places_, links_}, caller, notified.data, call.first, last_of(notified.data, call));
+  if (!one) second = read_place({places_, links_}, caller, notified.data, call.second, Last::Itself);
   const auto with_body = [&](std::optional<event::Verdict> verdict) {
     return event_of(body_of(notified.data, call, first.named(), second.named()), std::move(verdict));
   };

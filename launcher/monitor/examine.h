@@ -12,6 +12,7 @@
 #include "event/event.h"
 #include "monitor/caller.h"
 #include "monitor/calls.h"
+#include "monitor/links.h"
 #include "monitor/peer.h"
 #include "monitor/place.h"
 #include "monitor/predict.h"
@@ -37,11 +38,13 @@ class Examiner {
   // A call that the filter denies with `error`. Nothing: not worth a record.
   [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
   // A call that the filter allows.
-  [[nodiscard]] std::optional<event::Event> allowed(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] std::optional<event::Event> allowed(const seccomp_notif& notified, const Call& call);
+  // The root of the view (O_PATH), in which links are looked for from here on.
+  void look_into(Fd root) { links_ = Links(std::move(root)); }
 
  private:
   using MaybeEvent = std::optional<event::Event>;
-  [[nodiscard]] MaybeEvent to_files(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] MaybeEvent to_files(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count) const;
   [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
@@ -50,6 +53,7 @@ class Examiner {
 
   const Rules& rules_;
   Places places_;
+  Links links_;
 };
 
 }  // namespace jail::monitor

@@ -9,6 +9,7 @@
 #include "event/event.h"
 #include "monitor/caller.h"
 #include "monitor/calls.h"
+#include "monitor/links.h"
 #include "monitor/place.h"
 
 namespace jail::monitor {
@@ -26,7 +27,17 @@ struct NamedPlace {
   [[nodiscard]] event::Named named() const;
 };
 
-NamedPlace read_place(const Places& places, const Caller& caller, const seccomp_data& call, FileArgument argument);
+// What is needed to tell where a name leads.
+struct Maps {
+  const Places& places;
+  Links& links;
+};
+
+NamedPlace read_place(const Maps& maps, const Caller& caller, const seccomp_data& call, FileArgument argument,
+                      Last last);
+
+// Whether this call follows a link that its first name ends in.
+Last last_of(const seccomp_data& call, const Call& row);
 
 // Of Want (predict.h).
 unsigned wants_of_open(std::uint64_t flags);

@@ -1,5 +1,6 @@
 #include "monitor/listener.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -150,6 +151,8 @@ void Listening::State::take_listener() {
     return start.log(told(event::MonitorChanged{"none", std::string("the filter holds without a listener: ") +
                                                             std::strerror(-number)}));
   listener = sys::pidfd_getfd(start.plugin, number);
+  const std::string root = "/proc/" + std::to_string(start.pid) + "/root";
+  examiner.look_into(Fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
   (void)sys::notification_wake_in_turn(listener.get());
 }
 

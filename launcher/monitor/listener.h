@@ -4,6 +4,8 @@
 // the listener (B3): with this process it closes, and every notified call fails with ENOSYS.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +25,7 @@ struct Start {
   Rules rules;  // what it points to lives as long as the thread
   Fd handover;  // where the plugin process says which of its descriptors the listener is
   Fd plugin;    // pidfd
+  pid_t pid = 0;
   Log log;      // called by the thread alone, and by nobody after finish()
 };
 

@@ -24,7 +24,6 @@ constexpr std::string_view kNotLogged = "what the filter denies is denied, not l
 
 const std::vector<std::string>& blind_spots() {
   static const std::vector<std::string> spots{
-      "files reached through a symbolic link inside a grant: judged by the name that was asked for",
       "files that their own mode or owner denies",
       "reads and writes of files that are open already",
       "names in memory that nobody may read: said as path_unknown",

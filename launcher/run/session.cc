@@ -139,6 +139,7 @@ class Session {
                       .files = plan_.monitor.files},
             .handover = std::move(handover),
             .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
+            .pid = jail.plugin.pid(),
             .log = [log = log_](const event::Event& event) { (void)log->append(event); }};  // it counts what it loses
   }
 

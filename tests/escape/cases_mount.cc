@@ -161,7 +161,7 @@ void copy_true(Scene& scene) {
 
 std::string event_of_run(const std::string& name) {
   if (name == "mprotect_write_grant") return "";  // which file a mapping is of, no register of mprotect(2) says
-  if (name.starts_with("map_")) return "file.open";
+  if (name.starts_with("map_") || name.starts_with("loader_")) return "file.open";
   const bool sealed = name.find("noexec") != std::string::npos;
   return (name.starts_with("memfd") && !sealed) || name == "execveat_in_strict" ? "syscall.denied" : "process.exec";
 }

@@ -140,6 +140,7 @@ void add_links(std::vector<Case>& table) {
       table.push_back({.name = "symlink_" + name + "_" + identifier(method),
                        .attack = {"read-by", method, path},
                        .errors = kNotThere,
+                       .event = "file.open",
                        .setup = plant_links});
   const std::pair<std::string, std::vector<std::string>> names[] = {
       {"hard_link_ungranted", {"hard-link", "{secret}/key", "{write}/alias"}},
