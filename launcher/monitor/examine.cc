@@ -116,6 +116,16 @@ Prediction predict_both(const Caller& caller, const Place& from, unsigned wants_
   return predict_move(from, wants_from, to, kCreate);
 }
 
+Prediction foresee(const Caller& caller, const seccomp_data& call, const Call& row, const NamedPlace& first,
+                   const NamedPlace& second) {
+  const unsigned wants = wants_of(call, row);
+  const NamedPlace& decisive = row.operation == Operation::Symlink ? second : first;
+  const bool one = row.operation == Operation::Symlink || !row.second.is_there();
+  if (decisive.kind != Kind::File || (!one && second.kind != Kind::File)) return {.decision = Decision::Failed};
+  if (one) return predict_one(caller, decisive.place, wants);
+  return predict_both(caller, first.place, row.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
+}
+
 // --- Sockets ---------------------------------------------------------------------------------------------------------
 
 constexpr std::size_t kMostOfAnAddress = 128;  // sizeof(sockaddr_storage)
@@ -255,25 +265,20 @@ std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, con
 
 std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, const Call& call) {
   const Caller caller(static_cast<pid_t>(notified.pid));
-  const bool one = !call.second.is_there();
+  const seccomp_data& data = notified.data;
+  const Maps maps{places_, links_};
   NamedPlace first, second;
-  if (call.operation != Operation::Symlink) first = read_place({places_, links_}, caller, notified.data, call.first, last_of(notified.data, call));
-  if (!one) second = read_place({places_, links_}, caller, notified.data, call.second, Last::Itself);
-  const auto with_body = [&](std::optional<event::Verdict> verdict) {
-    return event_of(body_of(notified.data, call, first.named(), second.named()), std::move(verdict));
-  };
-  if (first.kind == Kind::Unreadable || second.kind == Kind::Unreadable) return with_body(std::nullopt);
-  const unsigned wants = wants_of(notified.data, call);
-  Prediction prediction;
-  if (call.operation == Operation::Symlink && second.kind == Kind::File) prediction = predict_one(caller, second.place, wants);
-  else if (one && first.kind == Kind::File) prediction = predict_one(caller, first.place, wants);
-  else if (first.kind == Kind::File && second.kind == Kind::File)
-    prediction = predict_both(caller, first.place, call.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
-  else prediction = {.decision = Decision::Failed};
-  if (!is_worth(rules_.files, wants, prediction.decision)) return std::nullopt;
-  if (call.operation == Operation::Symlink)
-    first.requested = caller.text(notified.data.args[call.first.path]).value_or("");
-  return with_body(verdict_of(prediction));
+  if (call.operation != Operation::Symlink) first = read_place(maps, caller, data, call.first, last_of(data, call));
+  if (call.second.is_there()) second = read_place(maps, caller, data, call.second, Last::Itself);
+  const bool unreadable = first.kind == Kind::Unreadable || second.kind == Kind::Unreadable;
+  std::optional<event::Verdict> verdict;
+  if (!unreadable) {
+    const Prediction prediction = foresee(caller, data, call, first, second);
+    if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
+    verdict = verdict_of(prediction);
+  }
+  if (call.operation == Operation::Symlink) first.requested = caller.text(data.args[call.first.path]).value_or("");
+  return event_of(body_of(data, call, first.named(), second.named()), std::move(verdict));
 }
 
 std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) const {

@@ -1,6 +1,6 @@
 // Where a path leads in the view of a jail, found without asking the kernel: the plan says what stands where. It knows
-// the links that the view makes and the magic ones of /proc that lead back into the tree; links inside granted trees are
-// the trees' own business, and a path through one is judged by its own name.
+// the links that the view makes and the magic ones of /proc that lead back into the tree. Links inside granted trees no
+// plan knows: links.h looks for those.
 #pragma once
 
 #include <functional>

@@ -24,10 +24,10 @@ const char* const kInvariants[] = {"setns",  "unshare", "io_uring_setup", "mount
 
 // What asks for power is told as such, whatever the filter thinks of the arguments.
 const std::set<std::string> kPrivileged = {
-    "add_key",      "bpf",       "chroot",        "delete_module", "finit_module",     "fsconfig",          "fsmount",
-    "fsopen",       "fspick",    "init_module",   "kcmp",          "keyctl",           "mount",             "mount_setattr",
-    "move_mount",   "open_tree", "pidfd_getfd",   "pivot_root",    "process_vm_readv", "process_vm_writev", "request_key",
-    "setns",        "umount2",   "unshare"};
+    "add_key",  "bpf",     "chroot",      "delete_module", "finit_module",  "fsconfig",    "fsmount",          "fsopen",
+    "fspick",   "kcmp",    "init_module", "keyctl",        "mount",         "mount_setattr", "move_mount",
+    "open_tree", "pidfd_getfd", "pivot_root", "process_vm_readv", "process_vm_writev", "request_key", "setns",
+    "umount2",  "unshare"};
 
 std::string event_of(const std::string& call) {
   return kPrivileged.contains(call) ? "privilege.attempt" : "syscall.denied";

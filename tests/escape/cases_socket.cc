@@ -96,7 +96,8 @@ void abstract_daemon(Scene& scene) {
 void add_daemons(std::vector<Case>& table) {
   // Below Landlock ABI 9 there are no such sockets to connect.
   const bool sockets = landlock_abi() >= 9;
-  const std::string connect = sockets ? "net.connect" : "syscall.denied", send = sockets ? "net.send" : "syscall.denied";
+  const std::string connect = sockets ? "net.connect" : "syscall.denied";
+  const std::string send = sockets ? "net.send" : "syscall.denied";
   const Errors refused = {"EACCES", "EPERM"};
   for (const std::string path : {"docker.sock", "bus", "podman.sock", "containerd.sock", "agent.1234",
                                  "tmux-1000/default", "gnupg/S.gpg-agent", "libvirt/libvirt-sock"})

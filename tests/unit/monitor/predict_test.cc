@@ -26,7 +26,8 @@ Anchor anchor(std::string path, Node node, unsigned access, int number) {
 const confine::view::Plan& view() {
   namespace access = confine::view;
   static const confine::view::Plan plan{
-      .anchors = {anchor("/etc/hosts", Node::File, access::kRead, 1), anchor("/srv/data", Node::Folder, access::kRead, 2),
+      .anchors = {anchor("/etc/hosts", Node::File, access::kRead, 1),
+                  anchor("/srv/data", Node::Folder, access::kRead, 2),
                   anchor("/srv/data/out", Node::Folder, access::kRead | access::kWrite, 3),
                   anchor("/usr/bin/tool", Node::File, access::kRead | access::kExec, 4),
                   anchor("/usr/lib", Node::Folder, access::kRead | access::kLibrary, 5),
