@@ -1,5 +1,5 @@
-// The source of events under attack (SECURITY B2, B3, B5, B8 to B10): it tells each attempt, tells it once, says what it
-// could not see, and keeps nobody from ending a jail.
+// The source of events under attack (SECURITY B2, B3, B5, B8 to B10): it tells each attempt, tells it once, says what
+// it could not see, and keeps nobody from ending a jail.
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
