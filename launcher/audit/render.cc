@@ -107,6 +107,7 @@ void tell(Sentence& out, const event::RunEnded& ended) {
   out.add(", cpu " + text::human_duration(std::chrono::milliseconds(cost.user_ms + cost.sys_ms)));
   if (cost.memory_peak) out.add(", memory " + text::human_size(*cost.memory_peak));
   if (!ended.reason.empty()) out.add(": ").quote(ended.reason);
+  if (!ended.counted.empty()) tell(out.add(" | only counted: ", Tone::Warn), ended.counted);
   if (!ended.lost.empty()) tell(out.add(" | lost: ", Tone::Bad), ended.lost);
 }
 
@@ -189,6 +190,11 @@ void tell(Sentence& out, const event::SyscallDenied& denied) { tell_call(out, de
 
 void tell(Sentence& out, const event::PrivilegeAttempt& attempt) {
   tell_call(out.quote(attempt.privilege).add(": "), attempt);
+}
+
+void tell(Sentence& out, const event::LimitReached& reached) {
+  out.quote(reached.which, Tone::Warn).add(" reached: " + std::to_string(reached.value));
+  if (reached.value != reached.limit) out.add(" of " + std::to_string(reached.limit));
 }
 
 void tell(Sentence& out, const event::MonitorLost& lost) {

@@ -91,6 +91,7 @@ bool read(Value value, RunEnded& ended) {
            .reason = text(value["reason"]),
            .accounts = accounts(value),
            .events = counts(value["events"]),
+           .counted = counts(value["counted"]),
            .lost = counts(value["lost"])};
   return true;
 }
@@ -169,6 +170,11 @@ bool read(Value value, SyscallDenied& denied) { return read_call(value, denied);
 bool read(Value value, PrivilegeAttempt& attempt) {
   attempt.privilege = text(value["privilege"]);
   return read_call(value, attempt);
+}
+
+bool read(Value value, LimitReached& reached) {
+  reached = {text(value["which"]), count(value["value"]), count(value["limit"])};
+  return true;
 }
 
 bool read(Value value, MonitorLost& lost) {

@@ -69,6 +69,7 @@ void write(Fields& out, const RunEnded& ended) {
   out.text("reason", ended.reason);
   write(out, ended.accounts);
   out.counts("events", ended.events);
+  if (!ended.counted.empty()) out.counts("counted", ended.counted);
   out.counts("lost", ended.lost);
 }
 
@@ -161,6 +162,12 @@ void write(Fields& out, const SyscallDenied& denied) { write_call(out, denied); 
 void write(Fields& out, const PrivilegeAttempt& attempt) {
   out.word("privilege", attempt.privilege);
   write_call(out, attempt);
+}
+
+void write(Fields& out, const LimitReached& reached) {
+  out.word("which", reached.which);
+  out.number("value", reached.value);
+  out.number("limit", reached.limit);
 }
 
 void write(Fields& out, const MonitorLost& lost) {

@@ -79,8 +79,9 @@ struct RunEnded {
   std::optional<int> signal{};  // the signal's number
   std::string reason{};         // empty where the outcome says it all
   Accounts accounts{};
-  Counts events{};  // by kind
-  Counts lost{};    // by source; empty when nothing was
+  Counts events{};   // by kind
+  Counts counted{};  // of these, those that are not in the log one by one: the run had used up its share of it
+  Counts lost{};     // by source; empty when nothing was
   bool operator==(const RunEnded&) const = default;
 };
 
@@ -238,6 +239,14 @@ struct MonitorLost {
   bool operator==(const MonitorLost&) const = default;
 };
 
+struct LimitReached {
+  static constexpr std::string_view kKind = "limit.reached";
+  std::string which{};  // "audit.bytes", "limits.pids"
+  std::uint64_t value = 0;
+  std::uint64_t limit = 0;
+  bool operator==(const LimitReached&) const = default;
+};
+
 // Another source, or none, from here on.
 struct MonitorChanged {
   static constexpr std::string_view kKind = "monitor.changed";
@@ -248,7 +257,7 @@ struct MonitorChanged {
 
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
                           FileLink, FileMetadata, ProcessExec, NetConnect, NetListen, NetSend, SyscallDenied,
-                          PrivilegeAttempt, MonitorLost, MonitorChanged>;
+                          PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.
 enum class Decision { Allowed, Denied, Failed };

@@ -84,7 +84,9 @@ std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Tar
   const audit::Home home{
       .euid = ::geteuid(), .xdg_state_home = variable("XDG_STATE_HOME"), .home = prepared.places.home};
   const std::vector<audit::Target> fallback{audit::DefaultFile{}};
-  return audit::open(identity, targets.empty() ? fallback : targets, home, prepared.redactor);
+  const bool none = prepared.profile.audit.durable.value == profile::Durable::None;
+  return audit::open(identity, targets.empty() ? fallback : targets, home, prepared.redactor,
+                     {.durable = none ? audit::Durable::None : audit::Durable::Batch, .bounds = {}});
 }
 
 void leave_out_proc(Plan& plan, const std::string& reason) {

@@ -114,6 +114,7 @@ class Session {
   Result watch(Jail& jail, StdioEnds ends, Fd handover) {
     StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
     send_proceed(jail.plugin.socket());
+    log_->start();
     if (handover) listening_.emplace(listening_start(jail, std::move(handover)));
     const Ending ending = supervise(jail, stdio, signals_,
                                     {.time_ms = plan_.time_ms,
@@ -146,7 +147,9 @@ class Session {
   Result end(const Ending& ending) {
     event::RunEnded record = ending.record;
     record.reason = prepared_.redactor.redact(record.reason);
+    log_->settle();
     record.events = log_->events_by_kind();
+    record.counted = log_->counted();
     record.lost = log_->lost();
     if (listening_ && listening_->lost() != 0)
       record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());

@@ -45,7 +45,8 @@ inline event::RunEnded ended() {
                        .processes = 3,
                        .blocks_read = 16,
                        .blocks_written = 8},
-          .events = {{"run.started", 1}},
+          .events = {{"run.started", 1}, {"file.open", 12'000}},
+          .counted = {{"file.open", 2'000}},
           .lost = {{"notify", 2}}};
 }
 
