@@ -3,7 +3,7 @@
 // which names the one before it and where that ended.
 //
 // Several runs may write to one file. Who rotates holds a lock on it (F_OFD_SETLK, fcntl(2)); the others find at their
-// next record that the name stands for another file, and move on. A run keeps a shared flock(2) on every file that holds
+// next record that the name stands for another file, and move on. A run keeps a shared flock(2) on every file that has
 // records of it, and no file is deleted while anybody has one.
 #pragma once
 
