@@ -14,6 +14,7 @@ constexpr const char* kFooter = R"(Examples:
   jail run ./crm.yaml -- python3 plugin.py     run a plugin in the jail its profile describes
   jail check ./crm.yaml                        every fault of a profile, with line and hint
   jail show --plan ./crm.yaml                  what will hold on this kernel, layer by layer
+  jail why --path /srv/x --op write ./crm.yaml which line allows or denies it, and what to add
   jail doctor                                  what this machine offers
   jail audit tail crm                          what happened
 )";

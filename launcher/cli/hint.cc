@@ -5,9 +5,15 @@
 
 #include "base/text.h"
 #include "profile/emit.h"
+#include "profile/paths.h"
 
 namespace jail::cli {
 namespace {
+
+// The jail's own: what a profile grants there is the host's, and another file.
+constexpr const char* kOwn[] = {"/tmp", "/dev/shm"};
+// Grants that need the named override.
+constexpr const char* kDangerous[] = {"/proc", "/sys", "/dev", "/run", "/var/run"};
 
 // Lines of templates that are built into jail are nobody's to change.
 std::string where(const std::string& rule, const std::string& profile) {
@@ -77,8 +83,12 @@ class HintOf {
 }  // namespace
 
 std::string hint_for_path(Grant grant, const std::string& path, const std::string& rule, const std::string& profile) {
+  const auto lies_in = [&](const char* folder) { return profile::is_within(path, folder); };
+  if (std::ranges::any_of(kOwn, lies_in)) return {};
+  const std::string plain = profile::emit_path(path);
+  const std::string item = std::ranges::any_of(kDangerous, lies_in) ? "{path: " + plain + ", dangerous: true}" : plain;
   const std::string_view key = grant == Grant::Read ? "read" : grant == Grant::Write ? "write" : "exec";
-  return where(rule, profile) + ", filesystem: " + brackets(key, profile::emit_path(path));
+  return where(rule, profile) + ", filesystem: " + brackets(key, item);
 }
 
 std::string hint_for(const event::Record& record) {
