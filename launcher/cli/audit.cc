@@ -38,6 +38,16 @@ struct Options {
 
 constexpr int kLookAgainMs = 200;
 
+constexpr const char* kTailFooter =
+    R"(Without PROFILE: the logs of all profiles together. Times are UTC. A denial is shown with the layer that said
+no, the line of the profile that decides it, and what to add where it should be allowed.
+
+Examples:
+  jail audit tail crm
+  jail audit tail -f --denied crm            what it tries and may not, as it happens
+  jail audit tail -n 100 --json crm | jq .kind
+)";
+
 // A line and when it was written; what has no time of its own has that of the record before it.
 struct Timed {
   clock::WallTime time;
@@ -194,11 +204,7 @@ void add_audit(CLI::App& app, int& status) {
   CLI::App* verb = app.add_subcommand("audit", "Read the audit log");
   verb->require_subcommand(1);
   CLI::App* tail = verb->add_subcommand("tail", "The last records: what ran, under which policy, how it ended");
-  tail->footer(
-      "Without PROFILE: the logs of all profiles together. Times are UTC. A denial is shown with the layer that said\n"
-      "no, the line of the profile that decides it, and what to add where it should be allowed.\n"
-      "Examples:\n  jail audit tail crm\n  jail audit tail -f --denied crm      (what it tries and may not, as it happens)\n"
-      "  jail audit tail -n 100 --json crm | jq .kind");
+  tail->footer(kTailFooter);
   CLI::Option* profile = tail->add_option("PROFILE", options->profile, "Name of the profile");
   tail->add_option("--file", options->file, "A log file instead")->excludes(profile);
   tail->add_option("-n,--lines", options->selection.lines, "How many records")->capture_default_str();

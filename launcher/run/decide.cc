@@ -23,6 +23,7 @@ struct Step {
   std::optional<HostFile> above;    // and the folder around it
   std::string missing;              // the first thing on the way that is not there
   std::string blocked;              // the first folder on the way that the plugin's id may not search
+  std::string no_folder;            // what stands on the way and is no folder
   bool endless = false;
 };
 
@@ -105,8 +106,9 @@ class Walk {
     here = step.place.path;
     const bool granted = step.place.anchor != nullptr && step.place.mask == nullptr;
     if (!granted) return;
-    if (step.above && step.blocked.empty() && !permits(*step.above, plan_.identity, kMaySearch))
-      step.blocked = parent_of(path);
+    const bool on = step.blocked.empty() && step.no_folder.empty() && step.missing.empty();
+    if (step.above && on && step.above->kind != HostKind::Folder) step.no_folder = parent_of(path);
+    else if (step.above && on && !permits(*step.above, plan_.identity, kMaySearch)) step.blocked = parent_of(path);
     if (!step.file && step.missing.empty()) step.missing = step.place.path;
     if (!step.file || step.file->kind != HostKind::Link || !is_below(here, step.place.anchor->path)) return;
     step.endless = ++links_ > kMostLinks;
@@ -123,15 +125,6 @@ class Walk {
   std::deque<std::string> rest_;
   int links_ = 0;
 };
-
-std::string_view verb_of(Operation operation) {
-  switch (operation) {
-    case Operation::Read: return "read";
-    case Operation::Write: return "written to";
-    case Operation::Exec: return "started";
-  }
-  return "";
-}
 
 std::string what_is_own(Own own) {
   switch (own) {
@@ -186,6 +179,8 @@ void fail(Decision& decision, int error, std::string reason) {
 // Whether there is something already; what is not there is made.
 bool stands(const Step& step) {
   const Place& place = step.place;
+  // Folders of special files: nothing is made there.
+  if (place.path == "/dev/pts" || place.path == "/proc") return false;
   return step.missing.empty() && (place.anchor != nullptr || place.own != Own::None || place.folder_of_view);
 }
 
@@ -201,6 +196,7 @@ unsigned wants_of(Operation operation, const Step& step) {
 // What nothing of the jail forbids, the file's own mode may.
 void ask_mode(const Plan& plan, Operation operation, const Step& step, Decision& decision) {
   const std::string whom = "uid " + std::to_string(plan.identity.uid);
+  if (!step.no_folder.empty()) return fail(decision, ENOTDIR, "'" + step.no_folder + "' is no folder");
   if (!step.blocked.empty())
     return deny(decision, "permission", EACCES, whom + " may not search '" + step.blocked + "'");
   if (!step.missing.empty()) {
@@ -220,6 +216,36 @@ void ask_mode(const Plan& plan, Operation operation, const Step& step, Decision&
     deny(decision, "permission", EACCES, "its mode does not let " + whom + " do so");
 }
 
+// What the kernel looks at before it comes to the mount: the program sees that errno.
+int error_before_mount(const Plan& plan, Operation operation, const Step& step) {
+  if (step.place.mask != nullptr) return EACCES;  // of mode 000
+  if (!step.no_folder.empty()) return ENOTDIR;
+  if (!step.blocked.empty()) return EACCES;
+  const bool makes = operation == Operation::Write && step.missing == step.place.path;
+  if (!step.missing.empty()) return makes ? 0 : ENOENT;
+  const bool writes = operation == Operation::Write && step.file && step.file->kind != HostKind::Folder;
+  return writes && !permits(*step.file, plan.identity, kMayWrite) ? EACCES : 0;
+}
+
+// What a process may change of itself (proc_pid_attr(5) and its siblings); everything else there can only be read.
+bool is_setting(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  constexpr std::string_view kSettings[] = {"comm",      "oom_score_adj",   "oom_adj",    "timerslack_ns",
+                                            "autogroup", "coredump_filter", "clear_refs", "sched"};
+  return std::ranges::find(kSettings, name) != std::end(kSettings);
+}
+
+// Links that lead to whatever file a process has there.
+bool is_magic(std::string_view path) {
+  return path.ends_with("/exe") || path.find("/fd/") != std::string_view::npos;
+}
+
+void ask_processes(Operation operation, Decision& decision) {
+  if (is_magic(decision.path) || operation == Operation::Read) return;
+  if (operation == Operation::Exec) deny(decision, "mount", EACCES, decision.reason);
+  else if (!is_setting(decision.path)) deny(decision, "permission", EACCES, "the kernel lets nobody write there");
+}
+
 Decision decide_at(const Plan& plan, Operation operation, const Step& step) {
   const monitor::Prediction prediction = predict(step.place, wants_of(operation, step));
   Decision decision{.decision = prediction.decision,
@@ -233,23 +259,29 @@ Decision decide_at(const Plan& plan, Operation operation, const Step& step) {
     decision.rule = rule_of(*step.place.anchor);
   const bool denied = decision.decision == event::Decision::Denied;
   decision.grantable = denied && step.place.own == Own::None && step.place.mask == nullptr;
-  if (decision.decision == event::Decision::Allowed) ask_mode(plan, operation, step, decision);
+  if (step.place.own == Own::Processes && denied && operation == Operation::Write) decision.error = ENOENT;
+  if (const int earlier = denied ? error_before_mount(plan, operation, step) : 0) decision.error = earlier;
+  if (!denied && step.place.own == Own::Processes) ask_processes(operation, decision);
+  else if (decision.decision == event::Decision::Allowed) ask_mode(plan, operation, step, decision);
   return decision;
 }
 
-Decision decide_program(const Plan& plan, const std::string& path, const Host& host, int depth) {
+// A program is started by its interpreters, if it has any.
+Decision decide_step(const Plan& plan, Operation operation, const std::string& path, const Host& host, int depth) {
   const Step step = Walk(plan, host).to(path);
-  Decision decision = decide_at(plan, Operation::Exec, step);
-  if (decision.decision != event::Decision::Allowed || !step.file || depth == kMostInterpreters) return decision;
-  for (const std::string& interpreter : step.file->interpreters) {
-    const Decision inner = decide_program(plan, interpreter, host, depth + 1);
-    if (inner.decision == event::Decision::Allowed) continue;
-    const std::string program = std::move(decision.path);
-    decision = inner;
-    decision.reason = "it is started by '" + interpreter + "', which cannot be " +
-                      std::string(verb_of(Operation::Exec)) + ": " + inner.reason;
-    decision.path = decision.grantable ? inner.path : program;
+  if (step.endless) {
+    Decision decision{.path = step.place.path, .layer = {}, .rule = {}, .reason = {}};
+    fail(decision, ELOOP, "too many links");
     return decision;
+  }
+  Decision decision = decide_at(plan, operation, step);
+  const bool starts = operation == Operation::Exec && decision.decision == event::Decision::Allowed;
+  if (!starts || !step.file || depth == kMostInterpreters) return decision;
+  for (const std::string& interpreter : step.file->interpreters) {
+    Decision inner = decide_step(plan, operation, interpreter, host, depth + 1);
+    if (inner.decision == event::Decision::Allowed) continue;
+    inner.reason = "it is started by '" + interpreter + "': " + inner.reason;
+    return inner;
   }
   return decision;
 }
@@ -257,15 +289,7 @@ Decision decide_program(const Plan& plan, const std::string& path, const Host& h
 }  // namespace
 
 Decision decide(const Plan& plan, Operation operation, const std::string& path, const Host& host) {
-  if (operation == Operation::Exec) return decide_program(plan, path, host, 0);
-  const Step step = Walk(plan, host).to(path);
-  if (!step.endless) return decide_at(plan, operation, step);
-  return {.decision = event::Decision::Failed,
-          .path = step.place.path,
-          .layer = {},
-          .error = ELOOP,
-          .rule = {},
-          .reason = "too many links"};
+  return decide_step(plan, operation, path, host, 0);
 }
 
 }  // namespace jail::run
