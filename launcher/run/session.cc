@@ -151,6 +151,8 @@ class Session {
     record.events = log_->events_by_kind();
     record.counted = log_->counted();
     record.lost = log_->lost();
+    for (const auto& [sink, count] : record.lost)
+      result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
     if (listening_ && listening_->lost() != 0)
       record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());
     if (const auto error = log_->append(
