@@ -163,7 +163,7 @@ Rotation rotate(Sink& sink, const FirstLine& first_line) {
   if (!is_current(place, sink.fd())) return join(sink) ? Rotation::Joined : Rotation::Failed;
   const std::vector<Generation> older = generations_of(place.folder, place.name);
   const std::string name = generation_name(place.name, older.empty() ? 1 : older.back().number + 1);
-  const std::string line = first_line(name, sink.size());
+  const std::string line = first_line(name, sink.look_at_size());
   int error = 0;
   Fd next = exchange(place, name, line, error);
   if (!next && error == EINVAL) next = move_away(place, name, line);  // NFS and others

@@ -94,6 +94,7 @@ int Sink::append_to_file(std::string_view framed) noexcept {
   while (!bytes.empty()) {
     const Taken step = attempt(sort_, fd_.get(), bytes);
     if (step.error == 0) bytes.remove_prefix(static_cast<std::size_t>(step.bytes));
+    if (step.error == 0) since_ += static_cast<std::uint64_t>(step.bytes);
     if (step.error == EINTR || (step.error == 0 && step.bytes > 0)) continue;
     if (bytes.size() < whole) tail_ = Tail::Torn;
     ++lost_;
@@ -176,18 +177,24 @@ void Sink::settle() noexcept {
 void Sink::move_on(Fd next) {
   left_.push_back(std::exchange(fd_, std::move(next)));
   tail_ = Tail::Clean;
+  since_ = kLookEvery;
   if (reserved_) reserve();
 }
 
-std::uint64_t Sink::size() const noexcept {
+std::uint64_t Sink::size() noexcept { return since_ < kLookEvery ? seen_ + since_ : look_at_size(); }
+
+std::uint64_t Sink::look_at_size() noexcept {
   struct stat status {};
-  return ::fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+  const bool known = ::fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode);
+  seen_ = known ? static_cast<std::uint64_t>(status.st_size) : 0;
+  since_ = 0;
+  return seen_;
 }
 
 // fallocate(2): blocks beyond the end, which appended records then use. Runs that share a file share what is kept.
 void Sink::reserve() noexcept {
   if (!is_file()) return;
-  const std::uint64_t end = size();
+  const std::uint64_t end = look_at_size();
   const Without guard(SIGXFSZ);
   const int result =
       ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(end), static_cast<off_t>(kReserve));

@@ -74,13 +74,15 @@ class Sink {
   [[nodiscard]] bool is_file() const noexcept { return sort_ == Sort::File || sort_ == Sort::LimitedFile; }
   [[nodiscard]] const std::optional<FilePlace>& place() const noexcept { return place_; }
   [[nodiscard]] const std::vector<Fd>& left() const noexcept { return left_; }
-  [[nodiscard]] std::uint64_t size() const noexcept;  // of the file; 0 where it has none
+  [[nodiscard]] std::uint64_t size() noexcept;  // of the file, as far as this run knows; 0 where there is none
+  std::uint64_t look_at_size() noexcept;        // the same, asked of the kernel
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
   void lose() noexcept { ++lost_; }
 
  private:
-  static constexpr std::uint64_t kReserve = 65'536;  // bytes beyond the end of the file
-  static constexpr std::uint64_t kScarce = 32'768;   // of these may not be used but by what matters most
+  static constexpr std::uint64_t kReserve = 65'536;    // bytes beyond the end of the file
+  static constexpr std::uint64_t kScarce = 32'768;     // of these may not be used but by what matters most
+  static constexpr std::uint64_t kLookEvery = 32'768;  // bytes of our own: other runs may write to the file as well
 
   int append_to_file(std::string_view bytes) noexcept;
   int push_queue() noexcept;
@@ -99,6 +101,8 @@ class Sink {
   std::size_t sent_ = 0;           // of the first of these, its line feed included
   std::uint64_t full_since_ = 0;   // CLOCK_BOOTTIME; 0: it took something when it was last asked
   std::optional<std::uint64_t> reserved_;  // up to this size; none: nothing is kept here
+  std::uint64_t seen_ = 0;                       // size when it was last looked at
+  std::uint64_t since_ = kLookEvery;             // our own bytes since then
   std::uint64_t lost_ = 0;
 };
 
