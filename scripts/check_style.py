@@ -27,6 +27,7 @@ CATCHERS = {
     "launcher/cli/cli.cc",       # main(): the message and the exit status
     "launcher/run/stages.cc",    # the plugin's process: stage and errno go to the supervisor
     "launcher/run/init.cc",      # the jail's process 1: the same
+    "launcher/monitor/listener.cc",  # a thread has no caller: it says why it ends, and closes the listener
     "launcher/profile/parse.cc",  # yaml-cpp reports a broken document by throwing
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "audit/file.h"
+#include "audit/generations.h"
 
 namespace jail::audit {
 namespace {
@@ -136,10 +137,11 @@ Or<OpenSink> open_file(Fd folder, const std::string& name, const std::string& pa
   }
   if (!S_ISREG(status.st_mode)) return Problem{"log file '" + path + "': not a regular file", "remove it"};
   if (std::optional<Problem> fault = fault_of_file(status, path, euid)) return *fault;
+  hold(opened.fd);
   OpenSink open{Sink(path, std::move(opened.fd), Sink::sort_of_files())};
   open.age = status.st_size == 0 ? OpenSink::Age::New : OpenSink::Age::Old;
   const Sink::Tail tail = tail_of(folder, name, status);
-  open.sink.keep(std::move(folder), tail);
+  open.sink.keep({std::move(folder), name, euid}, tail);
   return open;
 }
 

@@ -1,10 +1,11 @@
 // The audit log of one run, written by the supervisor alone. Everything is opened at the start and kept by descriptor,
 // so the log outlives the supervisor's own move into an empty root. One record is one write(2): appends are atomic on a
-// local file system, so runs that share a file do not interleave.
+// local file system, so runs that share a file do not interleave. A file that has grown enough is rotated
+// (generations.h), one run can fill it only so far (budget.h), and what may wait does so beside the run (keeper.h).
 #pragma once
 
 #include <sys/types.h>
-#include <array>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,10 +13,11 @@
 #include <variant>
 #include <vector>
 
+#include "audit/budget.h"
+#include "audit/generations.h"
 #include "audit/problem.h"
-#include "base/json.h"
-#include "event/encode.h"
 #include "event/event.h"
+#include "event/redact.h"
 
 namespace jail::audit {
 
@@ -61,38 +63,58 @@ struct WriteError {
   int error = 0;
 };
 
+// When records are on disk. Each is in the kernel's page cache before append() returns, so that no crash of a process
+// takes it away; this is about loss of power.
+enum class Durable {
+  Batch,  // a second after they were written
+  None,   // when the kernel comes to it
+};
+
+struct Bounds {
+  Retention retention{};
+  Quota quota{};
+};
+
+struct Policy {
+  Durable durable = Durable::Batch;
+  Bounds bounds{};
+};
+
 class Log {
  public:
-  Log(Identity identity, std::vector<Sink> sinks, event::Redactor redactor);
+  Log(Identity identity, std::vector<Sink> sinks, event::Redactor redactor, const Policy& policy = {});
   ~Log();
   Log(Log&&) noexcept;
   Log& operator=(Log&&) noexcept;
 
-  // Writes one record to every sink. Before exec an error means that the run is refused (exit status 125); afterwards
-  // it is counted in lost(). A number of the sequence is used up either way, so that a gap in a file shows a loss.
-  // Waits for a pipe, socket or terminal that takes nothing for at most 200 ms, and not again until it takes something.
+  // Writes one record to every sink, or counts it where the run has used up its share. Before exec an error means that
+  // the run is refused (exit status 125); afterwards it is counted in lost(). A number of the sequence is used up
+  // either way, so that a gap in a file shows a loss.
+  // Before start() and at run.ended this waits at most 200 ms for a pipe, socket or terminal that takes nothing, and
+  // not again until it takes something; in between such a record waits by itself (sink.h).
+  // Threads may append at the same time; who waits a second for another gives up (ETIMEDOUT), which counts as a loss.
   [[nodiscard]] std::optional<WriteError> append(const event::Event& event);
 
-  [[nodiscard]] const std::string& run() const noexcept { return stamp_.run; }
+  // The plugin runs: from here on nothing waits, and what takes time is done beside the run.
+  void start();
+  // The plugin has ended: what waits is handed over, or lost after the time above.
+  void settle();
+
+  [[nodiscard]] const std::string& run() const noexcept;
   [[nodiscard]] event::Counts events_by_kind() const;  // appended so far, kinds that occurred
+  [[nodiscard]] event::Counts counted() const;         // of these, not written because the run's share was used up
   [[nodiscard]] event::Counts lost() const;            // records not written, by sink; empty when none
   // The descriptors that must stay open when everything else is closed.
   [[nodiscard]] std::vector<int> descriptors() const;
 
  private:
-  void stamp(const event::Event& event);
-
-  event::Stamp stamp_;  // of the last record
-  std::vector<Sink> sinks_;
-  event::Redactor redactor_;
-  json::Writer writer_;
-  std::string line_;
-  std::array<std::uint64_t, std::variant_size_v<event::Body>> appended_{};
+  struct State;
+  std::shared_ptr<State> state_;  // shared with the thread of the keeper, which may hang
 };
 
 // Opens every target. Where a file is new, log.opened becomes the first record of the run, so that a log whose
 // beginning somebody took away is told from one that begins there. Never throws for what the machine refuses.
 std::variant<Log, Problem> open(const Identity& identity, const std::vector<Target>& targets, const Home& home,
-                                event::Redactor redactor = {});
+                                event::Redactor redactor = {}, const Policy& policy = {});
 
 }  // namespace jail::audit

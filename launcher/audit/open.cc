@@ -124,7 +124,7 @@ std::string default_file_name(const std::string& profile, const std::string& pro
 }
 
 std::variant<Log, Problem> open(const Identity& identity, const std::vector<Target>& targets, const Home& home,
-                                event::Redactor redactor) {
+                                event::Redactor redactor, const Policy& policy) {
   std::vector<Sink> sinks;
   bool fresh = false;
   for (const Target& target : targets) {
@@ -134,7 +134,7 @@ std::variant<Log, Problem> open(const Identity& identity, const std::vector<Targ
     fresh = fresh || open.age == OpenSink::Age::New;
     sinks.push_back(std::move(open.sink));
   }
-  Log log(identity, std::move(sinks), std::move(redactor));
+  Log log(identity, std::move(sinks), std::move(redactor), policy);
   if (fresh)
     if (const auto error = log.append({.body = event::LogOpened{.profile_path = identity.profile_path}}))
       return file::problem("write", error->sink, error->error);

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ranges>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "audit/file.h"
+#include "audit/generations.h"
 #include "base/json.h"
 #include "event/encode.h"
 
@@ -25,7 +27,8 @@ constexpr std::string_view kBeginning = R"({"schema":"jail/1",)";
 // A line as it stands in the file.
 struct Raw {
   std::string text;
-  enum class End { Proper, Missing } end = End::Proper;
+  LineEnd end = LineEnd::Proper;
+  off_t begins = 0;  // in the file
 };
 
 class BackwardLines {
@@ -34,8 +37,10 @@ class BackwardLines {
     char last = '\n';
     if (size == 0 || !read_at(size - 1, &last, 1)) return;
     if (last == '\n') --offset_;
-    else end_ = Raw::End::Missing;
+    else end_ = LineEnd::Missing;
   }
+
+  [[nodiscard]] LineEnd end_of_file() const noexcept { return end_; }
 
   // The line before the last one given; nothing beyond the beginning of the file, or when error() is set.
   std::optional<Raw> next() {
@@ -55,7 +60,7 @@ class BackwardLines {
 
  private:
   Raw take(std::size_t first, std::size_t keep) {
-    Raw raw{buffer_.substr(first), std::exchange(end_, Raw::End::Proper)};
+    Raw raw{buffer_.substr(first), std::exchange(end_, LineEnd::Proper), offset_ + static_cast<off_t>(first)};
     buffer_.resize(keep);
     return raw;
   }
@@ -87,7 +92,7 @@ class BackwardLines {
   off_t offset_;        // in the file, of the beginning of buffer_
   std::string buffer_;  // what was read and not yet given
   bool given_all_;
-  Raw::End end_ = Raw::End::Proper;
+  LineEnd end_ = LineEnd::Proper;
   int error_ = 0;
 };
 
@@ -95,18 +100,12 @@ Line as_record(event::Record record, std::string_view text) {
   return {Line::Sort::Record, std::string(text), std::move(record)};
 }
 
-// One line, or two where a record follows what is left of a torn one; the later first.
-std::vector<Line> classify(const Raw& raw) {
-  if (std::optional<event::Record> record = event::decode(raw.text)) return {as_record(std::move(*record), raw.text)};
-  if (raw.end == Raw::End::Proper && json::Document::parse(raw.text, {.bytes = event::kMaxLine}))
-    return {{Line::Sort::Foreign, raw.text, std::nullopt}};
-  const std::size_t beginning = raw.text.rfind(kBeginning);
-  if (beginning != std::string::npos && beginning > 0) {
-    const std::string_view rest = std::string_view(raw.text).substr(beginning);
-    if (std::optional<event::Record> record = event::decode(rest))
-      return {as_record(std::move(*record), rest), {Line::Sort::Torn, raw.text.substr(0, beginning), std::nullopt}};
-  }
-  return {{Line::Sort::Torn, raw.text.substr(0, event::kMaxLine), std::nullopt}};
+// Denials, and what may stand in the place of some.
+bool tells_of_denial(const event::Record& record) {
+  const auto& body = record.event.body;
+  return (record.event.verdict && record.event.verdict->decision == event::Decision::Denied) ||
+         std::holds_alternative<event::RunRefused>(body) || std::holds_alternative<event::MonitorLost>(body) ||
+         std::holds_alternative<event::MonitorChanged>(body);
 }
 
 bool ends_run(const event::Record& record) {
@@ -123,7 +122,7 @@ class Collector {
 
   void take(Line line) {
     if (line.record && ends_run(*line.record)) ended_.insert(line.record->stamp.run);
-    if (full() || !is_selected(line)) return;
+    if (full() || !selects(selection_, line)) return;
     if (line.record) note_unfinished(line.record->stamp.run);
     found_.lines.push_back(std::move(line));
   }
@@ -135,9 +134,6 @@ class Collector {
   }
 
  private:
-  [[nodiscard]] bool is_selected(const Line& line) const {
-    return selection_.run.empty() || (line.record && line.record->stamp.run.starts_with(selection_.run));
-  }
   void note_unfinished(const std::string& run) {
     if (!ended_.contains(run) && std::ranges::find(found_.unfinished, run) == found_.unfinished.end())
       found_.unfinished.push_back(run);
@@ -148,7 +144,46 @@ class Collector {
   std::set<std::string> ended_;
 };
 
+// From the last line of one file backwards; how far its lines go, or errno.
+std::int64_t collect(const Fd& log, Collector& collector, int& error) {
+  struct stat status {};
+  error = file::status(log.get(), status);
+  if (error != 0) return 0;
+  BackwardLines lines(log.get(), status.st_size);
+  std::int64_t end = status.st_size;
+  if (lines.end_of_file() == LineEnd::Missing) end = -1;
+  while (!collector.full()) {
+    const std::optional<Raw> raw = lines.next();
+    if (!raw) break;
+    if (end < 0) end = raw->begins;
+    if (raw->text.empty()) continue;
+    std::vector<Line> found = classify(raw->text, raw->end);
+    for (Line& line : std::ranges::reverse_view(found)) collector.take(std::move(line));
+  }
+  error = lines.error();
+  return std::max<std::int64_t>(end, 0);
+}
+
 }  // namespace
+
+bool selects(const Selection& selection, const Line& line) {
+  const bool any_run = selection.run.empty() || (line.record && line.record->stamp.run.starts_with(selection.run));
+  const bool any_kind = selection.show == Selection::Show::Everything || (line.record && tells_of_denial(*line.record));
+  return any_run && any_kind;
+}
+
+std::vector<Line> classify(const std::string& text, LineEnd end) {
+  if (std::optional<event::Record> record = event::decode(text)) return {as_record(std::move(*record), text)};
+  if (end == LineEnd::Proper && json::Document::parse(text, {.bytes = event::kMaxLine}))
+    return {{Line::Sort::Foreign, text, std::nullopt}};
+  const std::size_t beginning = text.rfind(kBeginning);
+  if (beginning != std::string::npos && beginning > 0) {
+    const std::string_view rest = std::string_view(text).substr(beginning);
+    if (std::optional<event::Record> record = event::decode(rest))
+      return {{Line::Sort::Torn, text.substr(0, beginning), std::nullopt}, as_record(std::move(*record), rest)};
+  }
+  return {{Line::Sort::Torn, text.substr(0, event::kMaxLine), std::nullopt}};
+}
 
 Or<Fd> open_for_reading(const std::string& path) {
   file::Opened opened = file::open(-1, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, file::Walk::AnyLinks);
@@ -160,18 +195,24 @@ Or<Fd> open_for_reading(const std::string& path) {
 }
 
 Or<TailEnd> tail(const Fd& log, const std::string& path, const Selection& selection) {
-  struct stat status {};
-  if (const int error = file::status(log.get(), status)) return file::problem("stat", path, error);
-  BackwardLines lines(log.get(), status.st_size);
   Collector collector(selection);
-  while (!collector.full()) {
-    const std::optional<Raw> raw = lines.next();
-    if (!raw) break;
-    if (raw->text.empty()) continue;
-    for (Line& line : classify(*raw)) collector.take(std::move(line));
+  int error = 0;
+  const std::int64_t end = collect(log, collector, error);
+  if (error != 0) return file::problem("read", path, error);
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const file::Opened opened = file::open(-1, folder, O_PATH | O_DIRECTORY, 0, file::Walk::AnyLinks);
+  std::vector<Generation> older;
+  if (opened.error == 0 && !collector.full())
+    older = generations_of(opened.fd, slash == std::string::npos ? path : path.substr(slash + 1));
+  for (const Generation& generation : std::ranges::reverse_view(older)) {
+    if (collector.full()) break;
+    const Or<Fd> file = open_for_reading(folder + "/" + generation.name);
+    if (const auto* fd = std::get_if<Fd>(&file)) (void)collect(*fd, collector, error);  // it may be deleted meanwhile
   }
-  if (lines.error() != 0) return file::problem("read", path, lines.error());
-  return std::move(collector).oldest_first();
+  TailEnd found = std::move(collector).oldest_first();
+  found.end = end;
+  return found;
 }
 
 }  // namespace jail::audit

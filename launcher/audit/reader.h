@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,16 +28,24 @@ struct Line {
 struct Selection {
   std::size_t lines = 20;
   std::string run;  // the beginning of a run's id; empty: every run. With it, only records are selected.
+  enum class Show { Everything, Denied } show = Show::Everything;  // Denied: also runs refused and events lost
 };
+bool selects(const Selection& selection, const Line& line);
 
 struct TailEnd {
-  std::vector<Line> lines;              // oldest first
+  std::vector<Line> lines;              // oldest first; what the file ends with torn included
+  std::int64_t end = 0;                 // of the file, behind its last line feed
   std::vector<std::string> unfinished;  // runs among them that neither ended nor were refused up to the end of the file
 };
 
 // A file that is opened for reading: regular files only. Links are followed: reading gives nothing away to itself.
 Or<Fd> open_for_reading(const std::string& path);
 
+// `path` may have older generations (generations.h): they are gone back into as far as needed.
 Or<TailEnd> tail(const Fd& log, const std::string& path, const Selection& selection);
+
+// What a line of a file is: one thing, or a record behind what is left of a torn one; in the order of the file.
+enum class LineEnd { Proper, Missing };
+std::vector<Line> classify(const std::string& text, LineEnd end);
 
 }  // namespace jail::audit

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -106,6 +107,7 @@ void tell(Sentence& out, const event::RunEnded& ended) {
   out.add(", cpu " + text::human_duration(std::chrono::milliseconds(cost.user_ms + cost.sys_ms)));
   if (cost.memory_peak) out.add(", memory " + text::human_size(*cost.memory_peak));
   if (!ended.reason.empty()) out.add(": ").quote(ended.reason);
+  if (!ended.counted.empty()) tell(out.add(" | only counted: ", Tone::Warn), ended.counted);
   if (!ended.lost.empty()) tell(out.add(" | lost: ", Tone::Bad), ended.lost);
 }
 
@@ -129,6 +131,105 @@ void tell(Sentence& out, const event::LogOpened& opened) {
     out.add(" continues ").quote(opened.previous).add(" from byte " + std::to_string(opened.previous_offset));
 }
 
+void tell(Sentence& out, const event::Named& named) {
+  if (named.unknown) out.add("an unreadable path", Tone::Warn);
+  else out.quote(named.path);
+  if (!named.requested.empty()) out.add(" (asked for as ").quote(named.requested).add(")");
+}
+
+void tell(Sentence& out, const event::FileOpen& opened) {
+  out.quote(joined(opened.access)).add(" ");
+  tell(out, opened.named);
+}
+
+void tell(Sentence& out, const event::FileCreate& created) {
+  out.add("create ").quote(created.type).add(" ");
+  tell(out, created.named);
+}
+
+void tell(Sentence& out, const event::FileDelete& deleted) { tell(out.add("delete "), deleted.named); }
+
+void tell(Sentence& out, const event::FileRename& renamed) {
+  tell(out.add("rename "), renamed.named);
+  tell(out.add(" to "), renamed.to);
+}
+
+void tell(Sentence& out, const event::FileLink& linked) {
+  tell(out.add("link "), linked.named);
+  tell(out.add(" to "), linked.target);
+}
+
+void tell(Sentence& out, const event::FileMetadata& changed) {
+  out.add("change ").quote(changed.attribute).add(" of ");
+  tell(out, changed.named);
+}
+
+void tell(Sentence& out, const event::ProcessExec& executed) { tell(out.add("run "), executed.named); }
+
+void tell(Sentence& out, const event::Peer& peer) {
+  if (peer.unknown) out.add("an unreadable address", Tone::Warn);
+  if (!peer.path.empty()) out.quote(peer.path);
+  if (!peer.address.empty()) out.quote(peer.address);
+  if (peer.port) out.add(" port " + std::to_string(*peer.port));
+  if (peer.family) out.add("family " + std::to_string(*peer.family));
+}
+
+void tell(Sentence& out, const event::NetConnect& net) { tell(out.add("connect to "), net.peer); }
+void tell(Sentence& out, const event::NetListen& net) { tell(out.add("listen on "), net.peer); }
+void tell(Sentence& out, const event::NetSend& net) { tell(out.add("send to "), net.peer); }
+
+template <typename Call>
+void tell_call(Sentence& out, const Call& call) {
+  if (call.call.empty()) out.add("call " + std::to_string(call.number));
+  else out.quote(call.call);
+  if (!call.abi.empty()) out.add(" of ").quote(call.abi);
+  for (const auto& [name, value] : call.arguments) out.add(" ").quote(name).add("=" + std::to_string(value));
+}
+
+void tell(Sentence& out, const event::SyscallDenied& denied) { tell_call(out, denied); }
+
+void tell(Sentence& out, const event::PrivilegeAttempt& attempt) {
+  tell_call(out.quote(attempt.privilege).add(": "), attempt);
+}
+
+void tell(Sentence& out, const event::LimitReached& reached) {
+  out.quote(reached.which, Tone::Warn).add(" reached: " + std::to_string(reached.value));
+  if (reached.value != reached.limit) out.add(" of " + std::to_string(reached.limit));
+}
+
+void tell(Sentence& out, const event::MonitorLost& lost) {
+  out.add(std::to_string(lost.count) + " events lost", Tone::Bad).add(": ").quote(lost.reason);
+}
+
+void tell(Sentence& out, const event::MonitorChanged& changed) {
+  out.add("events from here on: ").quote(changed.event_source, Tone::Warn).add(": ").quote(changed.reason);
+}
+
+Tone tone_of(event::Decision decision) {
+  switch (decision) {
+    case event::Decision::Allowed: return Tone::Good;
+    case event::Decision::Denied: return Tone::Bad;
+    case event::Decision::Failed: return Tone::Warn;
+  }
+  return Tone::Plain;
+}
+
+// In front of what was tried.
+void tell_decision(Sentence& out, const event::Verdict& verdict) {
+  out.add(event::name_of(verdict.decision), tone_of(verdict.decision)).add(": ");
+}
+
+// Behind it: who said no, and by which line.
+void tell_reason(Sentence& out, const event::Verdict& verdict) {
+  if (verdict.error != 0) out.add(" | " + errno_name(verdict.error));
+  if (!verdict.layer.empty()) out.add(" by ").quote(verdict.layer);
+  if (!verdict.rule.empty()) out.add(", rule ").quote(verdict.rule);
+}
+
+void tell(Sentence& out, const event::Repeats& repeats) {
+  out.add(" | " + std::to_string(repeats.count) + " more of these", Tone::Faint);
+}
+
 // "2026-11-21 00:54:45.123Z"
 std::string time_for_people(clock::WallTime time) {
   std::string shown = clock::rfc3339(time).substr(0, std::string_view("2026-11-21T00:54:45.123").size());
@@ -150,7 +251,10 @@ std::string render(const event::Record& record, Colour colour) {
   out.add(time_for_people(stamp.time), Tone::Faint).add("  ").quote(stamp.profile).add("  ");
   out.quote(stamp.run.substr(0, kShortRun), Tone::Faint).add("  ");
   out.add(padded(event::kind_of(record.event.body), 12)).add("  ");
+  if (record.event.verdict) tell_decision(out, *record.event.verdict);
   std::visit([&out](const auto& what) { tell(out, what); }, record.event.body);
+  if (record.event.verdict) tell_reason(out, *record.event.verdict);
+  if (record.event.repeats) tell(out, *record.event.repeats);
   return std::move(out).take();
 }
 

@@ -33,5 +33,7 @@ Result check(Result result, std::string_view operation, std::string_view subject
 
 // "EACCES" for EACCES; "E999" for a number without a name. Source: strerrorname_np(3), glibc 2.32.
 std::string errno_name(int error);
+// The reverse; 0 for what is no name of one.
+int errno_of(std::string_view name);
 
 }  // namespace jail

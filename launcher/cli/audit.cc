@@ -1,21 +1,25 @@
 // `jail audit tail`: what the log says, for people or for programs. Remarks about the log itself go to standard error,
 // so that --json stays JSON.
+#include <poll.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "audit/follower.h"
 #include "audit/log.h"
 #include "audit/logs.h"
 #include "audit/reader.h"
 #include "audit/render.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/hint.h"
 #include "cli/verbs.h"
 
 namespace jail::cli {
@@ -27,8 +31,22 @@ struct Options {
   std::string profile;
   std::string file;
   audit::Selection selection;
+  bool denied = false;
+  bool follow = false;
   bool json = false;
 };
+
+constexpr int kLookAgainMs = 200;
+
+constexpr const char* kTailFooter =
+    R"(Without PROFILE: the logs of all profiles together. Times are UTC. A denial is shown with the layer that said
+no, the line of the profile that decides it, and what to add where it should be allowed.
+
+Examples:
+  jail audit tail crm
+  jail audit tail -f --denied crm            what it tries and may not, as it happens
+  jail audit tail -n 100 --json crm | jq .kind
+)";
 
 // A line and when it was written; what has no time of its own has that of the record before it.
 struct Timed {
@@ -39,6 +57,7 @@ struct Timed {
 // What one or several files say, and what is to be said about these.
 struct Found {
   std::vector<Timed> lines;
+  std::map<std::string, audit::Follower> followers;  // by file
   std::vector<std::string> unfinished;
   std::vector<std::string> remarks;
 };
@@ -58,13 +77,16 @@ audit::Or<std::vector<std::string>> files_for(const Options& options) {
   const auto& path = std::get<std::string>(folder);
   audit::Or<std::vector<std::string>> logs = audit::logs_of(path, options.profile);
   const auto* found = std::get_if<std::vector<std::string>>(&logs);
-  if (found == nullptr || !found->empty()) return logs;
+  if (found == nullptr || !found->empty() || options.follow) return logs;
   const std::string of = options.profile.empty() ? "" : " of profile '" + options.profile + "'";
   return audit::Problem{"no log" + of + " in '" + path + "'", "--file FILE reads a log from anywhere"};
 }
 
-void take(audit::TailEnd end, const std::string& file, Found& found) {
-  if (!end.lines.empty() && end.lines.back().sort == Line::Sort::Torn)
+// What is followed may be in the middle of a record: that one comes when it is whole.
+void take(audit::TailEnd end, const std::string& file, const Options& options, Found& found) {
+  const bool torn = !end.lines.empty() && end.lines.back().sort == Line::Sort::Torn;
+  if (torn && options.follow) end.lines.pop_back();
+  else if (torn)
     found.remarks.push_back("the end of '" + text::for_people(file) +
                             "' is torn: its last record was not written whole");
   std::ranges::move(end.unfinished, std::back_inserter(found.unfinished));
@@ -75,14 +97,20 @@ void take(audit::TailEnd end, const std::string& file, Found& found) {
   }
 }
 
-audit::Or<Found> read_all(const std::vector<std::string>& files, const audit::Selection& selection) {
+audit::Or<Found> read_all(const std::vector<std::string>& files, const Options& options) {
   Found found;
   for (const std::string& file : files) {
-    const audit::Or<Fd> log = audit::open_for_reading(file);
-    if (const auto* problem = std::get_if<audit::Problem>(&log)) return *problem;
-    audit::Or<audit::TailEnd> end = audit::tail(std::get<Fd>(log), file, selection);
+    audit::Or<Fd> log = audit::open_for_reading(file);
+    if (const auto* problem = std::get_if<audit::Problem>(&log)) {
+      if (!options.follow) return *problem;
+      found.followers.emplace(file, audit::Follower(file));
+      continue;
+    }
+    audit::Or<audit::TailEnd> end = audit::tail(std::get<Fd>(log), file, options.selection);
     if (auto* problem = std::get_if<audit::Problem>(&end)) return std::move(*problem);
-    take(std::move(std::get<audit::TailEnd>(end)), file, found);
+    const std::int64_t offset = std::get<audit::TailEnd>(end).end;
+    found.followers.emplace(file, audit::Follower(file, std::move(std::get<Fd>(log)), offset));
+    take(std::move(std::get<audit::TailEnd>(end)), file, options, found);
   }
   return found;
 }
@@ -107,31 +135,65 @@ void print_as_json(const std::vector<Timed>& lines) {
 
 audit::Colour colour_of_output() {
   const char* no_colour = std::getenv("NO_COLOR");  // https://no-color.org: present and not empty
-  const bool plain = ::isatty(STDOUT_FILENO) == 0 || (no_colour != nullptr && *no_colour != '\0');
+  const char* terminal = std::getenv("TERM");
+  const bool dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
+  const bool plain = ::isatty(STDOUT_FILENO) == 0 || dumb || (no_colour != nullptr && *no_colour != '\0');
   return plain ? audit::Colour::Plain : audit::Colour::Ansi;
 }
 
 void print_for_people(const std::vector<Timed>& lines) {
   const audit::Colour colour = colour_of_output();
-  for (const Timed& timed : lines) std::printf("%s\n", audit::render(timed.line, colour).c_str());
+  for (const Timed& timed : lines) {
+    const std::string hint = timed.line.record ? hint_for(*timed.line.record) : "";
+    std::printf("%s%s%s\n", audit::render(timed.line, colour).c_str(), hint.empty() ? "" : " | ",
+                hint.c_str());
+  }
+}
+
+void print(const std::vector<Timed>& lines, const Options& options) {
+  if (options.json) print_as_json(lines);
+  else print_for_people(lines);
+  std::fflush(stdout);
+}
+
+// Until somebody ends it, or nobody reads what it writes.
+bool is_read() {
+  pollfd output{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  (void)::poll(&output, 1, kLookAgainMs);
+  return (output.revents & (POLLERR | POLLNVAL)) == 0 && std::ferror(stdout) == 0;
+}
+
+void follow(const Options& options, std::map<std::string, audit::Follower> followers) {
+  while (is_read()) {
+    const audit::Or<std::vector<std::string>> files = files_for(options);
+    if (const auto* paths = std::get_if<std::vector<std::string>>(&files))
+      for (const std::string& path : *paths) followers.try_emplace(path, path);
+    std::vector<Timed> lines;
+    for (auto& [path, follower] : followers)
+      for (Line& line : follower.read())
+        if (audit::selects(options.selection, line))
+          lines.push_back({line.record ? line.record->stamp.time : clock::wall_now(), std::move(line)});
+    std::ranges::stable_sort(lines, {}, &Timed::time);
+    print(lines, options);
+  }
 }
 
 int tail_verb(const Options& options) {
   const audit::Or<std::vector<std::string>> files = files_for(options);
   if (const auto* problem = std::get_if<audit::Problem>(&files)) return give_up(*problem);
   const auto& names = std::get<std::vector<std::string>>(files);
-  audit::Or<Found> read = read_all(names, options.selection);
+  audit::Or<Found> read = read_all(names, options);
   if (const auto* problem = std::get_if<audit::Problem>(&read)) return give_up(*problem);
   auto& found = std::get<Found>(read);
   if (names.size() > 1) merge(found, options.selection.lines);
-  if (options.json) print_as_json(found.lines);
-  else print_for_people(found.lines);
-  std::fflush(stdout);
+  print(found.lines, options);
   if (names.size() > 1 && !options.profile.empty())
     found.remarks.push_back("profiles at " + std::to_string(names.size()) + " places are called '" +
                             text::for_people(options.profile) + "': these are their logs together");
   for (const std::string& words : found.remarks) remark(words);
-  for (const std::string& run : found.unfinished) remark(audit::render_unfinished(run));
+  if (!options.follow)
+    for (const std::string& run : found.unfinished) remark(audit::render_unfinished(run));
+  if (options.follow) follow(options, std::move(found.followers));
   return EXIT_SUCCESS;
 }
 
@@ -142,15 +204,18 @@ void add_audit(CLI::App& app, int& status) {
   CLI::App* verb = app.add_subcommand("audit", "Read the audit log");
   verb->require_subcommand(1);
   CLI::App* tail = verb->add_subcommand("tail", "The last records: what ran, under which policy, how it ended");
-  tail->footer(
-      "Without PROFILE: the logs of all profiles together. Times are UTC.\n"
-      "Examples:\n  jail audit tail crm\n  jail audit tail -n 100 --json crm | jq .kind");
+  tail->footer(kTailFooter);
   CLI::Option* profile = tail->add_option("PROFILE", options->profile, "Name of the profile");
   tail->add_option("--file", options->file, "A log file instead")->excludes(profile);
   tail->add_option("-n,--lines", options->selection.lines, "How many records")->capture_default_str();
   tail->add_option("--run", options->selection.run, "Only this run: its id or the beginning of it");
+  tail->add_flag("-f,--follow", options->follow, "Go on with what is added, over rotations, until interrupted");
+  tail->add_flag("--denied", options->denied, "Only what was denied, runs that were refused and events that were lost");
   tail->add_flag("--json", options->json, "The records as they stand in the log, one JSON object a line");
-  tail->callback([options, &status] { status = tail_verb(*options); });
+  tail->callback([options, &status] {
+    if (options->denied) options->selection.show = audit::Selection::Show::Denied;
+    status = tail_verb(*options);
+  });
 }
 
 }  // namespace jail::cli

@@ -14,6 +14,8 @@ constexpr const char* kFooter = R"(Examples:
   jail check --set plugin=/opt/crm ./crm.yaml        every fault of a profile, with line and hint
   jail show --plan --set plugin=/opt/crm ./crm.yaml  what will hold on this kernel, layer by layer
   jail run --set plugin=/opt/crm ./crm.yaml -- python3 /opt/crm/plugin.py
+  jail why --path /srv/x --op write --set plugin=/opt/crm ./crm.yaml
+                                                     which line allows or denies it, and what to add
   jail audit tail crm                                what happened
   jail doctor                                        what this machine offers
 )";

@@ -13,6 +13,7 @@ void add_run(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
 void add_show(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
+void add_why(CLI::App& app, int& status);
 void add_audit(CLI::App& app, int& status);
 
 struct Verb {
@@ -21,6 +22,7 @@ struct Verb {
 };
 
 inline constexpr Verb kVerbs[] = {
-    {"run", add_run}, {"check", add_check}, {"show", add_show}, {"doctor", add_doctor}, {"audit", add_audit}};
+    {"run", add_run},       {"check", add_check}, {"show", add_show},
+    {"why", add_why},       {"doctor", add_doctor}, {"audit", add_audit}};
 
 }  // namespace jail::cli

@@ -57,6 +57,8 @@ inline constexpr std::array kScopes{
 
 inline constexpr std::uint64_t kReadDir = 1ULL << 3;
 
+inline constexpr std::uint64_t kResolveUnix = 1ULL << 16;
+
 inline constexpr int kNewestAbi = 10;  // the newest this table was held against
 inline constexpr int kResolveUnixAbi = 9;
 

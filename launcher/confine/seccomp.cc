@@ -12,8 +12,6 @@
 namespace jail::confine::seccomp {
 namespace {
 
-// Linux 5.19; Debian 12's headers have it, older ones do not.
-constexpr std::uint32_t kWaitKillableRecv = 1U << 5;
 constexpr unsigned kMfdNoexecSeal = 0x0008U;
 
 // Of pid 1: poll and ppoll for its descriptors, send and write for its report, read for the signals of children.
@@ -23,7 +21,7 @@ constexpr std::string_view kCallsOfInit[] = {
 
 Plan plan_of_init() {
   Plan plan;
-  plan.unknown = kKill;
+  plan.unknown = plan.foreign = kKill;
   for (Rule& rule : plan.rules) rule.otherwise = kKill;
   for (const std::string_view name : kCallsOfInit) plan.rules[find_row(name)->number].otherwise = kAllow;
   return plan;
@@ -52,6 +50,11 @@ int enforce(std::span<const sock_filter> program, std::uint32_t flags) noexcept 
   return sys::seccomp_set_mode_filter(program, flags);
 }
 
+int enforce_listening(std::span<const sock_filter> program) noexcept {
+  const int listener = enforce(program, SECCOMP_FILTER_FLAG_NEW_LISTENER | sys::kWaitKillableRecv);
+  return listener == -EINVAL ? enforce(program, SECCOMP_FILTER_FLAG_NEW_LISTENER) : listener;
+}
+
 Installed verify() {
   std::ifstream status("/proc/self/status");
   return {.mode = sys::seccomp_mode(), .filters = filters_in(status)};
@@ -63,7 +66,7 @@ Support probe() {
       .filter = knows(sys::seccomp_knows_flags(0)),
       .kill_process = knows(sys::seccomp_get_action_avail(SECCOMP_RET_KILL_PROCESS)),
       .notify = knows(sys::seccomp_get_action_avail(SECCOMP_RET_USER_NOTIF)),
-      .wait_killable = knows(sys::seccomp_knows_flags(SECCOMP_FILTER_FLAG_NEW_LISTENER | kWaitKillableRecv)),
+      .wait_killable = knows(sys::seccomp_knows_flags(SECCOMP_FILTER_FLAG_NEW_LISTENER | sys::kWaitKillableRecv)),
       .memfd_noexec_seal = static_cast<bool>(sealed),
   };
 }

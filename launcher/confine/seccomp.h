@@ -27,6 +27,8 @@ namespace jail::confine::seccomp {
 
 using Program = std::vector<sock_filter>;
 
+inline constexpr std::uint32_t kX32Bit = 0x40000000;  // __X32_SYSCALL_BIT: in every number of that ABI
+
 // Which AF_UNIX sockets can be made. Below Landlock ABI 9 a path socket can be connected to through any read-only
 // grant, so only pairs may be had there, and only of the types that cannot be pointed at a path afterwards: a datagram
 // pair can (connect(2), sendto(2)).
@@ -64,7 +66,8 @@ struct Rule {
 struct Plan {
   profile::SyscallSet set = profile::SyscallSet::Standard;
   std::array<Rule, kTableEnd> rules;
-  Verdict unknown = kAbsent;  // a number beyond the table, or another machine's ABI
+  Verdict unknown = kAbsent;  // a number beyond the table
+  Verdict foreign = kAbsent;  // another machine's ABI: i386, x32
   std::vector<Change> changes;
   profile::Diagnostics diagnostics;  // unknown names (errors); invariants lifted, groups that lift nothing (warnings)
 };
@@ -75,6 +78,17 @@ Plan plan(const profile::Syscalls& wanted, const Options& options = {});
 Verdict evaluate(const Plan& plan, const seccomp_data& call);
 // The same as the program says it (SECCOMP_RET_*).
 std::uint32_t return_value(Verdict verdict);
+
+// A call that the supervisor shall see although it is allowed; of those, `quiet` ones stay out of its sight.
+struct Observation {
+  std::uint16_t number = 0;          // of a row
+  std::span<const Clause> quiet{};
+};
+
+// The same plan as the kernel is given it where a supervisor listens: what it denies, and what is observed, is
+// notified. What has no row in the table stays ENOSYS without a word. Whoever answers lets a call continue only where
+// the plan itself, compiled and run over the same registers, allows it (SECURITY B1).
+Plan observed(const Plan& plan, std::span<const Observation> observations);
 
 // The line of the profile that decided this number; none: the built-in set, "default" in events.
 std::optional<profile::Place> decided_by(const Plan& plan, std::uint32_t number);
@@ -90,6 +104,10 @@ Program init_program();
 // `flags`: SECCOMP_FILTER_FLAG_*. The result is the listener with SECCOMP_FILTER_FLAG_NEW_LISTENER, else 0; negative:
 // -errno. EACCES: no_new_privs is not set; EBUSY: an outer jail has the one listener already.
 int enforce(std::span<const sock_filter> program, std::uint32_t flags = 0) noexcept;
+
+// The same with SECCOMP_FILTER_FLAG_NEW_LISTENER, and where the kernel knows it (Linux 5.19) such that a signal which
+// does not kill leaves a received call alone. The listener, close-on-exec, or -errno.
+int enforce_listening(std::span<const sock_filter> program) noexcept;
 
 // What this process runs under.
 struct Installed {

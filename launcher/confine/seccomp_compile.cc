@@ -17,8 +17,9 @@ namespace {
 constexpr std::size_t kFarthestJump = 255;  // sock_filter's jt and jf are bytes
 constexpr std::uint32_t kWholeWord = 0xffffffff;
 
-constexpr std::uint32_t low_word_of(int argument) {
-  return offsetof(seccomp_data, args) + static_cast<std::uint32_t>(argument) * sizeof(std::uint64_t);  // little endian
+constexpr std::uint32_t word_of(int argument, Test::Half half) {
+  const std::uint32_t beyond = half == Test::Half::Low ? 0 : sizeof(std::uint32_t);  // little endian
+  return offsetof(seccomp_data, args) + static_cast<std::uint32_t>(argument) * sizeof(std::uint64_t) + beyond;
 }
 
 // Where an instruction stands, counted from the end of the program: what is put in front of it does not move it.
@@ -75,6 +76,7 @@ class Assembler {
 // The argument, or the part of it, that the accumulator holds.
 struct Loaded {
   int argument = -1;
+  Test::Half half = Test::Half::Low;
   std::uint32_t mask = kWholeWord;
   bool operator==(const Loaded&) const = default;
 };
@@ -94,11 +96,11 @@ class Compiler {
 
   Program run() && {
     const std::vector<Range> ranges = ranges_of_equal_rules();
-    const Label unknown = assembler_.ret(return_value(plan_.unknown));
+    const Label foreign = assembler_.ret(return_value(plan_.foreign));
     const Label known = search(ranges);
     assembler_.continue_at(known);
     const Label number = assembler_.load(offsetof(seccomp_data, nr));
-    const Label machine = assembler_.branch(BPF_JEQ, AUDIT_ARCH_X86_64, number, unknown);
+    const Label machine = assembler_.branch(BPF_JEQ, AUDIT_ARCH_X86_64, number, foreign);
     assembler_.continue_at(machine);
     assembler_.load(offsetof(seccomp_data, arch));
     return std::move(assembler_).finish();
@@ -126,8 +128,10 @@ class Compiler {
       if (ranges.empty() || !same(*ranges.back().rule, *rule)) ranges.push_back({number, number + 1, rule});
       ranges.back().end = number + 1;
     }
-    beyond_.otherwise = plan_.unknown;  // x32 is among them: its numbers have bit 30 set
+    beyond_.otherwise = plan_.unknown;
     ranges.push_back({kTableEnd, kTableEnd + 1, &beyond_});
+    x32_.otherwise = plan_.foreign;
+    if (!same(beyond_, x32_)) ranges.push_back({kX32Bit, kX32Bit + 1, &x32_});
     return ranges;
   }
 
@@ -184,14 +188,14 @@ class Compiler {
 
   Code check(const Test& test, const Code& yes, const Code& no) {
     const bool bits = test.count == 1 && test.values[0] == 0 && test.mask != kWholeWord;  // one JSET, no AND
-    const Loaded loaded{test.argument, bits ? kWholeWord : test.mask};
+    const Loaded loaded{test.argument, test.half, bits ? kWholeWord : test.mask};
     Label found = yes.entry(loaded);
     Label missing = no.entry(loaded);
     if (test.is == Test::Is::NoneOf) std::swap(found, missing);
     const Label after_load =
         bits ? assembler_.branch(BPF_JSET, test.mask, missing, found) : compare(test.wanted(), found, missing);
     if (loaded.mask != kWholeWord) assembler_.mask(loaded.mask);
-    return {assembler_.load(low_word_of(test.argument)), after_load, loaded};
+    return {assembler_.load(word_of(test.argument, test.half)), after_load, loaded};
   }
 
   Label compare(std::span<const std::uint32_t> values, Label found, Label missing) {
@@ -207,6 +211,7 @@ class Compiler {
 
   const Plan& plan_;
   Rule beyond_;
+  Rule x32_;
   Assembler assembler_;
   std::vector<std::pair<const Rule*, Label>> checks_;
 };
@@ -218,6 +223,7 @@ std::uint32_t return_value(Verdict verdict) {
     case Action::Allow: return SECCOMP_RET_ALLOW;
     case Action::Errno: return SECCOMP_RET_ERRNO | verdict.error;
     case Action::KillProcess: return SECCOMP_RET_KILL_PROCESS;
+    case Action::Notify: return SECCOMP_RET_USER_NOTIF;
   }
   std::abort();
 }

@@ -150,7 +150,8 @@ Plan plan(const profile::Syscalls& wanted, const Options& options) { return Plan
 
 Verdict evaluate(const Plan& plan, const seccomp_data& call) {
   const auto number = static_cast<std::uint32_t>(call.nr);
-  if (call.arch != AUDIT_ARCH_X86_64 || number >= kTableEnd) return plan.unknown;
+  if (call.arch != AUDIT_ARCH_X86_64 || number >= kX32Bit) return plan.foreign;
+  if (number >= kTableEnd) return plan.unknown;
   const Rule& rule = plan.rules[number];
   for (const Clause& clause : rule.clauses)
     if (matches(clause, call)) return clause.verdict;

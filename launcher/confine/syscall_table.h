@@ -14,8 +14,8 @@
 
 namespace jail::confine::seccomp {
 
-// What the filter answers. A notification variant of the same filter is one more Action.
-enum class Action : std::uint8_t { Allow, Errno, KillProcess };
+// What the filter answers. Notify is in no plan() but in what observed() makes of one: the supervisor answers.
+enum class Action : std::uint8_t { Allow, Errno, KillProcess, Notify };
 
 struct Verdict {
   Action action = Action::Errno;
@@ -27,15 +27,19 @@ inline constexpr Verdict kAllow{Action::Allow, 0};
 inline constexpr Verdict kDeny{Action::Errno, EPERM};
 inline constexpr Verdict kAbsent{Action::Errno, ENOSYS};  // as a kernel without this call answers: callers fall back
 inline constexpr Verdict kKill{Action::KillProcess, 0};
+inline constexpr Verdict kNotify{Action::Notify, 0};
 
 // One look at an argument: its low 32 bits under `mask` are, or are not, one of the values. The kernel cuts every
-// argument tested here to an int (SYSCALL_DEFINE's type cast), so garbage in the upper half evades nothing.
+// argument that decides about a denial to an int (SYSCALL_DEFINE's type cast), so garbage in the upper half evades
+// nothing; the high half is for pointers.
 struct Test {
   enum class Is : std::uint8_t { AnyOf, NoneOf };
+  enum class Half : std::uint8_t { Low, High };
   static constexpr std::size_t kMostValues = 3;
 
   std::uint8_t argument = 0;  // 0..5
   Is is = Is::AnyOf;
+  Half half = Half::Low;
   std::uint8_t count = 0;
   std::uint32_t mask = 0xffffffff;
   std::array<std::uint32_t, kMostValues> values{};
@@ -43,8 +47,9 @@ struct Test {
   bool operator==(const Test&) const = default;
   constexpr std::span<const std::uint32_t> wanted() const { return {values.data(), count}; }
   constexpr bool holds(std::uint64_t value) const {
+    const auto looked_at = static_cast<std::uint32_t>(half == Half::Low ? value : value >> 32);
     bool found = false;
-    for (const std::uint32_t one : wanted()) found |= (static_cast<std::uint32_t>(value) & mask) == one;
+    for (const std::uint32_t one : wanted()) found |= (looked_at & mask) == one;
     return found == (is == Is::AnyOf);
   }
 };

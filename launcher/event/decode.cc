@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/error.h"
 #include "event/encode.h"
 #include "event/names.h"
 
@@ -90,6 +91,7 @@ bool read(Value value, RunEnded& ended) {
            .reason = text(value["reason"]),
            .accounts = accounts(value),
            .events = counts(value["events"]),
+           .counted = counts(value["counted"]),
            .lost = counts(value["lost"])};
   return true;
 }
@@ -104,6 +106,99 @@ bool read(Value value, RunRefused& refused) {
 bool read(Value value, LogOpened& opened) {
   opened = {text(value["profile_path"]), text(value["previous"]), count(value["previous_offset"])};
   return true;
+}
+
+Named name_in(Value value) {
+  return {text(value["path"]), text(value["requested"]), value["path_unknown"].boolean().value_or(false)};
+}
+
+bool read(Value value, FileOpen& opened) {
+  opened = {text(value["call"]), name_in(value), texts(value["access"])};
+  return true;
+}
+
+bool read(Value value, FileCreate& created) {
+  created = {text(value["call"]), name_in(value), text(value["type"])};
+  return true;
+}
+
+bool read(Value value, FileDelete& deleted) {
+  deleted = {text(value["call"]), name_in(value)};
+  return true;
+}
+
+bool read(Value value, FileRename& renamed) {
+  renamed = {text(value["call"]), name_in(value), name_in(value["to"])};
+  return true;
+}
+
+bool read(Value value, FileLink& linked) {
+  linked = {text(value["call"]), name_in(value), name_in(value["target"])};
+  return true;
+}
+
+bool read(Value value, FileMetadata& changed) {
+  changed = {text(value["call"]), name_in(value), text(value["attribute"])};
+  return true;
+}
+
+bool read(Value value, ProcessExec& executed) {
+  executed = {text(value["call"]), name_in(value)};
+  return true;
+}
+
+template <typename Net>
+bool read_net(Value value, Net& net) {
+  net.call = text(value["call"]);
+  net.peer = {text(value["address"]), number<std::uint16_t>(value["port"]), text(value["path"]),
+              number<std::uint16_t>(value["family"]), value["address_unknown"].boolean().value_or(false)};
+  return true;
+}
+bool read(Value value, NetConnect& net) { return read_net(value, net); }
+bool read(Value value, NetListen& net) { return read_net(value, net); }
+bool read(Value value, NetSend& net) { return read_net(value, net); }
+
+template <typename Call>
+bool read_call(Value value, Call& call) {
+  call.call = text(value["call"]);
+  call.number = id(value["number"]);
+  call.abi = text(value["abi"]);
+  call.arguments = counts(value["arguments"]);
+  return true;
+}
+bool read(Value value, SyscallDenied& denied) { return read_call(value, denied); }
+bool read(Value value, PrivilegeAttempt& attempt) {
+  attempt.privilege = text(value["privilege"]);
+  return read_call(value, attempt);
+}
+
+bool read(Value value, LimitReached& reached) {
+  reached = {text(value["which"]), count(value["value"]), count(value["limit"])};
+  return true;
+}
+
+bool read(Value value, MonitorLost& lost) {
+  lost = {count(value["count"]), text(value["reason"])};
+  return true;
+}
+
+bool read(Value value, MonitorChanged& changed) {
+  changed = {text(value["event_source"]), text(value["reason"])};
+  return true;
+}
+
+std::optional<Verdict> verdict(Value value) {
+  const std::optional<Decision> decision = named<Decision>(text(value["decision"]));
+  if (!decision) return std::nullopt;
+  return Verdict{*decision, text(value["layer"]), text(value["rule"]), errno_of(text(value["errno"])),
+                 value["predicted"].boolean().value_or(false)};
+}
+
+std::optional<Repeats> repeats(Value value) {
+  const std::optional<clock::WallTime> first = clock::parse_rfc3339(text(value["first"]));
+  const std::optional<clock::WallTime> last = clock::parse_rfc3339(text(value["last"]));
+  if (!first || !last) return std::nullopt;
+  return Repeats{count(value["count"]), *first, *last};
 }
 
 template <std::size_t kIndex = 0>
@@ -139,7 +234,10 @@ std::optional<Record> decode(std::string_view line) {
               .source = *source,
               .process = root["process"].natural(),
               .pid = number<std::int32_t>(root["pid"]),
-              .jail_pid = number<std::int32_t>(root["jail_pid"])};
+              .jail_pid = number<std::int32_t>(root["jail_pid"]),
+              .mono_ns = 0,
+              .verdict = verdict(root),
+              .repeats = repeats(root)};
   return Record{*stamped, std::move(event), texts(root["truncated"])};
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/error.h"
 #include "event/fields.h"
 #include "event/names.h"
 
@@ -68,6 +69,7 @@ void write(Fields& out, const RunEnded& ended) {
   out.text("reason", ended.reason);
   write(out, ended.accounts);
   out.counts("events", ended.events);
+  if (!ended.counted.empty()) out.counts("counted", ended.counted);
   out.counts("lost", ended.lost);
 }
 
@@ -82,6 +84,114 @@ void write(Fields& out, const LogOpened& opened) {
   out.text("profile_path", opened.profile_path);
   out.text("previous", opened.previous);
   if (!opened.previous.empty()) out.number("previous_offset", opened.previous_offset);
+}
+
+void write(Fields& out, const Named& named) {
+  out.text("path", named.path);
+  out.text("requested", named.requested);
+  out.flag("path_unknown", named.unknown);
+}
+
+void write(Fields& out, const FileOpen& opened) {
+  out.word("call", opened.call);
+  write(out, opened.named);
+  out.texts("access", opened.access);
+}
+
+void write(Fields& out, const FileCreate& created) {
+  out.word("call", created.call);
+  write(out, created.named);
+  out.word("type", created.type);
+}
+
+void write(Fields& out, const FileDelete& deleted) {
+  out.word("call", deleted.call);
+  write(out, deleted.named);
+}
+
+void write(Fields& out, const FileRename& renamed) {
+  out.word("call", renamed.call);
+  write(out, renamed.named);
+  out.object("to", [&] { write(out, renamed.to); });
+}
+
+void write(Fields& out, const FileLink& linked) {
+  out.word("call", linked.call);
+  write(out, linked.named);
+  out.object("target", [&] { write(out, linked.target); });
+}
+
+void write(Fields& out, const FileMetadata& changed) {
+  out.word("call", changed.call);
+  write(out, changed.named);
+  out.word("attribute", changed.attribute);
+}
+
+void write(Fields& out, const ProcessExec& executed) {
+  out.word("call", executed.call);
+  write(out, executed.named);
+}
+
+void write(Fields& out, const Peer& peer) {
+  out.text("address", peer.address);
+  out.number("port", peer.port);
+  out.text("path", peer.path);
+  out.number("family", peer.family);
+  out.flag("address_unknown", peer.unknown);
+}
+
+template <typename Net>
+void write_net(Fields& out, const Net& net) {
+  out.word("call", net.call);
+  write(out, net.peer);
+}
+void write(Fields& out, const NetConnect& net) { write_net(out, net); }
+void write(Fields& out, const NetListen& net) { write_net(out, net); }
+void write(Fields& out, const NetSend& net) { write_net(out, net); }
+
+template <typename Call>
+void write_call(Fields& out, const Call& call) {
+  if (!call.call.empty()) out.word("call", call.call);
+  out.number("number", call.number);
+  if (!call.abi.empty()) out.word("abi", call.abi);
+  if (!call.arguments.empty()) out.counts("arguments", call.arguments);
+}
+
+void write(Fields& out, const SyscallDenied& denied) { write_call(out, denied); }
+
+void write(Fields& out, const PrivilegeAttempt& attempt) {
+  out.word("privilege", attempt.privilege);
+  write_call(out, attempt);
+}
+
+void write(Fields& out, const LimitReached& reached) {
+  out.word("which", reached.which);
+  out.number("value", reached.value);
+  out.number("limit", reached.limit);
+}
+
+void write(Fields& out, const MonitorLost& lost) {
+  out.number("count", lost.count);
+  out.text("reason", lost.reason);
+}
+
+void write(Fields& out, const MonitorChanged& changed) {
+  out.word("event_source", changed.event_source);
+  out.text("reason", changed.reason);
+}
+
+void write(Fields& out, const Verdict& verdict) {
+  out.word("decision", spelled(verdict.decision));
+  if (!verdict.layer.empty()) out.word("layer", verdict.layer);
+  out.text("rule", verdict.rule);
+  if (verdict.error != 0) out.word("errno", errno_name(verdict.error));
+  out.flag("predicted", verdict.predicted);
+}
+
+void write(Fields& out, const Repeats& repeats) {
+  out.number("count", repeats.count);
+  out.word("first", clock::rfc3339(repeats.first));
+  out.word("last", clock::rfc3339(repeats.last));
 }
 
 void write_common(Fields& out, const Stamp& stamp, const Event& event) {
@@ -113,6 +223,8 @@ void encode_within(const Stamp& stamp, const Event& event, const Redactor& redac
   writer.begin_object();
   write_common(out, stamp, event);
   std::visit([&out](const auto& what) { write(out, what); }, event.body);
+  if (event.verdict) write(out, *event.verdict);
+  if (event.repeats) write(out, *event.repeats);
   write_truncated(writer, out.truncated());
   writer.end_object();
 }

@@ -11,5 +11,6 @@ std::string_view kind_of(const Body& body) noexcept {
 std::string_view name_of(Source source) noexcept { return spelled(source); }
 std::string_view name_of(LayerState state) noexcept { return spelled(state); }
 std::string_view name_of(Outcome outcome) noexcept { return spelled(outcome); }
+std::string_view name_of(Decision decision) noexcept { return spelled(decision); }
 
 }  // namespace jail::event

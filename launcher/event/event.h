@@ -17,6 +17,7 @@ namespace jail::event {
 
 inline constexpr std::string_view kSchema = "jail/1";
 
+// Where an event comes from; what a source is and cannot see, run.started says.
 enum class Source { Ebpf, Notify, KernelAudit, Egress, Supervisor };
 
 // Who runs, on the host and inside. `groups`: what the plugin keeps on the host (DECISIONS 1).
@@ -78,8 +79,9 @@ struct RunEnded {
   std::optional<int> signal{};  // the signal's number
   std::string reason{};         // empty where the outcome says it all
   Accounts accounts{};
-  Counts events{};  // by kind
-  Counts lost{};    // by source; empty when nothing was
+  Counts events{};   // by kind
+  Counts counted{};  // of these, those that are not in the log one by one: the run had used up its share of it
+  Counts lost{};     // by source; empty when nothing was
   bool operator==(const RunEnded&) const = default;
 };
 
@@ -110,12 +112,178 @@ struct LogOpened {
   bool operator==(const LogOpened&) const = default;
 };
 
-using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened>;
+// A path as a process named it. `path` is absolute and without links that the view makes; `requested` is what stood in
+// the call where that differs. Unknown: the memory with the name could not be read.
+struct Named {
+  std::string path{};
+  std::string requested{};
+  bool unknown = false;
+  bool operator==(const Named&) const = default;
+};
+
+// In each of the kinds below `call` is the system call's name.
+
+struct FileOpen {
+  static constexpr std::string_view kKind = "file.open";
+  std::string call{};
+  Named named{};
+  std::vector<std::string> access{};  // "read" "write" "append" "create" "truncate" "execute"; "stat": only looked at
+  bool operator==(const FileOpen&) const = default;
+};
+
+struct FileCreate {
+  static constexpr std::string_view kKind = "file.create";
+  std::string call{};
+  Named named{};
+  std::string type{};  // "file" "folder" "fifo" "socket" "device"
+  bool operator==(const FileCreate&) const = default;
+};
+
+struct FileDelete {
+  static constexpr std::string_view kKind = "file.delete";
+  std::string call{};
+  Named named{};
+  bool operator==(const FileDelete&) const = default;
+};
+
+struct FileRename {
+  static constexpr std::string_view kKind = "file.rename";
+  std::string call{};
+  Named named{};
+  Named to{};
+  bool operator==(const FileRename&) const = default;
+};
+
+// A second name, `named`, for `target`: the path of a hard link, the text of a symbolic one.
+struct FileLink {
+  static constexpr std::string_view kKind = "file.link";
+  std::string call{};
+  Named named{};
+  Named target{};
+  bool operator==(const FileLink&) const = default;
+};
+
+struct FileMetadata {
+  static constexpr std::string_view kKind = "file.metadata";
+  std::string call{};
+  Named named{};
+  std::string attribute{};  // "mode" "owner" "times" "xattr" "flags"
+  bool operator==(const FileMetadata&) const = default;
+};
+
+struct ProcessExec {
+  static constexpr std::string_view kKind = "process.exec";
+  std::string call{};
+  Named named{};
+  bool operator==(const ProcessExec&) const = default;
+};
+
+// The other side of a socket call: an Internet address with its port, or the path of a Unix socket ("@name" for an
+// abstract one), or nothing but the number of another family.
+struct Peer {
+  std::string address{};
+  std::optional<std::uint16_t> port{};
+  std::string path{};
+  std::optional<std::uint16_t> family{};
+  bool unknown = false;  // the memory with the address could not be read
+  bool operator==(const Peer&) const = default;
+};
+
+struct NetConnect {
+  static constexpr std::string_view kKind = "net.connect";
+  std::string call{};
+  Peer peer{};
+  bool operator==(const NetConnect&) const = default;
+};
+
+struct NetListen {
+  static constexpr std::string_view kKind = "net.listen";
+  std::string call{};
+  Peer peer{};  // our own side
+  bool operator==(const NetListen&) const = default;
+};
+
+struct NetSend {
+  static constexpr std::string_view kKind = "net.send";
+  std::string call{};
+  Peer peer{};
+  bool operator==(const NetSend&) const = default;
+};
+
+// A call that the filter refuses whatever it is called with, or because of what stands in a register.
+struct SyscallDenied {
+  static constexpr std::string_view kKind = "syscall.denied";
+  std::string call{};  // empty for a number of another ABI that has no name here
+  std::uint32_t number = 0;
+  std::string abi{};    // "i386" or "x32"; empty for x86-64
+  Counts arguments{};   // "arg0" and so on: those that are plain numbers
+  bool operator==(const SyscallDenied&) const = default;
+};
+
+// The same, where it asks for power.
+struct PrivilegeAttempt {
+  static constexpr std::string_view kKind = "privilege.attempt";
+  std::string privilege{};  // "setuid" "ptrace" "mount" "bpf" "module" "namespace" "keyring"
+  std::string call{};
+  std::uint32_t number = 0;
+  std::string abi{};
+  Counts arguments{};
+  bool operator==(const PrivilegeAttempt&) const = default;
+};
+
+// What a source of events could not tell: never coalesced away, never dropped.
+struct MonitorLost {
+  static constexpr std::string_view kKind = "monitor.lost";
+  std::uint64_t count = 0;
+  std::string reason{};
+  bool operator==(const MonitorLost&) const = default;
+};
+
+struct LimitReached {
+  static constexpr std::string_view kKind = "limit.reached";
+  std::string which{};  // "audit.bytes", "limits.pids"
+  std::uint64_t value = 0;
+  std::uint64_t limit = 0;
+  bool operator==(const LimitReached&) const = default;
+};
+
+// Another source, or none, from here on.
+struct MonitorChanged {
+  static constexpr std::string_view kKind = "monitor.changed";
+  std::string event_source{};  // as RunStarted
+  std::string reason{};
+  bool operator==(const MonitorChanged&) const = default;
+};
+
+using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
+                          FileLink, FileMetadata, ProcessExec, NetConnect, NetListen, NetSend, SyscallDenied,
+                          PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
+
+// Failed: the kernel said no for an ordinary reason, such as a file that is not there.
+enum class Decision { Allowed, Denied, Failed };
+
+struct Verdict {
+  Decision decision = Decision::Allowed;
+  std::string layer{};  // when denied: "landlock" "seccomp" "mount" "network" "limit" "permission"
+  std::string rule{};   // "acme-crm.yaml:12", or "default"; empty where nothing was denied
+  int error = 0;        // errno; 0: none
+  bool predicted = false;  // told by the plan before the kernel has decided
+  bool operator==(const Verdict&) const = default;
+};
+
+// Events alike that were not written one by one.
+struct Repeats {
+  std::uint64_t count = 0;
+  clock::WallTime first{};
+  clock::WallTime last{};
+  bool operator==(const Repeats&) const = default;
+};
 
 std::string_view kind_of(const Body& body) noexcept;
 std::string_view name_of(Source source) noexcept;
 std::string_view name_of(LayerState state) noexcept;
 std::string_view name_of(Outcome outcome) noexcept;
+std::string_view name_of(Decision decision) noexcept;
 
 struct Event {
   Body body;
@@ -124,6 +292,8 @@ struct Event {
   std::optional<std::int32_t> pid{};       // on the host
   std::optional<std::int32_t> jail_pid{};  // as the plugin sees it
   std::uint64_t mono_ns = 0;               // CLOCK_BOOTTIME when it happened; 0: the log takes the moment of writing
+  std::optional<Verdict> verdict{};
+  std::optional<Repeats> repeats{};        // then this stands for so many more of the same
   bool operator==(const Event&) const = default;
 };
 

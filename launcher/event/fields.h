@@ -39,6 +39,10 @@ class Fields {
   void number(std::string_view name, const std::optional<Number>& number) {
     if (number) writer_.member(name, *number);
   }
+  // Present where it is so, absent else.
+  void flag(std::string_view name, bool set) {
+    if (set) writer_.member(name, true);
+  }
   void text(std::string_view name, std::string_view bytes);
   void texts(std::string_view name, const std::vector<std::string>& list);
   void numbers(std::string_view name, const std::vector<std::uint32_t>& list);

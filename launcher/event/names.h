@@ -29,6 +29,10 @@ inline constexpr auto kNames<Outcome> = std::to_array<std::string_view>({"exited
                                                                          "killed"});
 static_assert(kNames<Outcome>.size() == static_cast<std::size_t>(Outcome::Killed) + 1);
 
+template <>
+inline constexpr auto kNames<Decision> = std::to_array<std::string_view>({"allowed", "denied", "failed"});
+static_assert(kNames<Decision>.size() == static_cast<std::size_t>(Decision::Failed) + 1);
+
 template <typename Enum>
 constexpr std::string_view spelled(Enum value) {
   return kNames<Enum>[static_cast<std::size_t>(value)];

@@ -238,4 +238,13 @@ std::string emit(const Profile& profile, EmitOptions options) {
   return writer.text();
 }
 
+std::string emit_path(std::string_view path) {
+  const auto is_plain = [](char character) {
+    const bool letter = (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
+    const bool digit = character >= '0' && character <= '9';
+    return letter || digit || std::string_view("/._-+@").find(character) != std::string_view::npos;
+  };
+  return std::ranges::all_of(path, is_plain) && path.starts_with('/') ? std::string(path) : as_path(path);
+}
+
 }  // namespace jail::profile

@@ -17,4 +17,7 @@ struct EmitOptions {
 
 std::string emit(const Profile& profile, EmitOptions options = {});
 
+// One path as an entry of a list, whatever bytes it is made of: "/srv/x" as it is, stranger ones in quotes.
+std::string emit_path(std::string_view path);
+
 }  // namespace jail::profile

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "monitor/calls.h"
 #include "run/init.h"
 #include "run/stages.h"
 #include "run/supervise.h"
@@ -46,9 +47,15 @@ BuildFailure gone(const char* who) {
   return {"pid", std::string(who) + " was killed while the jail was being built", ECHILD};
 }
 
+confine::seccomp::Program compile_filter(const Plan& plan, const Fd& handover) {
+  if (!handover) return confine::seccomp::compile(plan.seccomp);
+  return confine::seccomp::compile(
+      confine::seccomp::observed(plan.seccomp, monitor::observations(plan.monitor.files)));
+}
+
 Worker start_builder(const Worker& init, Fd root, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
-                     const std::vector<int>& passed) {
-  const confine::seccomp::Program filter = confine::seccomp::compile(plan.seccomp);
+                     const std::vector<int>& passed, Fd handover) {
+  const confine::seccomp::Program filter = compile_filter(plan, handover);
   sys::SocketPair pair = sys::socket_pair();
   sys::Child child = sys::fork_into(0);
   if (child.pid == 0) {
@@ -57,6 +64,7 @@ Worker start_builder(const Worker& init, Fd root, const Plan& plan, const StdioP
                       .stdio = &stdio,
                       .ends = std::move(ends),
                       .filter = filter,
+                      .handover = std::move(handover),
                       .passed = passed,
                       .init = Fd(::dup(init.pidfd().get())),
                       .root = std::move(root)};
@@ -120,12 +128,13 @@ std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& ide
 }
 
 Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
-                           const std::vector<int>& passed)
+                           const std::vector<int>& passed, Fd handover)
     : init_(std::move(init)) {
   // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.
   std::optional<Received> standing = receive_report(init_.socket());
   if (standing && standing->report.kind == ReportKind::Standing && !standing->descriptors.empty())
-    builder_ = start_builder(init_, std::move(standing->descriptors.front()), plan, stdio, ends, passed);
+    builder_ = start_builder(init_, std::move(standing->descriptors.front()), plan, stdio, ends, passed,
+                             std::move(handover));
   else if (standing) failure_ = failure_of(standing->report);
   else failure_ = gone("the jail's first process");
 }

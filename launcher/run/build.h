@@ -66,7 +66,9 @@ enum class Proc { Required, MayBeAbsent };
 // `without_proc` receives why there is no /proc, where it may be absent and is.
 class Construction {
  public:
-  Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const std::vector<int>& passed);
+  // `handover`: where the plugin process leaves its filter's listener; empty: none is made (monitor/listener.h).
+  Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const std::vector<int>& passed,
+               Fd handover = {});
   ~Construction();
 
   std::variant<Jail, BuildFailure> wait_ready(const Fd& signals, Proc proc);

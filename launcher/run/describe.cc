@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "confine/landlock_rights.h"
+#include "profile/choices.h"
 #include "run/plan.h"
 
 namespace jail::run {
@@ -119,6 +120,15 @@ std::string describe_seccomp(const confine::seccomp::Plan& plan) {
   return all;
 }
 
+std::string describe_monitor(const monitor::Plan& plan) {
+  if (plan.source == monitor::Source::None) return {};
+  const std::string_view files = profile::name_of(profile::kMonitorFiles, plan.files);
+  const std::string source = std::string("source ").append(name_of(plan.source));
+  std::string all = line("monitor", source + ", files: " + std::string(files));
+  for (const std::string& spot : plan.blind_spots) all += line("monitor", "not seen: " + spot);
+  return all;
+}
+
 std::string describe_layer(const confine::Layer& layer) {
   std::string text = confine::name_of(layer.state);
   if (!layer.reason.empty()) text += ": " + layer.reason;
@@ -137,6 +147,7 @@ std::string describe(const Plan& plan) {
   all += describe_landlock(plan.landlock);
   all += describe_seccomp(plan.seccomp);
   all += describe_limits(plan);
+  all += describe_monitor(plan.monitor);
   for (const std::string& descriptor : plan.passed) all += line("fds", "pass " + descriptor);
   return all + describe_environment(plan.environment);
 }

@@ -30,16 +30,6 @@ void add_network(const profile::Network& network, std::vector<Layer>& layers) {
   else layers.push_back(enforced("net"));
 }
 
-void add_monitor(const profile::Monitor& monitor, std::vector<Layer>& layers) {
-  if (monitor.source.stated && monitor.source.value == profile::MonitorSource::None) return;
-  std::optional<profile::Place> asked;
-  if (monitor.source.stated && monitor.source.value != profile::MonitorSource::Auto) asked = monitor.source.stated;
-  else if (monitor.files.stated && monitor.files.value != profile::MonitorFiles::None) asked = monitor.files.stated;
-  else if (!monitor.hash.empty()) asked = monitor.hash.front().place;
-  else if (monitor.on_loss.stated && monitor.on_loss.value != profile::OnLoss::Count) asked = monitor.on_loss.stated;
-  layers.push_back(absent("monitor", "no source of events is part of this version", asked));
-}
-
 void add_audit(const profile::Audit& audit, std::vector<Layer>& layers) {
   if (audit.durable.stated && audit.durable.value == profile::Durable::Each)
     layers.push_back(absent("audit", "records on disk one by one are not part of this version", audit.durable.stated));
@@ -56,7 +46,7 @@ std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& pl
   for (const std::string_view name : {"seccomp", "capabilities", "env", "fds", "keyring"})
     layers.push_back(enforced(name));
   layers.insert(layers.end(), plan.limits.layers.begin(), plan.limits.layers.end());
-  add_monitor(profile.monitor, layers);
+  layers.insert(layers.end(), plan.monitor.layers.begin(), plan.monitor.layers.end());
   add_audit(profile.audit, layers);
   if (profile.integrity)
     layers.push_back(absent("integrity", "tree digests are not part of this version", profile.integrity->place));
@@ -119,7 +109,7 @@ confine::seccomp::Options filter_options(const Support& support) {
 
 }  // namespace
 
-Support probe() { return {.landlock = confine::landlock::probe()}; }
+Support probe() { return {.landlock = confine::landlock::probe(), .monitor = monitor::probe()}; }
 
 bool may_be_absent(const profile::Profile& profile, Strictness strictness, std::string_view layer) {
   if (strictness == Strictness::BestEffort) return true;
@@ -138,6 +128,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.limits = confine::limits::plan(profile.limits);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);
   plan.seccomp = confine::seccomp::plan(profile.syscalls, filter_options(support));
+  plan.monitor = monitor::plan(profile.monitor, plan.seccomp, support.monitor);
   if (!request.argv.empty()) plan.command = plan_command(request.argv, plan.environment);
   plan.time_ms = profile.limits.time_ms.value;
   plan.grace_ms = profile.limits.grace_ms.value;

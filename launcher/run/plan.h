@@ -15,6 +15,7 @@
 #include "confine/namespaces.h"
 #include "confine/seccomp.h"
 #include "confine/view.h"
+#include "monitor/plan.h"
 #include "profile/facts.h"
 #include "profile/profile.h"
 #include "run/stdio.h"
@@ -37,6 +38,7 @@ struct Command {
 // What the kernel and the machine offer.
 struct Support {
   confine::landlock::Support landlock;
+  monitor::Support monitor{};
 };
 Support probe();
 
@@ -60,6 +62,7 @@ struct Plan {
   confine::limits::Plan limits;
   confine::environment::Plan environment;
   confine::seccomp::Plan seccomp;
+  monitor::Plan monitor;
   Command command;
   std::vector<std::string> passed;  // --pass-fd: "7: file, read"
   std::optional<std::uint64_t> time_ms;

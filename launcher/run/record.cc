@@ -49,7 +49,8 @@ event::Event started_record(const Prepared& prepared, const Plan& plan, const Wa
   record.kernel = kernel_release();
   for (const confine::Layer& layer : plan.layers)
     record.policy.push_back({std::string(layer.name), state_of(layer.state), layer.reason, text_of(layer.asked_by)});
-  record.event_source = "none";
+  record.event_source = name_of(plan.monitor.source);
+  record.blind_spots = plan.monitor.blind_spots;
   return {.body = std::move(record), .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}};
 }
 
@@ -96,7 +97,9 @@ std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Tar
   const audit::Home home{
       .euid = ::geteuid(), .xdg_state_home = variable("XDG_STATE_HOME"), .home = prepared.places.home};
   const std::vector<audit::Target> fallback{audit::DefaultFile{}};
-  return audit::open(identity, targets.empty() ? fallback : targets, home, prepared.redactor);
+  const bool none = prepared.profile.audit.durable.value == profile::Durable::None;
+  return audit::open(identity, targets.empty() ? fallback : targets, home, prepared.redactor,
+                     {.durable = none ? audit::Durable::None : audit::Durable::Batch, .bounds = {}});
 }
 
 void leave_out_proc(Plan& plan, const std::string& reason) {

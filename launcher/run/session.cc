@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <memory>
 #include <variant>
 
 #include "base/error.h"
+#include "confine/landlock_rights.h"
+#include "monitor/listener.h"
 #include "run/build.h"
 #include "run/channels.h"
 #include "run/exit_status.h"
@@ -17,6 +20,7 @@
 #include "run/record.h"
 #include "run/status.h"
 #include "run/supervise.h"
+#include "sys/socket.h"
 
 namespace jail::run {
 namespace {
@@ -79,7 +83,10 @@ class Session {
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
     StdioEnds ends = make_ends(stdio_);
-    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers);
+    sys::SocketPair handover;
+    if (plan_.monitor.source != monitor::Source::None) handover = sys::socket_pair();
+    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
+                              std::move(handover.theirs));
     if (!open_log()) return refuse_log(log_problem_);
     event::Event record = started_record(prepared_, plan_, options_.wanted);  // while the jail is being built
     const bool proc_may_be_absent = may_be_absent(prepared_.profile, options_.wanted.strictness, "proc");
@@ -94,25 +101,53 @@ class Session {
     record.pid = jail.plugin.pid();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
     status_.started(log_->run(), jail.plugin.pid());
-    return watch(jail, std::move(ends));
+    return watch(jail, std::move(ends), std::move(handover.ours));
   }
 
-  Result watch(Jail& jail, StdioEnds ends) {
+  Result watch(Jail& jail, StdioEnds ends, Fd handover) {
     StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
     send_proceed(jail.plugin.socket());
-    return end(supervise(jail, stdio, signals_,
-                         {.time_ms = plan_.time_ms,
-                          .grace_ms = plan_.grace_ms,
-                          .command = options_.wanted.command.front(),
-                          .parent = parent_ ? &parent_ : nullptr,
-                          .guard = &guard_}));
+    log_->start();
+    if (handover) listening_.emplace(listening_start(jail, std::move(handover)));
+    const Ending ending = supervise(jail, stdio, signals_,
+                                    {.time_ms = plan_.time_ms,
+                                     .grace_ms = plan_.grace_ms,
+                                     .command = options_.wanted.command.front(),
+                                     .parent = parent_ ? &parent_ : nullptr,
+                                     .guard = &guard_});
+    if (listening_ && listening_->finish() == monitor::Listening::End::Stuck)
+      result_.problem = "the source of events hangs in a file system that does not answer";
+    return end(ending);
+  }
+
+  monitor::Start listening_start(const Jail& jail, Fd handover) {
+    using Rules = monitor::Rules;
+    const bool own = plan_.namespaces.net == confine::namespaces::Plan::Net::Own;
+    const bool refused = (plan_.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
+    return {.rules = {.view = &plan_.view,
+                      .seccomp = &plan_.seccomp,
+                      .net = own ? Rules::Net::Own : Rules::Net::Hosts,
+                      .unix_paths = refused ? Rules::UnixPaths::Refused : Rules::UnixPaths::Open,
+                      .uid = plan_.identity.uid,
+                      .gid = plan_.identity.gid,
+                      .files = plan_.monitor.files},
+            .handover = std::move(handover),
+            .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
+            .pid = jail.plugin.pid(),
+            .log = [log = log_](const event::Event& event) { (void)log->append(event); }};  // it counts what it loses
   }
 
   Result end(const Ending& ending) {
     event::RunEnded record = ending.record;
     record.reason = prepared_.redactor.redact(record.reason);
+    log_->settle();
     record.events = log_->events_by_kind();
+    record.counted = log_->counted();
     record.lost = log_->lost();
+    for (const auto& [sink, count] : record.lost)
+      result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
+    if (listening_ && listening_->lost() != 0)
+      record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());
     if (const auto error = log_->append(
             {.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}}))
       result_.problem = "the log lost a record: " + error->sink + ": " + std::generic_category().message(error->error);
@@ -129,9 +164,9 @@ class Session {
   bool open_log() {
     if (log_) return true;
     auto opened = open_audit(options_.audit, prepared_);
-    if (auto* log = std::get_if<audit::Log>(&opened)) log_ = std::move(*log);
+    if (auto* log = std::get_if<audit::Log>(&opened)) log_ = std::make_shared<audit::Log>(std::move(*log));
     else log_problem_ = std::get<audit::Problem>(opened);
-    return log_.has_value();
+    return log_ != nullptr;
   }
 
   Result refuse_profile() {
@@ -183,9 +218,10 @@ class Session {
   StdioPlan stdio_;
   Guard guard_;
   std::variant<Worker, BuildFailure> init_;
-  std::optional<audit::Log> log_;
+  std::shared_ptr<audit::Log> log_;  // shared with the thread that listens, which may hang in it
   audit::Problem log_problem_;
   Result result_;
+  std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };
 
 }  // namespace

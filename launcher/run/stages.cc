@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "monitor/listener.h"
 #include "run/protocol.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
@@ -39,6 +40,7 @@ void close_descriptors(Site& site) {
   keep.push_back(site.supervisor.get());
   keep.push_back(site.material.init.get());
   keep.push_back(site.material.root.get());
+  if (site.material.handover) keep.push_back(site.material.handover.get());
   for (const Fd& end : site.material.ends.plugin)
     if (end) keep.push_back(end.get());
   if (site.material.ends.nowhere) keep.push_back(site.material.ends.nowhere.get());
@@ -138,11 +140,16 @@ void reset_signals(Site&) {
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask");
 }
 
+// The supervisor takes the filter's listener out of this process, as it may read the program's memory afterwards. A
+// change of ids or of the user namespace has made that impossible for an ordinary user's.
+void become_readable(Site&) { sys::set_dumpable(sys::Dumpable::Yes); }
+
 constexpr Stage kPluginStages[] = {
     {"fds", connect_descriptors},
     {"mount", enter_folder},   // in the view, under Landlock: a folder it may not enter is an error now
     {"limits", apply_limits},  // here: they bind this process and what it starts, not pid 1
     {"pid", wait_for_go},      // the log says run.started before anything of the plugin runs
+    {"monitor", become_readable},  // last: nothing of the supervisor's is at hand, and nobody else is in the jail
     {"fds", reset_signals},    // after the wait: a signal meant for the plugin finds it with default actions
                                // the filter is missing on purpose: it belongs to the last yard, seal_and_exec().
 };
@@ -154,14 +161,28 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
+// With a listener, which the supervisor gets before the first call of ours that it would be notified of: execve(2).
+// Where there is none to be had any more, the same denials without it.
+int seal(const Material& material) {
+  if (!material.handover) return confine::seccomp::enforce(material.filter);
+  const int listener = confine::seccomp::enforce_listening(material.filter);
+  if (listener != -EBUSY) {
+    if (listener >= 0) monitor::hand_over(material.handover.get(), listener);
+    return std::min(listener, 0);
+  }
+  const int sealed = confine::seccomp::enforce(confine::seccomp::compile(material.plan->seccomp));
+  if (sealed >= 0) monitor::hand_over(material.handover.get(), listener);
+  return sealed;
+}
+
 // The last yard: past the filter nothing may allocate, log or throw. Tries each candidate as execvp(3) does; answers
 // with the errno that says most: a file that was found but may not be run beats one that is not there.
-Report seal_and_exec(const confine::seccomp::Program& filter, const std::vector<char*>& candidates,
-                     const std::vector<char*>& argv, const std::vector<char*>& environment) noexcept {
+Report seal_and_exec(const Material& material, const std::vector<char*>& candidates, const std::vector<char*>& argv,
+                     const std::vector<char*>& environment) noexcept {
   Report report;
   report.kind = ReportKind::ExecFailed;
   report.error = ENOENT;
-  if (const int sealed = confine::seccomp::enforce(filter); sealed < 0) {
+  if (const int sealed = seal(material); sealed < 0) {
     report.kind = ReportKind::Failed;
     report.error = -sealed;
     return report;
@@ -187,7 +208,7 @@ void apply_all(const Stage* begin, const Stage* end, Site& site, std::string_vie
   const std::vector<char*> candidates = pointers(plan.command.candidates);
   const std::vector<char*> argv = pointers(plan.command.argv);
   const std::vector<char*> environment = pointers(plan.environment.variables);
-  send_report_raw(site.supervisor.get(), seal_and_exec(site.material.filter, candidates, argv, environment));
+  send_report_raw(site.supervisor.get(), seal_and_exec(site.material, candidates, argv, environment));
   ::_exit(127);
 }
 

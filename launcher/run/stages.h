@@ -16,6 +16,7 @@ struct Material {
   const StdioPlan* stdio = nullptr;
   StdioEnds ends;
   confine::seccomp::Program filter;
+  Fd handover;              // of the filter's listener; empty: the filter has none
   std::vector<int> passed;  // --pass-fd, sorted
   Fd init;                  // pidfd of the jail's pid 1, whose namespaces are joined
   Fd root;                  // of the view, as pid 1 has begun it

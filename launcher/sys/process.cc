@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,17 @@ bool pidfd_send_signal(const Fd& process, int signal) {
   if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;
   if (errno == ESRCH) return false;
   throw SysError(errno, "pidfd_send_signal", ::strsignal(signal));
+}
+
+Fd pidfd_getfd(const Fd& process, int number) {
+  return Fd(static_cast<int>(check(::syscall(SYS_pidfd_getfd, process.get(), number, 0), "pidfd_getfd")));
+}
+
+ssize_t process_vm_read(pid_t thread, std::uint64_t address, std::span<std::byte> into) noexcept {
+  const iovec here{into.data(), into.size()};
+  const iovec there{reinterpret_cast<void*>(address), into.size()};
+  const ssize_t size = ::process_vm_readv(thread, &here, 1, &there, 1, 0);
+  return size < 0 ? -errno : size;
 }
 
 Ended reap_any() noexcept {

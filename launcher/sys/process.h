@@ -5,7 +5,9 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/fd.h"
@@ -35,6 +37,14 @@ void unshare(std::uint64_t namespaces);
 Fd pidfd_open(pid_t pid);
 // False when the process is gone (ESRCH).
 bool pidfd_send_signal(const Fd& process, int signal);
+
+// A descriptor of that process as one of ours (Linux 5.6). Asks for the right to ptrace it; EBADF: no such number.
+Fd pidfd_getfd(const Fd& process, int number);
+
+// Memory of a thread, by its address there (process_vm_readv(2), Linux 3.2): bytes read, fewer where it becomes
+// unreadable; negative: -errno. EPERM also for a program that its user may run but not read. May wait as long as a page
+// fault of that thread would, for ever where its memory is a file of a file system that does not answer.
+ssize_t process_vm_read(pid_t thread, std::uint64_t address, std::span<std::byte> into) noexcept;
 
 struct Ended {
   pid_t pid = 0;

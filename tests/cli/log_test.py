@@ -183,6 +183,58 @@ class Record:
         os.close(reader)
         os.close(writer)
 
+    # Each of these is a denial of its own: nothing is coalesced.
+    FLOOD = ("import time\n"
+             "for number in range({count}):\n"
+             "    try: open(f'/etc/denied-{{number}}', 'w')\n"
+             "    except OSError: pass\n")
+
+    def flood(self, count, after=""):
+        return ("--", "python3", "-I", "-c", self.FLOOD.format(count=count) + after)
+
+    def flooded(self, more=""):
+        return self.document(f"version: 1\nname: cli-test\nextends: [python]\n{more}")
+
+    def test_stalled_reader_stalls_nobody(self):
+        """SECURITY B5: a flood of denials into a pipe that nobody reads. The clock ends the run, the file has all."""
+        reader, writer = os.pipe()
+        began = time.monotonic()
+        ended = self.jail("run", "--audit", self.log, "--audit-fd", writer,
+                          self.flooded("limits: {time: 4s, grace: 1s}\n"), *self.flood(2000, "time.sleep(600)"),
+                          pass_fds=(writer,))
+        self.assertEqual(ended.code, 124, ended)
+        self.assertLess(time.monotonic() - began, 30)
+        os.close(reader)
+        os.close(writer)
+        records = self.records()
+        self.assertEqual(records[-1]["kind"], "run.ended")
+        self.assertGreater(records[-1]["lost"].get(f"descriptor {writer}", 0), 0, records[-1])
+        denials = [record for record in records if record.get("decision") == "denied"]
+        self.assertGreater(len(denials), 1000, "the pipe and what waits for it hold fewer")
+        self.assertEqual([record["seq"] for record in records], list(range(1, len(records) + 1)))
+
+    def test_disk_fills_during_the_run(self):
+        """The run goes on; what is lost is counted and said; there is room for its end."""
+        if not IS_ROOT:
+            self.skipTest("only root can mount a small file system")
+        copy = self.dir / "write" / "copy"
+
+        def mount_small():
+            if os.system(f"mount -t tmpfs -o size=256k,mode=777 tmpfs {self.dir}/log") != 0:
+                os._exit(98)
+
+        # The log is on a file system that ends with the jail command: it is copied out by whoever waits for it.
+        command = [BINARY, "run", "--audit", str(self.log), self.flooded(), *self.flood(3000, "print('went on')")]
+        script = f'"$@"; code=$?; cat {self.log} >{copy}; exit $code'
+        ended = subprocess.run(["sh", "-c", script, "sh", *command], cwd=self.dir / "write", env=self.environment,
+                               preexec_fn=self.become(in_own_mounts(mount_small)), stdin=subprocess.DEVNULL,
+                               capture_output=True, text=True, timeout=SECONDS, check=False)
+        self.assertEqual((ended.returncode, ended.stdout), (0, "went on\n"), ended)
+        records = self.records(copy)
+        self.assertEqual(records[-1]["kind"], "run.ended")
+        self.assertGreater(records[-1]["lost"][str(self.log)], 100)
+        self.assertIn("lost", ended.stderr)
+
     def test_supervisor_killed_leaves_whole_lines(self):
         process = subprocess.Popen([BINARY, "run", "--audit", self.log, self.profile(), "--", self.attacker, "hold",
                                     str(self.dir / "write" / "ready")], env=self.environment, cwd=self.dir / "write",

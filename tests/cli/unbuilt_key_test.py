@@ -10,8 +10,7 @@ from jail_case import both_launchers
 KEYS = {
     "network.allow": ("network: {allow: [\"tcp://127.0.0.1:80\"]}\n", "net"),
     "network.listen": ("network: {listen: [\"tcp://127.0.0.1:8080\"]}\n", "net"),
-    "monitor.source": ("monitor: {source: notify}\n", "monitor"),
-    "monitor.files": ("monitor: {files: all}\n", "monitor"),
+    "monitor.source": ("monitor: {source: ebpf}\n", "monitor"),
     "monitor.hash": ("monitor: {hash: [\"/usr/share/doc/**\"]}\n", "monitor"),
     "monitor.on_loss": ("monitor: {on_loss: kill}\n", "monitor"),
     "audit.durable": ("audit: {durable: each}\n", "audit"),

@@ -3,7 +3,7 @@ import unittest
 
 from jail_case import both_launchers
 
-VERBS = ("run", "check", "show", "doctor", "audit")
+VERBS = ("run", "check", "show", "why", "doctor", "audit")
 
 
 @both_launchers

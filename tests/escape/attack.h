@@ -17,7 +17,7 @@ struct attack {
 };
 
 extern const struct attack abi_attacks[], descriptor_attacks[], identity_attacks[], ipc_attacks[], landlock_attacks[],
-    lifecycle_attacks[], mount_attacks[], resource_attacks[], secret_attacks[], sibling_attacks[],
+    lifecycle_attacks[], mount_attacks[], notify_attacks[], resource_attacks[], secret_attacks[], sibling_attacks[],
     socket_attacks[];
 
 /* Print the verdict and exit 0. */

@@ -13,7 +13,8 @@
 
 static const struct attack *const groups[] = {
     abi_attacks,       descriptor_attacks, identity_attacks, ipc_attacks,    landlock_attacks,
-    lifecycle_attacks, mount_attacks,      resource_attacks, secret_attacks, sibling_attacks, socket_attacks,
+    lifecycle_attacks, mount_attacks,      notify_attacks,   resource_attacks, secret_attacks, sibling_attacks,
+    socket_attacks,
 };
 
 /* Plugin bytes in a detail must not forge a second line. */

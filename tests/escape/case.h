@@ -54,7 +54,7 @@ struct Case {
   bool filtered = false;            // the detail must not say that the kernel was asked
   Control control = {};
   std::vector<std::string> control_attack = {};            // outside: other words, where the jail's own are special
-  std::string event = {};           // kind of the record that must stand in the log once events are there
+  std::string event = {};           // kind of the record of a denial that must stand in the log
   std::vector<std::string> options = {};                   // of `jail run`, before the profile
   std::map<std::string, std::string> environment = {};     // of the launcher, beside the scene's own
   std::vector<gid_t> groups = {};                          // supplementary ones of the launcher

@@ -22,6 +22,17 @@ const char* const kCalls[] = {
 const char* const kInvariants[] = {"setns",  "unshare", "io_uring_setup", "mount",  "umount2",     "move_mount",
                                    "fsopen", "bpf",     "keyctl",         "add_key", "request_key", "open_tree"};
 
+// What asks for power is told as such, whatever the filter thinks of the arguments.
+const std::set<std::string> kPrivileged = {
+    "add_key",  "bpf",     "chroot",      "delete_module", "finit_module",  "fsconfig",    "fsmount",          "fsopen",
+    "fspick",   "kcmp",    "init_module", "keyctl",        "mount",         "mount_setattr", "move_mount",
+    "open_tree", "pidfd_getfd", "pivot_root", "process_vm_readv", "process_vm_writev", "request_key", "setns",
+    "umount2",  "unshare"};
+
+std::string event_of(const std::string& call) {
+  return kPrivileged.contains(call) ? "privilege.attempt" : "syscall.denied";
+}
+
 // A kernel may be built without them, or lack the power even for root.
 const Errors kAbsent = {"ENOSYS", "EPERM", "EACCES"};
 
@@ -31,14 +42,14 @@ void add_calls(std::vector<Case>& table) {
                      .attack = {"call", call},
                      .errors = kFiltered,
                      .control = as_root_where_supported(kAbsent),
-                     .event = "syscall.denied"});
+                     .event = event_of(call)});
   for (const std::string call : kInvariants)
     table.push_back({.name = "groups_allow_" + call,
                      .attack = {"call", call},
                      .errors = kFiltered,
                      .profile = kAllGroups,
                      .control = as_root_where_supported(kAbsent),
-                     .event = "syscall.denied"});
+                     .event = event_of(call)});
 }
 
 void add_namespaces(std::vector<Case>& table) {

@@ -122,9 +122,9 @@ void add_processes(std::vector<Case>& table) {
   table.push_back({.name = "descriptor_through_stdin", .attack = {"receive-fd", "0"},
                    .errors = {"ENOTSOCK", "EPERM", "ENODATA", "EBADF"}, .prepare = send_secret});
   table.push_back({.name = "steal_from_child", .attack = {"steal-fd", "child"}, .errors = kFiltered,
-                   .event = "syscall.denied"});
+                   .event = "privilege.attempt"});
   table.push_back({.name = "steal_from_init", .attack = {"steal-fd", "1"}, .errors = kFiltered,
-                   .control_attack = {"steal-fd", "{victim}"}, .event = "syscall.denied", .setup = victim});
+                   .control_attack = {"steal-fd", "{victim}"}, .event = "privilege.attempt", .setup = victim});
   table.push_back({.name = "descriptors_of_init", .attack = {"list-fds-of", "1"},
                    .errors = {"EACCES", "EPERM", "ENOENT"}, .control_attack = {"list-fds-of", "{victim}"},
                    .setup = victim});

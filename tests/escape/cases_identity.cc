@@ -55,7 +55,7 @@ void add_powers(std::vector<Case>& table) {
                      .errors = {"EPERM", "EINVAL", "ENOSYS"},
                      .control = how == "capset" ? of_root
                                                 : no_control("needs powers that a container's root may lack"),
-                     .event = "privilege.attempt"});
+                     .event = how == "set-mm" ? "syscall.denied" : "privilege.attempt"});
   table.push_back({.name = "core_pattern_for_writing",
                    .attack = {"change-by", "write", "/proc/sys/kernel/core_pattern"},
                    .errors = {"ENOENT", "EACCES", "EROFS"},

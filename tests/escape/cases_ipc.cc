@@ -80,31 +80,33 @@ std::vector<std::string> of_victim(std::vector<std::string> words) {
 }
 
 void add_processes(std::vector<Case>& table) {
-  const std::pair<std::string, std::vector<std::string>> victims[] = {
-      {"attach", {"trace", "attach", "{victim}"}}, {"seize", {"trace", "seize", "{victim}"}},
-      {"mem_file", {"mem-file", "{victim}"}},      {"mem_call", {"mem-call", "{victim}", "0"}},
-      {"pidfd_open", {"pidfd-open", "{victim}"}},  {"prlimit", {"prlimit", "{victim}"}},
-      {"schedule", {"schedule", "{victim}"}},
+  // Where the pid namespace has no such number, nobody is asked and so nothing is denied: no event.
+  const std::string power = "privilege.attempt", nobody = "";
+  const std::tuple<std::string, std::vector<std::string>, std::string> victims[] = {
+      {"attach", {"trace", "attach", "{victim}"}, power}, {"seize", {"trace", "seize", "{victim}"}, power},
+      {"mem_file", {"mem-file", "{victim}"}, "file.open"}, {"mem_call", {"mem-call", "{victim}", "0"}, power},
+      {"pidfd_open", {"pidfd-open", "{victim}"}, nobody},  {"prlimit", {"prlimit", "{victim}"}, nobody},
+      {"schedule", {"schedule", "{victim}"}, nobody},
   };
-  for (const auto& [name, attack] : victims)
+  for (const auto& [name, attack, event] : victims)
     table.push_back({.name = "outsider_" + name,
                      .attack = attack,
                      .errors = {"ESRCH", "EPERM", "ENOSYS", "ENOENT"},
-                     .event = "privilege.attempt",
+                     .event = event,
                      .setup = victim});
   const Errors hidden = {"EPERM", "EACCES", "ENOSYS", "ENOENT", "ESRCH"};
-  const std::pair<std::string, std::vector<std::string>> of_init[] = {
-      {"attach", {"trace", "attach", "1"}},       {"seize", {"trace", "seize", "1"}},
-      {"mem_file", {"mem-file", "1"}},            {"mem_call", {"mem-call", "1", "0"}},
-      {"root", {"process-link", "1", "root"}},
-      {"cwd", {"process-link", "1", "cwd"}},      {"prlimit", {"prlimit", "1"}},
+  const std::tuple<std::string, std::vector<std::string>, std::string> of_init[] = {
+      {"attach", {"trace", "attach", "1"}, power},          {"seize", {"trace", "seize", "1"}, power},
+      {"mem_file", {"mem-file", "1"}, "file.open"},         {"mem_call", {"mem-call", "1", "0"}, power},
+      {"root", {"process-link", "1", "root"}, "file.open"},
+      {"cwd", {"process-link", "1", "cwd"}, "file.open"},   {"prlimit", {"prlimit", "1"}, nobody},
   };
-  for (const auto& [name, attack] : of_init)
+  for (const auto& [name, attack, event] : of_init)
     table.push_back({.name = "init_" + name,
                      .attack = attack,
                      .errors = hidden,
                      .control_attack = of_victim(attack),
-                     .event = "privilege.attempt",
+                     .event = event,
                      .setup = victim});
   table.push_back({.name = "init_ignores_signals", .attack = {"signal-init"},
                    .control = no_control("nobody signals the machine's own pid 1")});
@@ -180,7 +182,7 @@ void add_keys(std::vector<Case>& table) {
                      .errors = {"ENOKEY", "EACCES", "EPERM", "ENOSYS"}, .profile = by_group, .event = event,
                      .setup = add_key});
     table.push_back({.name = "key_" + name + "_calls_allowed", .attack = attack, .errors = {"ENOKEY", "EACCES"},
-                     .profile = by_name, .event = event, .setup = add_key});
+                     .profile = by_name, .setup = add_key});
   }
   table.push_back({.name = "add_a_key", .attack = {"own-key"}, .errors = kFiltered, .event = "privilege.attempt"});
   table.push_back({.name = "add_a_key_calls_allowed", .attack = {"own-key"}, .expect = Expect::Allowed,

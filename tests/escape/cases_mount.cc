@@ -51,7 +51,7 @@ void add_mounting(std::vector<Case>& table) {
                      .attack = {"device", "{write}/device", kind},
                      .errors = {"EPERM", "EACCES"},
                      .control = as_root_where_supported(kNoPower),
-                     .event = "privilege.attempt"});
+                     .event = "syscall.denied"});
 }
 
 void add_flags(std::vector<Case>& table) {
@@ -129,6 +129,9 @@ void add_hidden(std::vector<Case>& table) {
       {"in_write_grant_rename", {"rename", "{write}/keys", "{write}/other"}, in_write},
       {"in_write_grant_link", {"hard-link", "{write}/keys/private", "{write}/alias"}, in_write},
   };
+  const std::map<std::string, std::string> others = {{"in_write_grant_chmod", "file.metadata"},
+                                                     {"in_write_grant_rename", "file.rename"},
+                                                     {"in_write_grant_link", "file.link"}};
   for (const auto& [name, attack, profile] : attacks)
     table.push_back({.name = "hidden_" + name,
                      .attack = attack,
@@ -136,7 +139,7 @@ void add_hidden(std::vector<Case>& table) {
                      .expect = Expect::DeniedOrRefused,
                      .profile = profile,
                      .control = outside(),
-                     .event = "file.open",
+                     .event = others.contains(name) ? others.at(name) : "file.open",
                      .setup = make_hidden});
   table.push_back({.name = "hidden_missing_is_created",
                    .attack = {"change-by", "mkdir", "{write}/later"},
@@ -154,6 +157,13 @@ void copy_true(Scene& scene) {
   }
   std::filesystem::copy_file(scene.at("{attacker}"), scene.at("{read}/attacker"));
   std::filesystem::copy_file(scene.at("{attacker}"), scene.at("{bin}/second"));
+}
+
+std::string event_of_run(const std::string& name) {
+  if (name == "mprotect_write_grant") return "";  // which file a mapping is of, no register of mprotect(2) says
+  if (name.starts_with("map_") || name.starts_with("loader_")) return "file.open";
+  const bool sealed = name.find("noexec") != std::string::npos;
+  return (name.starts_with("memfd") && !sealed) || name == "execveat_in_strict" ? "syscall.denied" : "process.exec";
 }
 
 // SECURITY C8: which files run. `libraries` may be mapped, not started.
@@ -194,7 +204,7 @@ void add_code(std::vector<Case>& table) {
                      .control = seal           ? no_control("the kernel refuses a sealed memfd everywhere")
                                 : machine_path ? no_control("the host's own /tmp and /dev/shm may be noexec")
                                                : outside(),
-                     .event = "process.exec",
+                     .event = event_of_run(name),
                      .setup = copy_true});
   }
   table.push_back({.name = "library_grant_maps", .attack = {"map-code", "{bin}/second"}, .expect = Expect::Allowed,

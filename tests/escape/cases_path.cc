@@ -36,7 +36,7 @@ void add_reads(std::vector<Case>& table) {
                      .attack = {"read-by", method, "{secret}/key"},
                      .errors = errors,
                      .control = method == "handle" ? outside_as_root() : outside(),
-                     .event = "file.open"});
+                     .event = method == "handle" || method == "openat2" ? "syscall.denied" : "file.open"});
   }
   for (const std::string method : {"open", "openat", "o_path", "parent-fd", "chdir", "vfork-child", "stat", "lstat",
                                    "statx", "access", "faccessat2", "getxattr"})
@@ -50,6 +50,24 @@ void add_reads(std::vector<Case>& table) {
                      .event = "file.open"});
 }
 
+// Most methods begin by opening what they change.
+std::string event_of_change(const std::string& method) {
+  const std::map<std::string, std::string> kinds = {
+      {"chmod", "file.metadata"},     {"fchmodat", "file.metadata"},  {"fchmod", "file.metadata"},
+      {"chown", "file.metadata"},     {"lchown", "file.metadata"},    {"fchownat", "file.metadata"},
+      {"utime", "file.metadata"},     {"utimes", "file.metadata"},    {"utimensat", "file.metadata"},
+      {"setxattr", "file.metadata"},  {"lsetxattr", "file.metadata"}, {"chattr", "file.metadata"},
+      {"unlink", "file.delete"},      {"unlinkat", "file.delete"},    {"rename", "file.rename"},
+      {"renameat", "file.rename"},    {"renameat2", "file.rename"},   {"link", "file.link"},
+      {"linkat", "file.link"},        {"symlink", "file.link"},       {"symlinkat", "file.link"},
+      {"mkdir", "file.create"},       {"mkdirat", "file.create"},     {"mkfifo", "file.create"},
+      {"mknodat", "file.create"}};
+  const auto kind = kinds.find(method);
+  return kind != kinds.end() ? kind->second : "file.open";
+}
+
+bool begins_by_opening(const std::string& method) { return method == "fchmod" || method == "chattr"; }
+
 void add_changes(std::vector<Case>& table) {
   for (const std::string method : kChangeMethods) {
     const bool by_file_system = method == "setxattr" || method == "lsetxattr" || method == "chattr";
@@ -60,12 +78,12 @@ void add_changes(std::vector<Case>& table) {
                      .attack = {"change-by", method, "{read}/public"},
                      .errors = read_only,
                      .control = control,
-                     .event = "file.metadata"});
+                     .event = event_of_change(method)});
     table.push_back({.name = "change_ungranted_" + identifier(method),
                      .attack = {"change-by", method, "{secret}/key"},
                      .errors = {"ENOENT", "EACCES", "EROFS", "EPERM"},
                      .control = control,
-                     .event = "file.metadata"});
+                     .event = begins_by_opening(method) ? "file.open" : event_of_change(method)});
     if (by_file_system) continue;
     table.push_back({.name = "granted_write_works_by_" + identifier(method),
                      .attack = {"change-own", method, "{write}/own"},
@@ -122,6 +140,7 @@ void add_links(std::vector<Case>& table) {
       table.push_back({.name = "symlink_" + name + "_" + identifier(method),
                        .attack = {"read-by", method, path},
                        .errors = kNotThere,
+                       .event = "file.open",
                        .setup = plant_links});
   const std::pair<std::string, std::vector<std::string>> names[] = {
       {"hard_link_ungranted", {"hard-link", "{secret}/key", "{write}/alias"}},
@@ -138,7 +157,8 @@ void add_links(std::vector<Case>& table) {
   for (const auto& [name, attack] : names) {
     Errors errors = kElsewhere;
     if (name == "rename_grant_itself") errors.insert("EBUSY");
-    table.push_back({.name = name, .attack = attack, .errors = errors, .event = "file.rename"});
+    const bool link = name.find("link") != std::string::npos;
+    table.push_back({.name = name, .attack = attack, .errors = errors, .event = link ? "file.link" : "file.rename"});
   }
 }
 

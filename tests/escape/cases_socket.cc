@@ -94,13 +94,17 @@ void abstract_daemon(Scene& scene) {
 }
 
 void add_daemons(std::vector<Case>& table) {
+  // Below Landlock ABI 9 there are no such sockets to connect.
+  const bool sockets = landlock_abi() >= 9;
+  const std::string connect = sockets ? "net.connect" : "syscall.denied";
+  const std::string send = sockets ? "net.send" : "syscall.denied";
   const Errors refused = {"EACCES", "EPERM"};
   for (const std::string path : {"docker.sock", "bus", "podman.sock", "containerd.sock", "agent.1234",
                                  "tmux-1000/default", "gnupg/S.gpg-agent", "libvirt/libvirt-sock"})
     table.push_back({.name = "daemon_" + path.substr(0, path.find_first_of("./-")),
                      .attack = {"unix-connect", "stream", "{read}/" + path},
                      .errors = refused,
-                     .event = "net.connect",
+                     .event = connect,
                      .setup = daemons});
   const std::pair<std::string, std::vector<std::string>> others[] = {
       {"unix_in_write_grant", {"unix-connect", "stream", "{write}/daemon"}},
@@ -111,21 +115,25 @@ void add_daemons(std::vector<Case>& table) {
       {"unix_reconnected_pair", {"unix-reconnect", "{read}/log"}},
   };
   for (const auto& [name, attack] : others)
-    table.push_back({.name = name, .attack = attack, .errors = refused, .event = "net.connect", .setup = daemons});
+    table.push_back({.name = name,
+                     .attack = attack,
+                     .errors = refused,
+                     .event = name.find("_send") == std::string::npos ? connect : send,
+                     .setup = daemons});
   const Errors not_there = {"EACCES", "EPERM", "ECONNREFUSED"};
   table.push_back({.name = "abstract_stream", .attack = {"unix-connect", "stream", "{abstract}"}, .errors = not_there,
-                   .event = "net.connect", .setup = abstract_daemon});
+                   .event = connect, .setup = abstract_daemon});
   table.push_back({.name = "abstract_sendto", .attack = {"unix-sendto", "{abstract-dgram}"}, .errors = not_there,
-                   .event = "net.connect", .setup = abstract_daemon});
+                   .event = send, .setup = abstract_daemon});
   table.push_back({.name = "abstract_reconnected_pair", .attack = {"unix-reconnect", "{abstract-dgram}"},
-                   .errors = not_there, .event = "net.connect", .setup = abstract_daemon});
+                   .errors = not_there, .event = connect, .setup = abstract_daemon});
   // Granted by name: the supervisor makes the connection, or the run is refused (DECISIONS 10). Never another path.
   table.push_back({.name = "unix_beside_the_granted_one",
                    .attack = {"unix-connect", "stream", "{read}/docker.sock"},
                    .errors = refused,
                    .expect = Expect::DeniedOrRefused,
                    .profile = {.more = "network:\n  unix: [\"{read}/bus\"]\n"},
-                   .event = "net.connect",
+                   .event = connect,
                    .setup = daemons});
 }
 

@@ -68,7 +68,7 @@ TEST(SeccompAbi, I386CallsAreAbsent) {
 TEST(SeccompAbi, X32CallsNeverReachTheKernel) {
   constexpr long kX32 = 0x40000000;
   Plan rules = plan({});
-  rules.unknown = {Action::Errno, ENOTNAM};
+  rules.unknown = rules.foreign = {Action::Errno, ENOTNAM};
   EXPECT_EQ(under_filter(rules,
                          [] {
                            return expect_errno("x32 getpid", errno_of(kX32 | SYS_getpid), ENOTNAM) +

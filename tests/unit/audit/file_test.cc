@@ -1,6 +1,5 @@
 // Logs in files: what they must refuse to be, and that what was written stays readable whatever happens.
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -177,29 +176,10 @@ TEST(AuditFile, KeepsTheRecordsOfTwoProcessesApart) {
   EXPECT_GE(last["bbbb"], kRecords);
 }
 
-// One write(2): the kernel takes an id map whole or not at all (user_namespaces(7)).
-void write_once(const char* path, const std::string& text) {
-  const Fd file(::open(path, O_WRONLY | O_CLOEXEC));
-  (void)!::write(file.get(), text.data(), text.size());
-}
-
-// A mount namespace that this process may mount in, as root or as an ordinary user.
-bool enter_own_view() {
-  const uid_t uid = ::geteuid();
-  if (uid == 0) return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-  const auto same = [](unsigned id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
-  const gid_t gid = ::getegid();
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-  write_once("/proc/self/setgroups", "deny");
-  write_once("/proc/self/gid_map", same(gid));
-  write_once("/proc/self/uid_map", same(uid));
-  return ::getegid() == gid && ::geteuid() == uid;
-}
-
 TEST(AuditFile, SaysThatTheDiskIsFullAndGoesOnWhenItIsNot) {
   const Scratch scratch;
   const int verdict = test::in_child([&] {
-    if (!enter_own_view() || ::mount("none", scratch.path().c_str(), "tmpfs", 0, "size=64k,mode=0700") != 0)
+    if (!test::enter_own_view() || ::mount("none", scratch.path().c_str(), "tmpfs", 0, "size=64k,mode=0700") != 0)
       return kCannotTry;
     test::put(scratch / "filler", std::string(40'000, 'f'));
     auto opened = test::open_log(File{scratch / "log"});
@@ -218,6 +198,30 @@ TEST(AuditFile, SaysThatTheDiskIsFullAndGoesOnWhenItIsNot) {
       if (!event::decode(line)) return kFails;
     // log.opened, what was written but for the one that failed, two lost: their numbers are gone.
     return lines.size() == static_cast<std::size_t>(written) && last.stamp.seq == lines.size() + 3 ? kHolds : kFails;
+  });
+  if (verdict == kCannotTry) GTEST_SKIP() << "no tmpfs: neither root nor user namespaces";
+  EXPECT_EQ(verdict, kHolds);
+}
+
+// A reserve that others cannot have is left for what says how the run ended.
+TEST(AuditFile, KeepsRoomOnAFullDiskForTheEndOfTheRun) {
+  const Scratch scratch;
+  const int verdict = test::in_child([&] {
+    if (!test::enter_own_view() || ::mount("none", scratch.path().c_str(), "tmpfs", 0, "size=256k,mode=0700") != 0)
+      return kCannotTry;
+    auto opened = test::open_log(File{scratch / "log"});
+    Log& log = std::get<Log>(opened);
+    log.start();
+    test::put(scratch / "filler", std::string(400'000, 'f'));
+    std::optional<WriteError> error;
+    for (int written = 0; written < 1'000 && !error; ++written) error = log.append(test::denied("/srv/secret"));
+    if (!error || error->error != ENOSPC) return kFails;
+    for (int more = 0; more < 1'000; ++more)
+      if (!log.append(test::denied("/srv/secret"))) return kFails;
+    if (log.lost().at(0).second != 1'001 || log.append(test::ended(8'000))) return kFails;
+    for (const std::string& line : test::lines_of(test::content(scratch / "log")))
+      if (!event::decode(line)) return kFails;
+    return kHolds;
   });
   if (verdict == kCannotTry) GTEST_SKIP() << "no tmpfs: neither root nor user namespaces";
   EXPECT_EQ(verdict, kHolds);
@@ -243,7 +247,7 @@ TEST(AuditFile, OutlivesTheMoveIntoAnEmptyRoot) {
   const int verdict = test::in_child([&] {
     auto opened = test::open_log(File{scratch / "log"});
     Log& log = std::get<Log>(opened);
-    if (!enter_own_view() || ::chroot((scratch / "empty").c_str()) != 0 || ::chdir("/") != 0) return kCannotTry;
+    if (!test::enter_own_view() || ::chroot((scratch / "empty").c_str()) != 0 || ::chdir("/") != 0) return kCannotTry;
     if (::access((scratch / "log").c_str(), F_OK) == 0 || log.append(test::ended())) return kFails;
     const int folder = log.descriptors().at(1);
     return ::renameat(folder, "log", folder, "log.1") == 0 && !log.append(test::ended()) ? kHolds : kFails;

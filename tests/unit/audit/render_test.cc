@@ -53,6 +53,23 @@ TEST(AuditRender, SaysWhyARunWasRefused) {
                 " more | hint: see jail check");
 }
 
+TEST(AuditRender, SaysWhatWasDeniedByWhomAndHowOften) {
+  event::Event event{.body = event::FileOpen{"openat", {"/etc/shadow", "../shadow"}, {"read"}}};
+  event.verdict = event::Verdict{event::Decision::Denied, "mount", "crm.yaml:7", 2, true};
+  event.repeats = event::Repeats{4, {}, {}};
+  const event::Stamp stamp{.time = clock::parse_rfc3339("2026-11-21T00:54:45.123456Z").value(), .mono_ns = 1,
+                           .run = "00c0ffee12345678", .profile = "acme-crm"};
+  EXPECT_EQ(render(event::Record{stamp, event, {}}, Colour::Plain),
+            std::string(kBegin) + "file.open     denied: read /etc/shadow (asked for as ../shadow) | ENOENT by mount, "
+                                  "rule crm.yaml:7 | 4 more of these");
+  EXPECT_EQ(shown(event::PrivilegeAttempt{"mount", "mount", 165, "", {{"arg3", 4096}}}),
+            std::string(kBegin) + "privilege.attempt  mount: mount arg3=4096");
+  EXPECT_EQ(shown(event::FileDelete{"unlink", {.unknown = true}}),
+            std::string(kBegin) + "file.delete   delete an unreadable path");
+  EXPECT_EQ(shown(event::NetConnect{"connect", {"192.0.2.7", 443, "", {}, false}}),
+            std::string(kBegin) + "net.connect   connect to 192.0.2.7 port 443");
+}
+
 TEST(AuditRender, SaysWhereALogCameFrom) {
   EXPECT_EQ(shown(event::LogOpened{"/p.yaml", "p.1.jsonl", 77}),
             std::string(kBegin) + "log.opened    log of /p.yaml continues p.1.jsonl from byte 77");

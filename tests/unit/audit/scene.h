@@ -1,11 +1,15 @@
 // The log of one run to try things on, and small things to do with files and children.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -52,14 +56,34 @@ inline constexpr int kHolds = 0;
 inline constexpr int kFails = 1;
 inline constexpr int kCannotTry = 2;
 
+// One write(2): the kernel takes an id map whole or not at all (user_namespaces(7)).
+inline void write_once(const char* path, const std::string& text) {
+  const Fd file(::open(path, O_WRONLY | O_CLOEXEC));
+  (void)!::write(file.get(), text.data(), text.size());
+}
+
+// A mount namespace that this process may mount in, as root or as an ordinary user.
+inline bool enter_own_view() {
+  const uid_t uid = ::geteuid();
+  if (uid == 0) return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  const auto same = [](unsigned id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
+  const gid_t gid = ::getegid();
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+  write_once("/proc/self/setgroups", "deny");
+  write_once("/proc/self/gid_map", same(gid));
+  write_once("/proc/self/uid_map", same(uid));
+  return ::getegid() == gid && ::geteuid() == uid;
+}
+
 inline const audit::Identity kIdentity{
     .run = "00c0ffee00c0ffee", .profile = "acme-crm", .profile_path = "/etc/jail/profiles/acme-crm.yaml"};
 
 inline audit::Home me() { return {.euid = ::geteuid(), .xdg_state_home = {}, .home = {}}; }
 
 inline std::variant<audit::Log, audit::Problem> open_log(audit::Target target,
-                                                         const audit::Identity& identity = kIdentity) {
-  return audit::open(identity, {std::move(target)}, me());
+                                                         const audit::Identity& identity = kIdentity,
+                                                         const audit::Policy& policy = {}) {
+  return audit::open(identity, {std::move(target)}, me(), {}, policy);
 }
 
 // The message of a log that could not be opened; empty when it could.
@@ -70,6 +94,23 @@ inline std::string problem_of(const std::variant<audit::Log, audit::Problem>& op
 
 inline event::Event ended(std::size_t reason_bytes = 0) {
   return {.body = event::RunEnded{.reason = std::string(reason_bytes, 'r')}};
+}
+
+// A record of that size that nothing waits for.
+inline event::Event ended_early(std::size_t reason_bytes) {
+  return {.body = event::MonitorChanged{.reason = std::string(reason_bytes, 'r')}};
+}
+
+inline event::Event looked_up(const std::string& path) {
+  return {.body = event::FileOpen{.call = "openat", .named = {.path = path}, .access = {"read"}},
+          .source = event::Source::Notify,
+          .verdict = event::Verdict{}};
+}
+
+inline event::Event denied(const std::string& path) {
+  event::Event event = looked_up(path);
+  event.verdict = {event::Decision::Denied, "mount", "default", ENOENT, true};
+  return event;
 }
 
 }  // namespace jail::test

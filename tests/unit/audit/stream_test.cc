@@ -135,6 +135,47 @@ TEST_P(AuditStream, SurvivesAReaderThatWentAway) {
   EXPECT_EQ(error->error, EPIPE);
 }
 
+// --- while the plugin runs
+
+TEST_P(AuditStream, QueuesWhatIsNotTakenAndWaitsForNobody) {
+  const Ends ends = GetParam()();
+  auto opened = test::open_log(Descriptor{ends.writer.get()});
+  Log& log = std::get<Log>(opened);
+  log.start();
+  std::size_t accepted = 0;
+  EXPECT_LT(time_of([&] {
+              while (!log.append(test::ended_early(1'000))) ++accepted;
+            }),
+            2s);
+  EXPECT_GT(accepted, Sink::kMostQueued / 1'500) << "the queue holds something";
+  EXPECT_LT(accepted, 2'000u) << "but not everything";
+  EXPECT_EQ(log.lost().at(0).second, 1u);
+  std::string got;  // the keeper hands over what waits, without another record
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (count_records(got) < accepted && std::chrono::steady_clock::now() < deadline) {
+    pollfd wanted{.fd = ends.reader.get(), .events = POLLIN, .revents = 0};
+    (void)::poll(&wanted, 1, 1'000);
+    got += drain(ends.reader);
+  }
+  EXPECT_EQ(count_records(got), accepted);
+  ASSERT_FALSE(log.append(test::ended()));
+  EXPECT_EQ(count_records(drain(ends.reader)), 1u);
+}
+
+TEST_P(AuditStream, SettlesBrieflyAndCountsTheRest) {
+  const Ends ends = GetParam()();
+  auto opened = test::open_log(Descriptor{ends.writer.get()});
+  Log& log = std::get<Log>(opened);
+  log.start();
+  std::size_t accepted = 0;
+  while (!log.append(test::ended_early(1'000))) ++accepted;
+  EXPECT_LT(time_of([&] { log.settle(); }), 2s);
+  const std::string got = drain(ends.reader);
+  EXPECT_EQ(count_records(got) + log.lost().at(0).second, accepted + 1);
+  ASSERT_FALSE(log.append(test::ended()));
+  EXPECT_EQ(count_records(got + drain(ends.reader)), count_records(got) + 1) << "on a line of its own";
+}
+
 INSTANTIATE_TEST_SUITE_P(Pipe, AuditStream, ::testing::Values(make_pipe));
 INSTANTIATE_TEST_SUITE_P(Socket, AuditStream, ::testing::Values(make_sockets));
 

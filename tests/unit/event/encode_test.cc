@@ -55,6 +55,24 @@ TEST(EventDecode, ReadsEveryKindBack) {
   }
 }
 
+TEST(EventDecode, ReadsVerdictAndRepeatsBack) {
+  Event event{.body = FileOpen{"openat", test::named(), {"write"}}, .source = Source::Notify};
+  event.verdict = test::verdict();
+  event.repeats = test::repeats();
+  const std::string line = line_of(event);
+  EXPECT_NE(line.find(R"("path":"/srv/data/report","requested":"../report","access":["write"],)"
+                      R"("decision":"denied","layer":"mount","rule":"acme-crm.yaml:12","errno":"EROFS",)"
+                      R"("predicted":true,"count":12,"first":"2026-11-21T00:54:45.123456Z",)"
+                      R"("last":"2026-11-21T00:54:54.123456Z"})"),
+            std::string::npos)
+      << line;
+  EXPECT_EQ(decode(line).value().event, event);
+  for (const Decision decision : {Decision::Allowed, Decision::Denied, Decision::Failed}) {
+    event.verdict->decision = decision;
+    EXPECT_EQ(decode(line_of(event)).value().event, event);
+  }
+}
+
 TEST(EventDecode, ReadsEveryOutcomeBack) {
   for (int outcome = 0; outcome <= static_cast<int>(Outcome::Killed); ++outcome) {
     const RunEnded ended{.outcome = static_cast<Outcome>(outcome)};
@@ -169,9 +187,24 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
   const RunRefused refused{worst, worst, worst, std::vector<Fault>(1'000, {worst, worst, worst})};
   Stamp stamp = test::stamp();
   stamp.run = stamp.profile = worst;
-  for (const Body& body : {Body(started), Body(ended), Body(refused), Body(LogOpened{worst, worst, UINT64_MAX})}) {
+  const Named named{worst, worst, true};
+  const Peer peer{worst, UINT16_MAX, worst, UINT16_MAX, true};
+  const Counts counts(1'000, {worst, UINT64_MAX});
+  const std::vector<std::string> texts(1'000, worst);
+  for (const Body& body :
+       {Body(started), Body(ended), Body(refused), Body(LogOpened{worst, worst, UINT64_MAX}),
+        Body(FileOpen{worst, named, texts}), Body(FileCreate{worst, named, worst}), Body(FileDelete{worst, named}),
+        Body(FileRename{worst, named, named}), Body(FileLink{worst, named, named}),
+        Body(FileMetadata{worst, named, worst}), Body(ProcessExec{worst, named}), Body(NetConnect{worst, peer}),
+        Body(NetListen{worst, peer}), Body(NetSend{worst, peer}),
+        Body(SyscallDenied{worst, UINT32_MAX, worst, counts}),
+        Body(PrivilegeAttempt{worst, worst, UINT32_MAX, worst, counts}), Body(MonitorLost{UINT64_MAX, worst}),
+        Body(MonitorChanged{worst, worst})}) {
     json::Writer writer;
-    encode(stamp, {.body = body, .process = UINT64_MAX, .pid = INT32_MIN, .jail_pid = INT32_MIN}, {}, writer);
+    Event event{.body = body, .process = UINT64_MAX, .pid = INT32_MIN, .jail_pid = INT32_MIN};
+    event.verdict = Verdict{Decision::Denied, worst, worst, INT32_MAX, true};
+    event.repeats = Repeats{UINT64_MAX, test::stamp().time, test::stamp().time};
+    encode(stamp, event, {}, writer);
     EXPECT_LT(writer.text().size(), kMaxLine) << kind_of(body);
     const std::optional<Record> record = decode(writer.text());
     ASSERT_TRUE(record) << kind_of(body);

@@ -45,7 +45,8 @@ inline event::RunEnded ended() {
                        .processes = 3,
                        .blocks_read = 16,
                        .blocks_written = 8},
-          .events = {{"run.started", 1}},
+          .events = {{"run.started", 1}, {"file.open", 12'000}},
+          .counted = {{"file.open", 2'000}},
           .lost = {{"notify", 2}}};
 }
 
@@ -61,7 +62,45 @@ inline event::LogOpened opened() {
       .profile_path = "/etc/jail/profiles/acme-crm.yaml", .previous = "acme-crm.1.jsonl", .previous_offset = 1'048'500};
 }
 
-inline std::vector<event::Body> one_of_each() { return {started(), ended(), refused(), opened()}; }
+inline event::Named named() { return {.path = "/srv/data/report", .requested = "../report"}; }
+inline event::Named unknown() { return {.unknown = true}; }
+inline event::Peer peer() { return {.address = "2001:db8::1", .port = 443}; }
+
+inline std::vector<event::Body> one_of_each() {
+  return {started(),
+          ended(),
+          refused(),
+          opened(),
+          event::FileOpen{"openat", named(), {"read", "write", "create"}},
+          event::FileOpen{"openat", unknown(), {"read"}},
+          event::FileCreate{"mkdir", named(), "folder"},
+          event::FileDelete{"unlink", named()},
+          event::FileRename{"rename", named(), {.path = "/srv/data/old"}},
+          event::FileLink{"symlink", named(), {.path = "target"}},
+          event::FileMetadata{"fchmodat", named(), "mode"},
+          event::ProcessExec{"execve", named()},
+          event::NetConnect{"connect", peer()},
+          event::NetConnect{"connect", {.path = "/run/docker.sock"}},
+          event::NetListen{"bind", peer()},
+          event::NetSend{"sendto", {.family = 40, .unknown = true}},
+          event::SyscallDenied{"socket", 41, "", {{"arg0", 16}, {"arg2", 9}}},
+          event::SyscallDenied{"", 5, "i386", {}},
+          event::PrivilegeAttempt{"namespace", "unshare", 272, "", {{"arg0", 0x10000000}}},
+          event::MonitorLost{7, "memory that could not be read"},
+          event::MonitorChanged{"none", "out of memory"}};
+}
+
+inline event::Verdict verdict() {
+  return {.decision = event::Decision::Denied,
+          .layer = "mount",
+          .rule = "acme-crm.yaml:12",
+          .error = 30,
+          .predicted = true};
+}
+
+inline event::Repeats repeats() {
+  return {.count = 12, .first = stamp().time, .last = stamp().time + std::chrono::seconds(9)};
+}
 
 // Records whose every text is arbitrary bytes of at most `longest`, and whose lists have at most `items`.
 class Arbitrary {
@@ -70,10 +109,14 @@ class Arbitrary {
       : random_(random), longest_(longest), items_(items) {}
 
   event::Body body() {
-    switch (random_() % 4) {
+    switch (random_() % 8) {
       case 0: return started();
       case 1: return ended();
       case 2: return refused();
+      case 3: return event::FileOpen{"openat", {text(), text()}, texts()};
+      case 4: return event::FileRename{"rename", {text(), text()}, {text(), text()}};
+      case 5: return event::NetConnect{"connect", {text(), 7, text(), 9, true}};
+      case 6: return event::MonitorLost{random_(), text()};
       default: return event::LogOpened{text(), "x" + text(), random_()};
     }
   }

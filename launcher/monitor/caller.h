@@ -1,0 +1,58 @@
+// What can be learned of a thread that waits in a system call: memory, current folder, descriptors, numbers. All of it
+// is hearsay until the call is known to be pending still: then it was this thread's, whose number cannot have been
+// given away meanwhile. Everything here may wait for a file system that does not answer, so only the monitor's own
+// thread asks (SECURITY B5).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace jail::monitor {
+
+class Caller {
+ public:
+  explicit Caller(pid_t thread) : thread_(thread) {}
+
+  [[nodiscard]] bool bytes(std::uint64_t address, std::span<std::byte> into) const;
+
+  template <typename Value>
+  [[nodiscard]] std::optional<Value> value(std::uint64_t address) const {
+    Value value{};
+    if (!bytes(address, std::as_writable_bytes(std::span(&value, 1)))) return std::nullopt;
+    return value;
+  }
+
+  // At most PATH_MAX bytes, as the kernel takes them: read page by page, because the next page need not be there.
+  [[nodiscard]] std::optional<std::string> text(std::uint64_t address) const;
+
+  // What these links say, in the view of the jail; empty where they cannot be read.
+  [[nodiscard]] std::string link(std::string_view name) const;  // "cwd", "fd/7"
+  [[nodiscard]] std::string current_folder() const { return link("cwd"); }
+  [[nodiscard]] std::string descriptor(int number) const { return link("fd/" + std::to_string(number)); }
+
+  // Whether the jail has a process of that number.
+  [[nodiscard]] bool sees_process(std::string_view number) const;
+
+  struct Numbers {
+    std::optional<std::int32_t> process{};  // on the host
+    std::optional<std::int32_t> in_jail{};
+  };
+  [[nodiscard]] Numbers numbers() const;
+
+  // Whether somebody of its network namespace listens there: on a port of TCP or UDP, on an abstract Unix name.
+  [[nodiscard]] bool has_listener(std::uint16_t port) const;
+  [[nodiscard]] bool has_abstract_listener(const std::string& name) const;
+
+ private:
+  [[nodiscard]] std::string file(const char* name) const;
+
+  pid_t thread_;
+};
+
+}  // namespace jail::monitor

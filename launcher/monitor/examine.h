@@ -1,0 +1,59 @@
+// From a notified call to the event it is worth, if any: arguments read, places found, the outcome predicted. Looks at
+// the caller and at the host's names; decides nothing about the call.
+#pragma once
+
+#include <linux/seccomp.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "confine/seccomp.h"
+#include "confine/view.h"
+#include "event/event.h"
+#include "monitor/caller.h"
+#include "monitor/calls.h"
+#include "monitor/links.h"
+#include "monitor/peer.h"
+#include "monitor/place.h"
+#include "monitor/predict.h"
+#include "profile/profile.h"
+
+namespace jail::monitor {
+
+// What decides in this jail, as far as it is not the view.
+struct Rules {
+  const confine::view::Plan* view = nullptr;
+  const confine::seccomp::Plan* seccomp = nullptr;
+  enum class Net : std::uint8_t { Own, Hosts } net = Net::Own;
+  enum class UnixPaths : std::uint8_t { Open, Refused } unix_paths = UnixPaths::Open;  // Refused: Landlock ABI 9
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  profile::MonitorFiles files = profile::MonitorFiles::Denied;
+};
+
+class Examiner {
+ public:
+  explicit Examiner(const Rules& rules) : rules_(rules), places_(*rules.view) {}
+
+  // A call that the filter denies with `error`. Nothing: not worth a record.
+  [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
+  // A call that the filter allows.
+  [[nodiscard]] std::optional<event::Event> allowed(const seccomp_notif& notified, const Call& call);
+  // The root of the view (O_PATH), in which links are looked for from here on.
+  void look_into(Fd root) { links_ = Links(std::move(root)); }
+
+ private:
+  using MaybeEvent = std::optional<event::Event>;
+  [[nodiscard]] MaybeEvent to_files(const seccomp_notif& notified, const Call& call);
+  [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] MaybeEvent to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count) const;
+  [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] MaybeEvent to_powers(const seccomp_notif& notified) const;
+  [[nodiscard]] MaybeEvent judge(const Caller& caller, const Call& call, Address address) const;
+
+  const Rules& rules_;
+  Places places_;
+  Links links_;
+};
+
+}  // namespace jail::monitor

@@ -1,0 +1,35 @@
+// Symbolic links in what is granted and in /tmp: a plugin can plant some, and a granted folder may hold some that lead
+// out of what is granted, which looks to a program as if a file were missing.
+#pragma once
+
+#include <string>
+#include <unordered_set>
+
+#include "base/fd.h"
+
+namespace jail::monitor {
+
+enum class Last { Followed, Itself };  // whether a call looks behind a link that the path ends in
+
+// Whether what was found once can be trusted to stay: not where the plugin may write.
+enum class Tree { Steady, Changing };
+
+class Links {
+ public:
+  static constexpr std::size_t kMostRemembered = 4096;
+
+  Links() = default;
+  // `root`: of the jail's view (O_PATH). Without one no link is ever found.
+  explicit Links(Fd root) : root_(std::move(root)) {}
+
+  // The path that the first link on the way makes of `path`, which is absolute and normal; empty: there is no link.
+  std::string follow(const std::string& path, Last last, Tree tree);
+
+ private:
+  [[nodiscard]] bool leads_through_one(const std::string& path, Last last) const;
+
+  Fd root_;
+  std::unordered_set<std::string> without_;  // in steady trees, with every link followed
+};
+
+}  // namespace jail::monitor

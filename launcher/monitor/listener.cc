@@ -1,0 +1,233 @@
+#include "monitor/listener.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "monitor/answer.h"
+#include "monitor/coalesce.h"
+#include "sys/process.h"
+#include "sys/seccomp.h"
+
+namespace jail::monitor {
+namespace {
+
+constexpr int kPatienceMs = 1000;
+constexpr int kKickMs = 1;
+
+// Interrupts the thread where it waits for a call, and does nothing else.
+int kick() { return SIGRTMIN; }
+
+Fd new_signal() { return Fd(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
+
+void raise(const Fd& signal) noexcept {
+  const std::uint64_t one = 1;
+  (void)!::write(signal.get(), &one, sizeof one);
+}
+
+bool is_raised(const Fd& signal, int wait_ms) {
+  pollfd polled{signal.get(), POLLIN, 0};
+  return TEMP_FAILURE_RETRY(::poll(&polled, 1, wait_ms)) > 0;
+}
+
+bool is_hung_up(const Fd& listener) {
+  pollfd polled{listener.get(), 0, 0};
+  return ::poll(&polled, 1, 0) > 0;
+}
+
+bool is_unknown(const event::Event& event) { return !event.verdict.has_value(); }
+
+void forget(event::Named& named) {
+  named = {};
+  named.unknown = true;
+}
+void forget(event::Peer& peer) {
+  peer = {};
+  peer.unknown = true;
+}
+
+// What was read of the caller, and what was concluded from it.
+void forget_memory(event::Event& event, const seccomp_notif& notified) {
+  event.pid = static_cast<std::int32_t>(notified.pid);
+  event.jail_pid.reset();
+  const bool was_read = std::visit(
+      [](auto& body) {
+        if constexpr (requires { body.named; }) forget(body.named);
+        if constexpr (requires { body.to; }) forget(body.to);
+        if constexpr (requires { body.target; }) forget(body.target);
+        if constexpr (requires { body.peer; }) forget(body.peer);
+        return requires { body.named; } || requires { body.peer; };
+      },
+      event.body);
+  if (was_read) event.verdict.reset();
+}
+
+event::Event told(event::Body body) {
+  event::Event event{.body = std::move(body), .source = event::Source::Notify};
+  event.mono_ns = clock::boottime_ns();
+  return event;
+}
+
+// For a thread that is started meanwhile: every signal is for the one that watches the jail, but the kick.
+class OnlyTheKick {
+ public:
+  OnlyTheKick() noexcept {
+    struct sigaction nothing {};
+    nothing.sa_handler = [](int) {};  // without SA_RESTART
+    (void)::sigaction(kick(), &nothing, nullptr);
+    sigset_t all;
+    sigfillset(&all);
+    sigdelset(&all, kick());
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~OnlyTheKick() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  OnlyTheKick(const OnlyTheKick&) = delete;
+  OnlyTheKick& operator=(const OnlyTheKick&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+struct Listening::State {
+  explicit State(Start given)
+      : start(std::move(given)),
+        examiner(start.rules),
+        events([this](const event::Event& event) { start.log(event); }) {}
+
+  Start start;
+  Examiner examiner;
+  Coalescer events;
+  confine::seccomp::Program deny;
+  Fd listener;
+  std::atomic<bool> stop = false;
+  Fd done = new_signal();
+  std::atomic<std::uint64_t> lost = 0;
+
+  void run();
+  void take_listener();
+  void serve();
+  bool comes_before(std::uint64_t due);
+  void answer(const seccomp_notif& notified);
+  void keep(const seccomp_notif& notified, std::optional<event::Event> event);
+  void give_up(const char* reason) noexcept;
+};
+
+// What a plugin does must not end the supervisor; what ends this thread is told, and closes the listener.
+void Listening::State::run() {
+  try {
+    deny = confine::seccomp::compile(*start.rules.seccomp);
+    take_listener();
+    if (listener) serve();
+    events.flush(~std::uint64_t{0});
+    if (lost != 0)
+      start.log(told(event::MonitorLost{lost, "names and addresses in memory that could not be read"}));
+  } catch (const std::exception& error) {
+    give_up(error.what());
+  }
+  listener.reset();
+}
+
+// Without the memory for one record there is no watching: the process ends, and the jail with it.
+void Listening::State::give_up(const char* reason) noexcept { start.log(told(event::MonitorChanged{"none", reason})); }
+
+void Listening::State::take_listener() {
+  std::int32_t number = 0;
+  const ssize_t size = TEMP_FAILURE_RETRY(::read(start.handover.get(), &number, sizeof number));
+  start.handover.reset();
+  if (size != sizeof number) return;  // it has ended before
+  if (number < 0)
+    return start.log(told(event::MonitorChanged{"none", std::string("the filter holds without a listener: ") +
+                                                            std::strerror(-number)}));
+  listener = sys::pidfd_getfd(start.plugin, number);
+  const std::string root = "/proc/" + std::to_string(start.pid) + "/root";
+  examiner.look_into(Fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  (void)sys::notification_wake_in_turn(listener.get());
+}
+
+// Until it is told to stop: that nobody is left under the filter, kernels before 6.11 do not tell who waits for a call.
+// To poll before each call would cost a microsecond of each.
+void Listening::State::serve() {
+  while (!stop) {
+    if (const auto due = events.next_flush(); due && !comes_before(*due)) continue;
+    seccomp_notif notified;
+    const int error = sys::notification_receive(listener.get(), notified);
+    if (error == 0) answer(notified);
+    else if (error != EINTR && error != ENOENT) throw SysError(error, "receive a notification");
+    else if (error == ENOENT && is_hung_up(listener)) return;
+  }
+}
+
+// Something counted waits to be told: whether a call comes before its time.
+bool Listening::State::comes_before(std::uint64_t due) {
+  const std::uint64_t now = clock::boottime_ns();
+  pollfd polled{listener.get(), POLLIN, 0};
+  const int wait_ms = due > now ? static_cast<int>((due - now) / 1'000'000 + 1) : 0;
+  if (due > now && ::poll(&polled, 1, wait_ms) != 0) return true;
+  events.flush(clock::boottime_ns());
+  return false;
+}
+
+// A refusal is in the log before the plugin learns of it. What only is looked at goes on as soon as that is known.
+void Listening::State::answer(const seccomp_notif& notified) {
+  const Answer answer = answer_to(deny, notified.data);
+  const Call* const call = find_call(static_cast<std::uint32_t>(notified.data.nr));
+  if (answer.reply == Reply::Refuse) keep(notified, examiner.refused(notified, answer.error));
+  else if (call != nullptr) keep(notified, examiner.allowed(notified, *call));
+  (void)sys::notification_send(listener.get(), response(notified, answer));
+}
+
+void Listening::State::keep(const seccomp_notif& notified, std::optional<event::Event> event) {
+  if (!event) return;
+  const Caller::Numbers numbers = Caller(static_cast<pid_t>(notified.pid)).numbers();
+  event->pid = numbers.process;
+  event->jail_pid = numbers.in_jail;
+  // Whatever was read of a caller that has ended meanwhile may be another's; the registers are its own.
+  if (sys::notification_is_pending(listener.get(), notified.id) != 0) forget_memory(*event, notified);
+  event->mono_ns = clock::boottime_ns();
+  if (is_unknown(*event)) ++lost;
+  events.add(std::move(*event));
+}
+
+Listening::Listening(Start start) : state_(std::make_shared<State>(std::move(start))) {
+  const OnlyTheKick for_the_thread;
+  thread_ = std::thread([state = state_] {
+    state->run();
+    raise(state->done);
+  });
+}
+
+Listening::~Listening() { (void)finish(); }
+
+Listening::End Listening::finish() {
+  if (end_) return *end_;
+  state_->stop = true;
+  end_ = End::Stuck;
+  // Again and again: it may have been about to wait.
+  for (int waited = 0; end_ == End::Stuck && waited < kPatienceMs; waited += kKickMs) {
+    (void)::pthread_kill(thread_.native_handle(), kick());
+    if (is_raised(state_->done, kKickMs)) end_ = End::Clean;
+  }
+  end_ == End::Clean ? thread_.join() : thread_.detach();
+  return *end_;
+}
+
+std::uint64_t Listening::lost() const { return state_->lost; }
+
+void hand_over(int handover, int listener_or_error) noexcept {
+  const std::int32_t number = listener_or_error;
+  (void)!::write(handover, &number, sizeof number);
+}
+
+}  // namespace jail::monitor

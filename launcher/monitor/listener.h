@@ -1,0 +1,57 @@
+// The notification source at work: one thread that owns the plugin's listener, answers every call and passes on what is
+// worth a record. A thread of its own, because reading a plugin's memory and writing to a sink may both wait for a file
+// system that does not answer, and the wall clock, signals and the end of a run must not (SECURITY B5). Nobody else has
+// the listener (B3): with this process it closes, and every notified call fails with ENOSYS.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "base/fd.h"
+#include "event/event.h"
+#include "monitor/examine.h"
+
+namespace jail::monitor {
+
+// What goes wrong with the source is passed on as an event as well.
+using Log = std::function<void(const event::Event&)>;
+
+struct Start {
+  Rules rules;  // what it points to lives as long as the thread
+  Fd handover;  // where the plugin process says which of its descriptors the listener is
+  Fd plugin;    // pidfd
+  pid_t pid = 0;
+  Log log;      // called by the thread alone, and by nobody after finish()
+};
+
+class Listening {
+ public:
+  // The thread runs from here on: it waits for the listener while the plugin process installs its filter.
+  explicit Listening(Start start);
+  ~Listening();
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+  enum class End { Clean, Stuck };
+  // When nothing of the jail is left: what waits is passed on, the thread ends. Stuck: it hangs in a file system; the
+  // process can end all the same.
+  End finish();
+
+  [[nodiscard]] std::uint64_t lost() const;  // names and addresses that could not be read
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+  std::thread thread_;
+  std::optional<End> end_;
+};
+
+// The other end of `Start::handover`, in the plugin process, past its filter: one raw call.
+void hand_over(int handover, int listener_or_error) noexcept;
+
+}  // namespace jail::monitor

@@ -1,0 +1,191 @@
+// The source of events under attack (SECURITY B2, B3, B5, B8 to B10): it tells each attempt, tells it once, says what
+// it could not see, and keeps nobody from ending a jail.
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/fuse.h>
+#include <linux/seccomp.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <fstream>
+
+#include "scene.h"
+
+namespace jail::test {
+namespace {
+
+class Monitor : public testing::TestWithParam<Launcher> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Launcher::Root && !is_root()) GTEST_SKIP() << "only root launches as root";
+    adopt_orphans();
+  }
+};
+
+bool has(const std::string& record, const std::string& text) { return record.find(text) != std::string::npos; }
+
+// The number behind a member's name, or `otherwise`.
+long number_in(const std::string& record, const std::string& name, long otherwise) {
+  const std::size_t at = record.find("\"" + name + "\":");
+  return at == std::string::npos ? otherwise : std::atol(record.c_str() + at + name.size() + 3);
+}
+
+// How many attempts the records that hold all of these texts stand for.
+long told(const std::vector<std::string>& log, const std::vector<std::string>& texts) {
+  long sum = 0;
+  for (const std::string& record : log)
+    if (std::all_of(texts.begin(), texts.end(), [&](const std::string& text) { return has(record, text); }))
+      sum += number_in(record, "count", 1);
+  return sum;
+}
+
+std::string last(const std::vector<std::string>& log) { return log.empty() ? "" : log.back(); }
+
+TEST_P(Monitor, ATimerNeitherHoldsACallUpNorTellsItTwice) {
+  Scene scene(GetParam());
+  const Outcome outcome = run(scene.in_jail(usual_grants(), {"timer-storm", "500"}));
+  EXPECT_EQ(verdict_of(outcome).kind, Verdict::Kind::Denied) << describe(outcome);
+  const auto log = scene.log_lines();
+  EXPECT_EQ(told(log, {"\"privilege.attempt\"", "\"unshare\""}), 500);
+  EXPECT_LE(log.size(), 10U);
+}
+
+TEST_P(Monitor, AHundredDenialsStandOutInAFlood) {
+  Scene scene(GetParam());
+  const Outcome outcome =
+      run(scene.in_jail(usual_grants(), {"open-in-flood", "{secret}", "{read}/public", "100", "20000"}));
+  EXPECT_EQ(verdict_of(outcome).kind, Verdict::Kind::Denied) << describe(outcome);
+  const auto log = scene.log_lines();
+  // Nobody has these files, so a jail denies none of them.
+  EXPECT_EQ(told(log, {"\"file.open\""}), 0);
+}
+
+TEST_P(Monitor, AHundredDenialsOfWhatIsThereStandOutInAFlood) {
+  Scene scene(GetParam());
+  for (int i = 0; i < 100; ++i) scene.write_file("{secret}/" + std::to_string(i), "x");
+  const Outcome outcome =
+      run(scene.in_jail(usual_grants(), {"open-in-flood", "{secret}", "{read}/public", "100", "20000"}));
+  EXPECT_EQ(verdict_of(outcome).kind, Verdict::Kind::Denied) << describe(outcome);
+  const auto log = scene.log_lines();
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(told(log, {"\"file.open\"", "/secret/" + std::to_string(i) + "\"", "\"denied\""}), 1) << i;
+  EXPECT_LE(log.size(), 110U);
+}
+
+TEST_P(Monitor, NewNamespacesByClone3AreToldAndNewProcessesAreNot) {
+  Scene scene(GetParam());
+  const Outcome outcome = run(scene.in_jail(usual_grants(), {"clone3-often", "7"}));
+  EXPECT_EQ(verdict_of(outcome).error, "ENOSYS") << describe(outcome);
+  EXPECT_EQ(told(scene.log_lines(), {"\"privilege.attempt\"", "\"clone3\"", "\"ENOSYS\""}), 7);
+}
+
+// A program that its user may run but not read hides its memory from an ordinary user's supervisor.
+TEST_P(Monitor, NamesThatNobodyMayReadAreToldAsUnknownAndLost) {
+  if (!is_root()) GTEST_SKIP() << "making another user's program needs root";
+  Scene scene(GetParam());
+  std::filesystem::copy_file(scene.at("{attacker}"), scene.at("{bin}/closed"));
+  ASSERT_EQ(::chown(scene.at("{bin}/closed").c_str(), 0, 0), 0);
+  ASSERT_EQ(::chmod(scene.at("{bin}/closed").c_str(), 0111), 0);
+  const Profile closed = {.exec = {"{bin}/closed"}};
+  const Outcome outcome = run(scene.in_jail(
+      usual_grants() + closed, {"execute", "{bin}/closed", "open-in-flood", "{secret}", "{read}/public", "10", "0"}));
+  EXPECT_EQ(verdict_of(outcome).kind, Verdict::Kind::Denied) << describe(outcome);
+  const auto log = scene.log_lines();
+  const bool readable = GetParam() == Launcher::Root;
+  EXPECT_EQ(told(log, {"\"file.open\"", "\"path_unknown\":true"}) >= 10, !readable);
+  EXPECT_EQ(number_in(last(log), "notify", 0) >= 10, !readable) << last(log);
+  EXPECT_EQ(told(log, {"\"monitor.lost\""}) >= 10, !readable);
+}
+
+// A filter with a listener around jail: it holds already, and there can be no second one.
+void take_the_listener() {
+  sock_filter all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const sock_fprog program{1, &all};
+  const long listener =
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+          ? ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program)
+          : -1;
+  if (listener < 0 || ::fcntl(static_cast<int>(listener), F_SETFD, 0) != 0) ::_exit(97);
+}
+
+TEST_P(Monitor, WithoutAListenerTheSameIsDeniedAndTheLogSaysSo) {
+  Scene scene(GetParam());
+  Launch launch = scene.in_jail(usual_grants(), {"unshare", "user"});
+  launch.prepare = take_the_listener;
+  const Outcome outcome = run(launch);
+  EXPECT_EQ(verdict_of(outcome).error, "EPERM") << describe(outcome);
+  const auto log = scene.log_lines();
+  EXPECT_EQ(told(log, {"\"run.started\"", "denied, not logged", "\"event_source\":\"none\""}), 1);
+  EXPECT_EQ(told(log, {"\"privilege.attempt\""}), 0);
+}
+
+TEST_P(Monitor, WithoutAListenerNothingRunsThatAsksForOne) {
+  Scene scene(GetParam());
+  const Profile asking = {.more = "monitor: {source: notify}\n"};
+  Launch launch = scene.in_jail(usual_grants() + asking, {"exit", "0"});
+  EXPECT_EQ(run(launch).code(), 0);
+  launch.prepare = take_the_listener;
+  EXPECT_EQ(run(launch).code(), 125);
+}
+
+// Processes that hold a listener, other than `but`.
+int holders_of_listeners(pid_t but) {
+  int holders = 0;
+  std::error_code ignored;
+  for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+    if (std::atoi(process.path().filename().c_str()) == but) continue;
+    for (const auto& fd : std::filesystem::directory_iterator(process.path() / "fd", ignored))
+      holders += std::filesystem::read_symlink(fd, ignored) == "anon_inode:seccomp notify";
+  }
+  return holders;
+}
+
+TEST_P(Monitor, OnlyTheSupervisorHasTheListenerAndNobodyOutlivesIt) {
+  if (!is_root()) GTEST_SKIP() << "only root sees everybody's descriptors";
+  Scene scene(GetParam());
+  const int before = holders_of_listeners(0);
+  Started started(scene.in_jail(usual_grants(), {"hold", "{write}/ready"}));
+  ASSERT_TRUE(eventually(20, [&] { return std::filesystem::exists(scene.at("{write}/ready")); }));
+  EXPECT_EQ(holders_of_listeners(0), before + 1);
+  EXPECT_EQ(holders_of_listeners(started.pid()), before);
+  ::kill(started.pid(), SIGKILL);
+  EXPECT_EQ(started.wait().survivors, 0);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Nobody reads the log: it is full soon, and the wall clock goes on.
+void unread_pipe() {
+  int ends[2];
+  if (::pipe(ends) != 0) ::_exit(97);
+  ::dup2(ends[0], 8);  // somebody has the other end
+  ::dup2(ends[1], 9);
+}
+
+TEST_P(Monitor, AnUnreadLogStopsNoClock) {
+  Scene scene(GetParam());
+  const Profile brief = {.more = "limits: {time: 1s, grace: 1s}\n"};
+  Launch launch = scene.in_jail(usual_grants() + brief, {"deny-for-ever"}, {"--audit-fd", "9"});
+  launch.prepare = unread_pipe;
+  const auto start = std::chrono::steady_clock::now();
+  const Outcome outcome = run(launch);
+  EXPECT_EQ(outcome.code(), 124) << describe(outcome);
+  EXPECT_LT(seconds_since(start), patience() / 2.0);
+}
+
+std::string launcher_name(const testing::TestParamInfo<Launcher>& info) {
+  return info.param == Launcher::Root ? "root" : "user";
+}
+INSTANTIATE_TEST_SUITE_P(Escape, Monitor, testing::Values(Launcher::Root, Launcher::User), launcher_name);
+
+}  // namespace
+}  // namespace jail::test

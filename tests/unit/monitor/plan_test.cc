@@ -1,0 +1,101 @@
+// Which source a run has, by profile and machine.
+#include "monitor/plan.h"
+
+#include <gtest/gtest.h>
+
+namespace jail::monitor {
+namespace {
+
+using confine::LayerState;
+using profile::MonitorFiles;
+using profile::MonitorSource;
+
+const profile::Place kLine{"crm.yaml", 7, 3};
+
+Support full() {
+  Support support;
+  support.seccomp.filter = support.seccomp.notify = support.seccomp.wait_killable = true;
+  return support;
+}
+
+Plan planned(const profile::Monitor& wanted, const Support& support = full(), const profile::Syscalls& calls = {}) {
+  return plan(wanted, confine::seccomp::plan(calls), support);
+}
+
+profile::Monitor from(MonitorSource source) {
+  profile::Monitor wanted;
+  wanted.source = {source, kLine};
+  return wanted;
+}
+
+profile::Monitor of(MonitorFiles files) {
+  profile::Monitor wanted;
+  wanted.files = {files, kLine};
+  return wanted;
+}
+
+TEST(MonitorPlan, WatchesByDefault) {
+  const Plan plan = planned({});
+  EXPECT_EQ(plan.source, Source::Notify);
+  EXPECT_EQ(plan.files, MonitorFiles::Denied);
+  EXPECT_FALSE(plan.blind_spots.empty());
+  ASSERT_EQ(plan.layers.size(), 1u);
+  EXPECT_EQ(plan.layers[0].state, LayerState::Enforced);
+  EXPECT_EQ(plan.layers[0].asked_by, std::nullopt);
+}
+
+TEST(MonitorPlan, IsNothingWhereNothingIsWanted) {
+  const Plan plan = planned(from(MonitorSource::None));
+  EXPECT_EQ(plan.source, Source::None);
+  EXPECT_TRUE(plan.layers.empty());
+  EXPECT_TRUE(plan.blind_spots.empty());
+}
+
+TEST(MonitorPlan, SaysOfFilesNobodyWatchesThatTheyAreNotSeen) {
+  const Plan plan = planned(of(MonitorFiles::None));
+  EXPECT_EQ(plan.source, Source::Notify);
+  EXPECT_EQ(plan.blind_spots.front(), "files: not watched");
+}
+
+void expect_absent(const Plan& plan, std::string_view reason, bool asked) {
+  EXPECT_EQ(plan.source, Source::None);
+  ASSERT_EQ(plan.layers.size(), 1u);
+  EXPECT_EQ(plan.layers[0].state, LayerState::Absent);
+  EXPECT_NE(plan.layers[0].reason.find(reason), std::string::npos) << plan.layers[0].reason;
+  EXPECT_EQ(plan.layers[0].asked_by.has_value(), asked);
+}
+
+TEST(MonitorPlan, IsAbsentWhereTheKernelOrAJailAroundItLeavesNone) {
+  Support support = full();
+  support.listener = Listener::Taken;
+  expect_absent(planned({}, support), "denied, not logged", false);
+  expect_absent(planned(from(MonitorSource::Notify), support), "denied, not logged", true);
+  expect_absent(planned(of(MonitorFiles::All), support), "denied, not logged", true);
+  expect_absent(planned({}, {}), "Linux 5.0", false);
+}
+
+TEST(MonitorPlan, IsAbsentWhereItsListenerCannotBeHandedOver) {
+  profile::Syscalls calls;
+  calls.deny = {{"write", kLine}};
+  expect_absent(planned({}, full(), calls), "denies write", false);
+}
+
+TEST(MonitorPlan, IsPartialWhereASignalRepeatsACall) {
+  Support support = full();
+  support.seccomp.wait_killable = false;
+  const Plan plan = planned({}, support);
+  EXPECT_EQ(plan.source, Source::Notify);
+  EXPECT_EQ(plan.layers.at(0).state, LayerState::Partial);
+}
+
+TEST(MonitorPlan, LacksWhatIsNotBuilt) {
+  expect_absent(planned(from(MonitorSource::Ebpf)), "eBPF", true);
+  profile::Monitor hash, kill;
+  hash.hash = {{"/x/**", kLine}};
+  kill.on_loss = {profile::OnLoss::Kill, kLine};
+  expect_absent(planned(hash), "digests", true);
+  expect_absent(planned(kill), "lost", true);
+}
+
+}  // namespace
+}  // namespace jail::monitor
