@@ -124,6 +124,8 @@ int tail_verb(const Options& options) {
   if (const auto* problem = std::get_if<audit::Problem>(&read)) return give_up(*problem);
   auto& found = std::get<Found>(read);
   if (names.size() > 1) merge(found, options.selection.lines);
+  if (found.lines.empty() && !options.selection.run.empty())
+    return give_up({"no record of run '" + options.selection.run + "'", "without --run: the last records of all runs"});
   if (options.json) print_as_json(found.lines);
   else print_for_people(found.lines);
   std::fflush(stdout);
@@ -147,7 +149,9 @@ void add_audit(CLI::App& app, int& status) {
       "Examples:\n  jail audit tail crm\n  jail audit tail -n 100 --json crm | jq .kind");
   CLI::Option* profile = tail->add_option("PROFILE", options->profile, "Name of the profile");
   tail->add_option("--file", options->file, "A log file instead")->excludes(profile);
-  tail->add_option("-n,--lines", options->selection.lines, "How many records")->capture_default_str();
+  tail->add_option("-n,--lines", options->selection.lines, "How many records")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   tail->add_option("--run", options->selection.run, "Only this run: its id or the beginning of it");
   tail->add_flag("--json", options->json, "The records as they stand in the log, one JSON object a line");
   tail->callback([options, &status] { status = tail_verb(*options); });
