@@ -186,6 +186,8 @@ int tail_verb(const Options& options) {
   if (const auto* problem = std::get_if<audit::Problem>(&read)) return give_up(*problem);
   auto& found = std::get<Found>(read);
   if (names.size() > 1) merge(found, options.selection.lines);
+  if (found.lines.empty() && !options.selection.run.empty())
+    return give_up({"no record of run '" + options.selection.run + "'", "without --run: the last records of all runs"});
   print(found.lines, options);
   if (names.size() > 1 && !options.profile.empty())
     found.remarks.push_back("profiles at " + std::to_string(names.size()) + " places are called '" +
@@ -207,7 +209,9 @@ void add_audit(CLI::App& app, int& status) {
   tail->footer(kTailFooter);
   CLI::Option* profile = tail->add_option("PROFILE", options->profile, "Name of the profile");
   tail->add_option("--file", options->file, "A log file instead")->excludes(profile);
-  tail->add_option("-n,--lines", options->selection.lines, "How many records")->capture_default_str();
+  tail->add_option("-n,--lines", options->selection.lines, "How many records")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   tail->add_option("--run", options->selection.run, "Only this run: its id or the beginning of it");
   tail->add_flag("-f,--follow", options->follow, "Go on with what is added, over rotations, until interrupted");
   tail->add_flag("--denied", options->denied, "Only what was denied, runs that were refused and events that were lost");

@@ -29,6 +29,8 @@ struct Options {
   std::vector<int> pass_fds;
 };
 
+std::string refuse_empty(const std::string& text) { return text.empty() ? "an empty name is no file" : ""; }
+
 run::Options session_options(const Options& options) {
   run::Options session;
   session.wanted = wanted_of(options.wanted);
@@ -64,10 +66,12 @@ void add_run(CLI::App& app, int& status) {
   verb->footer(kFooter);
   add_wanted(*verb, options->wanted, ProfileIs::Required);
   verb->add_option("--audit", options->audit_files, "Log to this file instead of the profile's own")
+      ->check(CLI::Validator(refuse_empty, "FILE"))
       ->allow_extra_args(false);
   verb->add_option("--audit-fd", options->audit_fds, "Log to this open descriptor; 2 is standard error")
       ->allow_extra_args(false);
-  verb->add_option("--status-fd", options->status_fd, "How the run ended, as JSON Lines, on this open descriptor");
+  verb->add_option("--status-fd", options->status_fd, "How the run ended, as JSON Lines, on this open descriptor")
+      ->check(CLI::Range(0, 1 << 20));
   verb->add_option("--pass-fd", options->pass_fds, "Let the plugin have this open descriptor, too")
       ->allow_extra_args(false);
   verb->add_option("command", options->wanted.command, "The plugin's program and its arguments, after --")->required();

@@ -24,7 +24,8 @@ run::Wanted wanted_of(const WantedOptions& options) {
   wanted.profile = options.profile;
   for (const std::string& text : options.set) {
     const std::size_t equals = text.find('=');
-    wanted.set[text.substr(0, equals)] = text.substr(equals + 1);
+    if (!wanted.set.try_emplace(text.substr(0, equals), text.substr(equals + 1)).second)
+      throw CLI::ValidationError("--set", "'" + text.substr(0, equals) + "' is given twice");
   }
   wanted.command = options.command;
   wanted.strictness = options.best_effort ? run::Strictness::BestEffort : run::Strictness::Required;

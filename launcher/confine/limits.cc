@@ -9,7 +9,6 @@ namespace {
 
 // 0 would not stop a core handler behind a pipe; 1 is the value the kernel itself refuses to pipe for (SECURITY D3).
 constexpr std::uint64_t kNoCore = 1;
-constexpr std::uint64_t kInitProcess = 1;  // pid 1 of the jail counts, the plugin does not know it
 // At its hard limit a process is killed without SIGXCPU (setrlimit(2)), and the run would look killed by somebody.
 constexpr std::uint64_t kSecondsToNotice = 1;
 

@@ -11,6 +11,8 @@
 
 namespace jail::confine::limits {
 
+inline constexpr std::uint64_t kInitProcess = 1;  // pid 1 of the jail counts, the plugin does not know it
+
 struct Plan {
   std::vector<sys::Limit> rlimits;
   std::vector<Layer> layers;

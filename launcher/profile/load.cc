@@ -34,6 +34,7 @@ class Loader {
     for (const Document& document : documents_) read_defaults(document, variables);
     for (const Document& document : documents_) read(document, variables);
     check_whole(path);
+    check_set(variables);
     sort_grants();
     profile().state = variables.state();
     if (const auto plugin = inputs_.set.find("plugin"); plugin != inputs_.set.end()) profile().plugin = plugin->second;
@@ -170,6 +171,14 @@ class Loader {
       if (is_built_in(name) || !is_variable_name(name))
         error({"--set", 0, 0}, quoted(name) + (is_built_in(name) ? " is built in" : " is no variable's name"));
     if (profile().filesystem.grants.size() > kMostGrants) error({path, 0, 0}, "more than 4096 grants in all");
+  }
+
+  // A slip in a name would leave the default in place. ${plugin} says whose code it is even where no line uses it.
+  void check_set(const Variables& variables) {
+    if (has_errors(loaded_.diagnostics)) return;  // among them a line that was to use it
+    for (const auto& [name, value] : inputs_.set)
+      if (name != "plugin" && !variables.knows(name))
+        error({"--set", 0, 0}, "no line of the profile uses " + quoted(name), hint_for(name, variables.declared()));
   }
 
   // Their order means nothing (the most specific path wins), so it is the one in which emit() writes them.

@@ -171,7 +171,7 @@ constexpr std::array kSyntaxErrors{
     SyntaxError{"end of sequence not found", "this line belongs to no list above it",
                 "items of one list begin in one column"},
     SyntaxError{"illegal map value", "a ':' where no value can follow",
-                "indent with spaces, and quote texts that hold ': '"},
+                "indent with spaces (YAML knows no tabs), and quote texts that hold ': '"},
     SyntaxError{"illegal block entry", "a '-' where no list can begin", "indent with spaces: YAML knows no tabs"},
     SyntaxError{"unknown token", "a character that YAML keeps for itself", kQuotes},
 };

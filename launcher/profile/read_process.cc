@@ -152,7 +152,7 @@ void read_integrity_path(Reader& reader, const Node& value) {
 
 void read_integrity_digest(Reader& reader, const Node& value) {
   if (!value.is_scalar() || !is_sha256_hex(value.text))
-    return reader.error(value, "no SHA-256: 64 lower case hexadecimal digits expected", "'jail digest PATH' prints it");
+    return reader.error(value, "no SHA-256: 64 lower case hexadecimal digits expected");
   reader.profile().integrity->sha256 = value.text;
 }
 

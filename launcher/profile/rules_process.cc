@@ -84,6 +84,21 @@ bool is_of_state(const Case& now, const std::string& path) {
 // Folders every jail has, granted or not (DECISIONS 7).
 bool is_own_folder(std::string_view path) { return path == "/" || is_within(path, "/tmp"); }
 
+// Below these nothing can be started, and what the kernel says of it then explains nothing. A static program that does
+// nothing has about as much data; between the last stage and the plugin some descriptors are open.
+constexpr std::uint64_t kLeastMemory = 1ULL << 20;
+constexpr std::uint64_t kLeastFiles = 16;
+
+void check_least(Case& now, const Limits& limits) {
+  const auto place = [&](const auto& setting) { return setting.stated.value_or(now.profile.place); };
+  if (limits.memory.value && *limits.memory.value < kLeastMemory)
+    now.error(place(limits.memory), "limits.memory: no program starts with less than 1M", "most need 64M and more");
+  if (limits.files.value < kLeastFiles)
+    now.error(place(limits.files), "limits.files: no program starts with fewer than " + std::to_string(kLeastFiles));
+  if (limits.cpu_time_ms.value && *limits.cpu_time_ms.value % 1000 != 0)
+    now.error(place(limits.cpu_time_ms), "limits.cpu_time: the kernel counts whole seconds");
+}
+
 bool is_reachable(const Case& now, const std::string& path) {
   const auto& [grants, hidden, temporary] = now.profile.filesystem;
   const auto holds = [&](const auto& entry) { return now.contains(entry.path, path); };
@@ -162,6 +177,7 @@ void check_integrity(Case& now) {
 
 void check_limits(Case& now) {
   const Limits& limits = now.profile.limits;
+  check_least(now, limits);
   const Setting<std::uint64_t>& temporary = now.profile.filesystem.temporary;
   if (limits.memory.value && temporary.stated && temporary.value >= *limits.memory.value)
     now.warning(*temporary.stated,

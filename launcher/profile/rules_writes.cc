@@ -30,14 +30,16 @@ std::optional<std::string> on_search_path(const Case& now, const Grant& grant) {
 
 void refuse_executed(Case& now, const Grant& grant) {
   if (grant.dangerous) return;
-  const auto refuse = [&](const std::string& why) {
-    now.error(grant.place, "write of " + quoted(grant.path) + ": " + why, std::string(kOverrideHint));
+  const auto refuse = [&](const std::string& why, const std::string& hint = std::string(kOverrideHint)) {
+    now.error(grant.place, "write of " + quoted(grant.path) + ": " + why, hint);
   };
   if (const auto place = executed(now, grant)) return refuse("the host runs what stands in " + quoted(*place));
   if (const auto folder = on_search_path(now, grant)) return refuse(quoted(*folder) + " is in the operator's PATH");
   for (const std::string_view name : telling_names())
     if (now.fact(joined(grant.path, name)).kind != PathKind::Missing)
-      return refuse("it holds " + quoted(name) + ", which the host runs");
+      return refuse("it holds " + quoted(name) + ", which programs on the host obey",
+                    "look at it: a plugin could write here before, so if it made that, remove it; " +
+                        std::string(kOverrideHint));
 }
 
 bool contains_identity(const std::vector<Identity>& chain, const Identity& identity) {

@@ -97,6 +97,12 @@ void Variables::set_default(const std::string& name, std::string text, std::stri
   defaults_[name] = {std::move(text), std::move(folder)};
 }
 
+std::vector<std::string_view> Variables::declared() const {
+  std::vector<std::string_view> names;
+  for (const auto& [name, text] : defaults_) names.push_back(name);
+  return names;
+}
+
 Expanded Variables::expand(std::string_view text, Flavour flavour, const std::string& folder) const {
   int substitutions = 0;
   Scan run{flavour, substitutions};
@@ -139,8 +145,10 @@ void Variables::substitute(Scan& scan, std::string_view name, const std::string&
     if (value->empty()) return scan.fail("'${" + std::string(name) + "}' has no value here", {});
     return scan.put_value(*value);
   }
-  if (const auto given = inputs_.set.find(std::string(name)); given != inputs_.set.end())
+  if (const auto given = inputs_.set.find(std::string(name)); given != inputs_.set.end()) {
+    used_.insert(given->first);
     return scan.put_value(given->second);
+  }
   const auto found = defaults_.find(name);
   if (found == defaults_.end())
     return scan.fail("unknown variable " + quoted("${" + std::string(name) + "}"), hint_for_unknown(name));

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,12 @@ class Variables {
   // `folder`: ${profile_dir}; empty for a template, which has none.
   [[nodiscard]] Expanded expand(std::string_view text, Flavour flavour, const std::string& folder) const;
 
+  // Whether some line used it or `variables:` declares it.
+  [[nodiscard]] bool knows(const std::string& name) const {
+    return used_.contains(name) || defaults_.contains(name);
+  }
+  [[nodiscard]] std::vector<std::string_view> declared() const;
+
   // The whole folder of this profile's state, whether a line uses it or not.
   [[nodiscard]] const std::string& state() const { return state_; }
 
@@ -63,6 +70,7 @@ class Variables {
   const Inputs& inputs_;
   std::string state_;
   std::map<std::string, Default, std::less<>> defaults_;
+  mutable std::set<std::string, std::less<>> used_;  // of --set
 };
 
 // [a-z][a-z0-9_]*, at most 64 characters.

@@ -76,13 +76,15 @@ struct LimitName {
   std::string_view layer;
   bool bytes;
 };
-constexpr LimitName kLimitNames[] = {{RLIMIT_CORE, "limits.core", true},
-                                     {RLIMIT_NPROC, "limits.pids", false},
-                                     {RLIMIT_NOFILE, "limits.files", false},
+constexpr LimitName kLimitNames[] = {{RLIMIT_NOFILE, "limits.files", false},
                                      {RLIMIT_DATA, "limits.memory", true},
                                      {RLIMIT_FSIZE, "limits.file_size", true}};
 
 std::string describe_limit(const sys::Limit& limit) {
+  if (limit.resource == RLIMIT_CORE) return line("limits.core", "no core files");
+  if (limit.resource == RLIMIT_NPROC)
+    return line("limits.pids", "at most " + std::to_string(limit.value - confine::limits::kInitProcess) +
+                                   ", and the jail's own pid 1");
   for (const LimitName& name : kLimitNames)
     if (name.resource == limit.resource)
       return line(name.layer, "at most " + (name.bytes ? text::human_size(limit.value) : std::to_string(limit.value)));

@@ -89,7 +89,9 @@ Command plan_command(const std::vector<std::string>& argv, const confine::enviro
 
 void refuse_bad_identity(const profile::Profile& profile, Plan& plan) {
   if (plan.identity.problem.empty()) return;
-  plan.refusals.push_back({"userns", plan.identity.problem, "name another account: user: NAME", profile.user.stated});
+  const char* hint = plan.identity.by_root ? "name another account: user: NAME"
+                                           : "leave 'user' out: the plugin runs as who starts it";
+  plan.refusals.push_back({"userns", plan.identity.problem, profile.user.stated ? hint : "", profile.user.stated});
 }
 
 // A name that is not known denies nothing, and allows nothing.

@@ -53,6 +53,9 @@ struct Request {
   Strictness strictness = Strictness::Required;       // --best-effort: every layer that may be absent
 };
 
+// What jail makes has the modes it says, whatever the caller's umask cuts off (umask(2)).
+inline constexpr unsigned kOwnUmask = 022;
+
 struct Plan {
   std::string profile;
   confine::identity::Plan identity;
@@ -67,6 +70,7 @@ struct Plan {
   std::vector<std::string> passed;  // --pass-fd: "7: file, read"
   std::optional<std::uint64_t> time_ms;
   std::uint64_t grace_ms = 0;
+  unsigned umask = kOwnUmask;  // the plugin's: as the caller's was
   std::vector<confine::Layer> layers;
   std::vector<Refusal> refusals;
 };

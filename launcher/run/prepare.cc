@@ -92,6 +92,23 @@ void redact(profile::Diagnostics& diagnostics, const event::Redactor& redactor) 
   }
 }
 
+profile::Diagnostic warning(const profile::Place& place, std::string message, std::string hint) {
+  return {profile::Diagnostic::Severity::Warning, place, std::move(message), std::move(hint)};
+}
+
+// `variable`: NAME=VALUE.
+void add_exposed(profile::Diagnostics& warnings, const profile::Environment& env, const std::string& variable) {
+  const std::size_t equals = variable.find('=');
+  if (equals == std::string::npos || equals + 1 == variable.size()) return;
+  if (variable.size() - equals - 1 >= event::Redactor::kShortest) return;
+  const std::string name = variable.substr(0, equals);
+  for (const profile::EnvName& entry : env.secret)
+    if (profile::passes(entry.pattern, name))
+      warnings.push_back(warning(entry.place,
+                                 "the value of " + profile::quoted(name) + " is too short to be kept out of the log",
+                                 "only values of 8 bytes and more are looked for there"));
+}
+
 Plan plan_with(const Support& support, const Prepared& prepared, const Wanted& wanted) {
   Request request;
   request.argv = wanted.command;
@@ -132,24 +149,22 @@ profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& 
   const Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
   profile::Diagnostics warnings;
   for (const Refusal& refusal : plan_with(best, prepared, wanted).refusals)
-    warnings.push_back({profile::Diagnostic::Severity::Warning, refusal.place.value_or(prepared.profile.place),
-                        prepared.redactor.redact("a run is refused: " + refusal.layer + ": " + refusal.reason),
-                        refusal.hint});
+    warnings.push_back(warning(refusal.place.value_or(prepared.profile.place),
+                               prepared.redactor.redact("a run is refused: " + refusal.layer + ": " + refusal.reason),
+                               refusal.hint));
   return warnings;
 }
 
-profile::Diagnostics exposed_secrets(const Prepared& prepared) {
+profile::Diagnostics remarks(const Prepared& prepared, const Wanted& wanted) {
   profile::Diagnostics warnings;
-  for (const std::string& variable : environment()) {
-    const std::size_t equals = variable.find('=');
-    if (equals == std::string::npos || variable.size() - equals - 1 >= event::Redactor::kShortest) continue;
-    const std::string name = variable.substr(0, equals);
-    for (const profile::EnvName& entry : prepared.profile.env.secret)
-      if (equals + 1 < variable.size() && profile::passes(entry.pattern, name))
-        warnings.push_back({profile::Diagnostic::Severity::Warning, entry.place,
-                            "the value of " + profile::quoted(name) + " is too short to be kept out of the log",
-                            "only values of 8 bytes and more are looked for there"});
-  }
+  for (const std::string& variable : environment()) add_exposed(warnings, prepared.profile.env, variable);
+  const std::string& name = prepared.profile.name;
+  const bool by_name = wanted.profile.find('/') == std::string::npos;
+  if (by_name && !name.empty() && wanted.profile != name)
+    warnings.push_back(warning(prepared.profile.place,
+                               "this profile's name is " + profile::quoted(name) + ", not " +
+                                   profile::quoted(wanted.profile),
+                               "its log and ${state} go by the name it states"));
   return warnings;
 }
 

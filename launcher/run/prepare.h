@@ -32,7 +32,7 @@ struct Prepared {
   event::Redactor redactor;  // of the secrets this profile passes on; the diagnostics have been through it
 };
 
-// Reads, merges, resolves and validates. Looks at the profile's own files and at no kernel feature. ${state} comes to be
+// Reads, merges, resolves, validates. Looks at the profile's own files and at no kernel feature. ${state} comes to be
 // with the first run: what is granted there may be left missing, foreseen as the folder it will be, or made.
 enum class State { Leave, Foresee, Make };
 Prepared prepare(const Wanted& wanted, State state);
@@ -44,8 +44,9 @@ Plan plan_for(const Prepared& prepared, const Wanted& wanted);
 // launcher may not do. No kernel feature is looked at. Only for a profile without errors.
 profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& wanted);
 
-// Warnings of secrets that are set and too short to be looked for in a log (event::Redactor::kShortest).
-profile::Diagnostics exposed_secrets(const Prepared& prepared);
+// Warnings that matter at every run: secrets that are set and too short to be looked for in a log
+// (event::Redactor::kShortest), and a profile that was asked for by another name than its own.
+profile::Diagnostics remarks(const Prepared& prepared, const Wanted& wanted);
 
 // SHA-256 over the digests of every file that had a part in the profile.
 std::string digest_of(const profile::Profile& profile);

@@ -72,6 +72,9 @@ std::vector<event::Fault> faults_of(const profile::Diagnostics& diagnostics) {
 }
 
 std::string hint_for(const BuildFailure& failure) {
+  // Of a program that its user may not read, the kernel gives what is in /proc/self to root (proc(5)).
+  if (failure.layer == "userns" && ::access("/proc/self/exe", R_OK) != 0)
+    return "who starts 'jail' must be able to read its program file: chmod a+r";
   if (failure.layer == "userns") return "'jail doctor' says what this machine offers";
   if (failure.layer == "proc") return "inside a container: best_effort: [proc] runs the plugin without /proc";
   return {};

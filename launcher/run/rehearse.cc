@@ -1,11 +1,14 @@
 #include "run/rehearse.h"
 
+#include <sys/stat.h>
+
 #include "run/facts.h"
 #include "run/supervise.h"
 
 namespace jail::run {
 
 std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc) {
+  ::umask(kOwnUmask);
   const Fd signals = open_signals();
   const StdioPlan stdio;
   StdioEnds ends;

@@ -3,6 +3,7 @@
 #include "run/session.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <memory>
@@ -41,9 +42,10 @@ class Session {
     if (::geteuid() != 0) start_early();
     prepared_ = prepare(options_.wanted, State::Make);
     result_.diagnostics = prepared_.diagnostics;
-    result_.remarks = exposed_secrets(prepared_);
+    result_.remarks = remarks(prepared_, options_.wanted);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     plan_ = plan_for(prepared_, options_.wanted);
+    plan_.umask = umask_;
     stdio_ = plan_stdio(plan_.identity.uid);
     keep_own_descriptors();
     for (const std::string& problem : {stdio_.problem, passed_.problem})
@@ -163,6 +165,7 @@ class Session {
 
   bool open_log() {
     if (log_) return true;
+    if (prepared_.path.empty() && options_.audit.empty()) return false;  // no profile, so no log of its own
     auto opened = open_audit(options_.audit, prepared_);
     if (auto* log = std::get_if<audit::Log>(&opened)) log_ = std::make_shared<audit::Log>(std::move(*log));
     else log_problem_ = std::get<audit::Problem>(opened);
@@ -207,6 +210,7 @@ class Session {
   }
 
   const Options& options_;
+  mode_t umask_ = ::umask(kOwnUmask);
   // These look at descriptors of the caller's, before there are any of ours.
   StatusReport status_;
   PassedPlan passed_;

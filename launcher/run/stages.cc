@@ -6,6 +6,7 @@
 #include "run/stages.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -120,6 +121,8 @@ void enter_folder(Site& site) {
   check(::chdir(folder.c_str()), "chdir", folder);
 }
 
+void take_umask(Site& site) { ::umask(static_cast<mode_t>(site.plan().umask)); }
+
 void apply_limits(Site& site) { confine::limits::enforce(site.plan().limits); }
 
 void wait_for_go(Site& site) {
@@ -147,6 +150,7 @@ void become_readable(Site&) { sys::set_dumpable(sys::Dumpable::Yes); }
 constexpr Stage kPluginStages[] = {
     {"fds", connect_descriptors},
     {"mount", enter_folder},   // in the view, under Landlock: a folder it may not enter is an error now
+    {"mount", take_umask},     // the caller's; nothing of ours is made from here on
     {"limits", apply_limits},  // here: they bind this process and what it starts, not pid 1
     {"pid", wait_for_go},      // the log says run.started before anything of the plugin runs
     {"monitor", become_readable},  // last: nothing of the supervisor's is at hand, and nobody else is in the jail

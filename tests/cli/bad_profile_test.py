@@ -1,6 +1,7 @@
 """Documents that nobody should write: each must be refused with file, line and reason, fast, by every verb."""
 import os
 import random
+import shutil
 import unittest
 
 from jail_case import IS_ROOT, both_launchers
@@ -51,6 +52,9 @@ DOCUMENTS = {
     "zero_limit": HEAD + "limits: {pids: 0}\n",
     "negative_limit": HEAD + "limits: {files: -1}\n",
     "word_limit": HEAD + "limits: {memory: lots}\n",
+    "no_memory": HEAD + "limits: {memory: 1K}\n",
+    "no_descriptors": HEAD + "limits: {files: 1}\n",
+    "half_a_second": HEAD + "limits: {cpu_time: 500ms}\n",
     "unknown_template": HEAD + "extends: [no-such-template]\n",
     "extends_itself": HEAD + "extends: [./test.yaml]\n",
     "extends_missing": HEAD + "extends: [./not-there.yaml]\n",
@@ -104,6 +108,49 @@ class BadDocument:
         ended = self.jail("check", self.document(HEAD + "\"\\e]52;c;aGk=\\a\\u202e\": 1\n"))
         for byte in ("\x1b", "\x07", "\u202e"):
             self.assertNotIn(byte, ended.out + ended.error)
+
+
+@both_launchers
+class Name:
+    def setUp(self):
+        super().setUp()
+        if self.uid == 0:
+            self.skipTest("root's profiles and logs are the machine's own")
+        self.profiles = self.dir / "home" / ".config" / "jail" / "profiles"
+        self.profiles.mkdir(parents=True)
+        self.logs = self.dir / "home" / ".local" / "state" / "jail" / "log"
+
+    def install(self, name):
+        shutil.copy(self.profile(), self.profiles / f"{name}.yaml")
+        self.own(self.dir / "home")
+
+    def test_other_than_the_files(self):
+        self.install("other")
+        for ended in (self.jail("check", "other"), self.jail("run", "other", "--", self.attacker, "exit", 0)):
+            self.assertEqual(ended.code, 0, ended)
+            self.assertIn("other.yaml:2:7: warning: this profile's name is 'cli-test', not 'other'",
+                          ended.out + ended.error)
+        self.install("cli-test")
+        self.assertNotIn("name is", self.jail("run", "cli-test", "--", self.attacker, "exit", 0).error)
+
+    def test_of_nothing_makes_no_log(self):
+        self.assert_refused(self.jail("run", "mistyped", "--", "true"), "mistyped: error: no such profile")
+        self.assertFalse(self.logs.exists() and os.listdir(self.logs))
+        self.jail("run", "--audit", self.log, "mistyped", "--", "true")
+        self.assertEqual(self.records()[-1]["kind"], "run.refused", "a log that was asked for has it")
+
+
+@both_launchers
+class SetVariable:
+    def test_unused(self):
+        profile = self.profile("variables: {data: /srv}\n")
+        for words, hint in ((["--set", "dta=/x"], "did you mean 'data'?"), (["--set", "typo=/x"], "--set")):
+            with self.subTest(words=words):
+                self.assertEqual(self.jail("check", *words, profile).code, 1)
+                self.assert_refused(self.run_plugin("exit", 0, options=words, profile=profile),
+                                    "no line of the profile uses", hint)
+        for words in (["--set", "data=/x"], ["--set", "plugin=/x"]):
+            self.assertEqual(self.jail("check", *words, profile).code, 0, words)
 
 
 @both_launchers

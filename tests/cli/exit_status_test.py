@@ -95,6 +95,10 @@ class ExitStatus:
                       ["run", "--no-such-option", profile, "--", "true"],
                       ["run", "--status-fd", "x", profile, "--", "true"],
                       ["run", "--set", "novalue", profile, "--", "true"], ["run", "--set", "=x", profile, "--", "true"],
+                      ["run", "--set", "a=1", "--set", "a=2", profile, "--", "true"],
+                      ["run", "--status-fd", "-1", profile, "--", "true"],
+                      ["run", "--audit", "", profile, "--", "true"],
+                      ["audit", "tail", "-n", "-1"], ["audit", "tail", "-n", "0"],
                       ["run", "--set"], ["check"], ["check", "--no-such-option", profile], ["show"]):
             with self.subTest(words=[str(word) for word in words]):
                 ended = self.jail(*words)

@@ -137,6 +137,31 @@ class ClosedStreams:
 
 
 @both_launchers
+class Umask:
+    def test_every_jail_is_whole(self):
+        """Nothing of jail's own depends on the caller's umask, and the plugin has it as it was."""
+        for mask in (0o000, 0o022, 0o077, 0o377, 0o777):
+            with self.subTest(umask=oct(mask)):
+                evidence = self.dir / "write" / f"evidence-{mask:o}"
+                ended = self.run_plugin("change-own", "write", evidence, finish=lambda: os.umask(mask))
+                self.assertEqual(ended.code, 0, ended)
+                self.assertEqual(evidence.stat().st_mode & 0o777 & mask, 0, "the plugin's own files")
+                self.assertEqual(self.log.stat().st_mode & 0o777, 0o600)
+                self.assertEqual(self.jail("doctor", self.profile(), finish=lambda: os.umask(mask)).code,
+                                 self.jail("doctor", self.profile()).code)
+
+    def test_state_folder(self):
+        if self.uid == 0:
+            self.skipTest("root's state is the machine's own /var/lib/jail")
+        profile = self.profile(f"  exec: [\"{self.attacker}\"]\n", grants="  write: [\"${state}\"]\n")
+        self.environment["XDG_DATA_HOME"] = f"{self.dir}/home/data"
+        for _ in range(2):
+            ended = self.run_plugin("exit", 0, profile=profile, finish=lambda: os.umask(0o777))
+            self.assertEqual(ended.code, 0, ended)
+        self.assertEqual((self.dir / "home" / "data").stat().st_mode & 0o777, 0o700)
+
+
+@both_launchers
 class OddPlaces:
     def test_profile_by_relative_path(self):
         ended = self.jail("run", "--audit", self.log, f"./../profile/{os.path.basename(self.profile())}", "--",

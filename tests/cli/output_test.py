@@ -92,6 +92,9 @@ class AuditTail:
         for _ in range(4):
             self.run_plugin("exit", 0)
         self.assertEqual(self.tail("--json", "-n", 2).out.count("\n"), 2)
+        ended = self.tail("--run", "no-such-run")
+        self.assertEqual((ended.code, ended.out), (1, ""), ended)
+        self.assertIn("no record of run 'no-such-run'", ended.error)
 
     def test_reason_of_a_refusal(self):
         self.run_plugin("exit", 0, profile=self.profile("  read: [\"/no/such/grant\"]\n"))

@@ -35,6 +35,15 @@ class Help:
         ended = self.jail()
         self.assertEqual((ended.code, ended.out), (2, ""))
 
+    def test_unknown_words(self):
+        profile = self.profile()
+        for words, said in ((["bogus"], "no verb 'bogus'"), (["chekc"], "did you mean 'check'?"),
+                            (["run", "--bogus", profile, "--", "true"], "not expected: --bogus\n")):
+            with self.subTest(words=words):
+                ended = self.jail(*words)
+                self.assertEqual((ended.code, ended.out), (2, ""), ended)
+                self.assertIn(said, ended.error)
+
     def test_closed_output(self):
         """`jail --help | true`: no crash."""
         ended = self.jail("--help", seconds=10)
@@ -52,6 +61,13 @@ class Check:
             with self.subTest(template=template):
                 ended = self.jail("check", self.document(f"version: 1\nname: t\nextends: [{template}]\n"))
                 self.assertEqual(ended.code, 0, ended)
+
+    def test_another_user(self):
+        if self.uid == 0:
+            self.skipTest("root may start a plugin as anybody")
+        ended = self.jail("check", self.profile("user: daemon\n"))
+        self.assertIn("warning: a run is refused: userns: only root", ended.out)
+        self.assertIn("leave 'user' out", ended.out)
 
     def test_runs_nothing(self):
         """A profile is data: nothing that it names is started."""
@@ -95,6 +111,11 @@ class Show:
         self.assertFalse(state.exists())
         self.assertEqual(self.run_plugin("exit", 0, profile=profile).code, 0)
         self.assertEqual(self.jail("show", "--plan", profile).out, before.out)
+
+    def test_limits_as_they_were_written(self):
+        ended = self.jail("show", "--plan", self.profile("limits: {pids: 64}\n"))
+        self.assertRegex(ended.out, r"limits.pids +at most 64, and the jail's own pid 1\n")
+        self.assertRegex(ended.out, r"limits.core +no core files\n")
 
     def test_secret_values_are_not_shown(self):
         profile = self.profile("env: {secret: [TOKEN]}\n")

@@ -92,7 +92,9 @@ TEST(HostExecuted, PlacesAreFoundInsideAGrantToo) {
   for (const char* name : {".git", ".envrc", "venv", ".venv", "node_modules"}) {
     Trial trial;
     trial.machine.folder("/srv/project/" + std::string(name));
-    EXPECT_TRUE(is_error(trial.said(writing("/srv/project")))) << name;
+    const std::string said = trial.said(writing("/srv/project"));
+    EXPECT_TRUE(is_error(said)) << name;
+    EXPECT_NE(said.find("if it made that, remove it"), std::string::npos) << said;
     EXPECT_FALSE(is_error(trial.said(overridden("write", "/srv/project")))) << name;
   }
 }
