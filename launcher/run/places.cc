@@ -47,10 +47,12 @@ std::string xdg(const char* name, const std::string& otherwise, std::string& pro
   return otherwise;
 }
 
-bool writable_by_others(const struct stat& status, std::uint32_t uid) {
-  if (status.st_uid != 0 && status.st_uid != uid) return true;
+// Who besides root and the operator changes this, or nothing.
+std::string others_who_write(const struct stat& status, std::uint32_t uid) {
+  if (status.st_uid != 0 && status.st_uid != uid)
+    return "belongs to another user (uid " + std::to_string(status.st_uid) + ")";
   const bool sticky = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX);  // as /tmp: own files are safe in it
-  return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky;
+  return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky ? "can be written by others (chmod go-w)" : "";
 }
 
 std::string parent_of(const std::string& path) {
@@ -59,21 +61,22 @@ std::string parent_of(const std::string& path) {
 }
 
 // Whoever may write any folder on the way puts another file in this one's place.
-bool all_folders_trusted(const std::string& path, std::uint32_t uid) {
+std::string problem_of_folders(const std::string& path, std::uint32_t uid) {
   for (std::string folder = parent_of(path);; folder = parent_of(folder)) {
     struct stat status {};
-    if (::stat(folder.c_str(), &status) != 0 || writable_by_others(status, uid)) return false;
-    if (folder == "/") return true;
+    const std::string why =
+        ::stat(folder.c_str(), &status) != 0 ? "cannot be looked at" : others_who_write(status, uid);
+    if (!why.empty()) return "lies in '" + folder + "', which " + why;
+    if (folder == "/") return {};
   }
 }
 
 std::string problem_of(const std::string& path, const struct stat& status, std::uint32_t uid) {
   if (!S_ISREG(status.st_mode)) return "is not a regular file";
   if (static_cast<std::size_t>(status.st_size) > kMostProfileBytes) return "is larger than 1 MiB";
-  if (writable_by_others(status, uid)) return "belongs to another user, or others can write it";
-  if (!all_folders_trusted(path, uid) || !all_folders_trusted(without_links(path), uid))
-    return "lies in a folder that belongs to another user, or that others can write";
-  return {};
+  if (std::string why = others_who_write(status, uid); !why.empty()) return why;
+  if (std::string why = problem_of_folders(path, uid); !why.empty()) return why;
+  return problem_of_folders(without_links(path), uid);
 }
 
 std::string own_program() {
@@ -137,6 +140,8 @@ profile::FileText read_trusted(const std::string& path, std::uint32_t uid) {
   int error = 0;
   const Fd file =
       sys::try_open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, sys::Resolve::Anything, error);
+  if (!file && error == ENOSYS)
+    return {.text = {}, .problem = "openat2(2) is closed here, as inside a jail, where no further one can be built"};
   if (!file) return {.text = {}, .problem = std::generic_category().message(error)};
   std::string problem = problem_of(path, sys::file_status(file), uid);
   if (!problem.empty()) return {.text = {}, .problem = std::move(problem)};

@@ -191,12 +191,12 @@ class BadPlace:
         for mode in (0o666, 0o646, 0o664):
             with self.subTest(mode=oct(mode)):
                 os.chmod(self.profile(), mode)
-                self.refused_by_all(f"{self.dir}/profile/test.yaml", "test.yaml")
+                self.refused_by_all(f"{self.dir}/profile/test.yaml", "test.yaml", "can be written by others")
 
     def test_folder_writable_by_others(self):
         profile = self.profile()
         os.chmod(self.dir / "profile", 0o777)
-        self.refused_by_all(profile)
+        self.refused_by_all(profile, f"lies in '{self.dir}/profile', which can be written by others")
 
     def test_of_another_user(self):
         if not IS_ROOT:

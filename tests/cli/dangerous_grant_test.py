@@ -42,8 +42,7 @@ class DangerousGrant:
         """Whether `check` accepts them, beside a program to run."""
         text = "".join(f"  {kind}: [{value}]\n" for kind, value in grants)
         profile = self.profile(grants=text)
-        return self.jail("check", "--set", f"home_folder={self.dir}/home", profile,
-                         environment={key: str(value) for key, value in environment.items()})
+        return self.jail("check", profile, environment={key: str(value) for key, value in environment.items()})
 
     def assert_error(self, kind, path, **environment):
         ended = self.verdict([(kind, f"\"{path}\"")], **environment)

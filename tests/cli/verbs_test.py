@@ -37,7 +37,7 @@ class Help:
 
     def test_unknown_words(self):
         profile = self.profile()
-        for words, said in ((["bogus"], "no verb 'bogus'"), (["chekc"], "did you mean 'check'?"),
+        for words, said in ((["bogus"], "no verb 'bogus'"), (["chek"], "did you mean 'check'?"),
                             (["run", "--bogus", profile, "--", "true"], "not expected: --bogus\n")):
             with self.subTest(words=words):
                 ended = self.jail(*words)

@@ -260,6 +260,7 @@ std::string expanded(Desk& desk, const std::string& path) {
 std::string expanded(const std::string& path) {
   Desk desk;
   desk.set = {{"plugin", "/srv/plugins/crm"}, {"relative", "plugins"}, {"odd", "/a*?[${home}\\\\~"}, {"empty", ""}};
+  std::erase_if(desk.set, [&](const auto& entry) { return path.find("${" + entry.first) == std::string::npos; });
   desk.environment = {{"DATA", "/data"}, {"UP", "/data/.."}};
   return expanded(desk, path);
 }
@@ -336,6 +337,15 @@ TEST(Variables, GivenBySetCannotReplaceWhatIsBuiltIn) {
   desk.set = {{"home", "/root"}, {"No Name", "x"}};
   EXPECT_EQ(to_text(desk.load(minimal("")).diagnostics),
             "--set: error: 'No Name' is no variable's name\n--set: error: 'home' is built in\n");
+}
+
+TEST(Variables, GivenBySetAreThoseThatSomeLineKnows) {
+  Desk desk;
+  desk.set = {{"dta", "/x"}, {"plugin", "/srv/plugin"}};
+  EXPECT_EQ(to_text(desk.load(minimal("variables: {data: /srv}\n")).diagnostics),
+            "--set: error: no line of the profile uses 'dta'\n  hint: did you mean 'data'?\n");
+  desk.set = {{"data", "/x"}};
+  EXPECT_EQ(to_text(desk.load(minimal("variables: {data: /srv}\n")).diagnostics), "") << "declared is enough";
 }
 
 TEST(Variables, OfEndpointsMayBePartOfThem) {

@@ -99,7 +99,7 @@ TEST(Parse, BoundsListsMappingsAndTheWhole) {
 TEST(Parse, SaysOfATabWhatItIs) {
   EXPECT_EQ(faults("a:\n\tb: [c]\n"),
             "x.yaml:2:3: error: not valid YAML: a ':' where no value can follow\n"
-            "  hint: indent with spaces, and quote texts that hold ': '\n");
+            "  hint: indent with spaces (YAML knows no tabs), and quote texts that hold ': '\n");
 }
 
 // An alias bomb is refused for its first anchor; nothing is ever expanded.
