@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <climits>
 #include <cstdio>
@@ -46,9 +47,24 @@ bool listens(const std::string& line, std::uint16_t port) {
 
 }  // namespace
 
+// pagemap, Documentation/admin-guide/mm/pagemap.rst: bit 63 of a page's entry says present, bit 62 swapped out.
+bool Caller::is_resident(std::uint64_t address) const {
+  const std::string path = "/proc/" + std::to_string(thread_) + "/pagemap";
+  const Fd map(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::uint64_t entry = 0;
+  const auto offset = static_cast<off_t>(address / kPage * sizeof entry);
+  return map && ::pread(map.get(), &entry, sizeof entry, offset) == sizeof entry && (entry >> 62) != 0;
+}
+
+ssize_t Caller::read_within_page(std::uint64_t address, std::span<std::byte> into) const {
+  into = into.first(std::min<std::size_t>(kPage - address % kPage, into.size()));
+  if (memory_ == Memory::Resident && !is_resident(address)) return -EAGAIN;
+  return sys::process_vm_read(thread_, address, into);
+}
+
 bool Caller::bytes(std::uint64_t address, std::span<std::byte> into) const {
   while (!into.empty()) {
-    const ssize_t size = sys::process_vm_read(thread_, address, into);
+    const ssize_t size = read_within_page(address, into);
     if (size <= 0) return false;
     address += static_cast<std::uint64_t>(size);
     into = into.subspan(static_cast<std::size_t>(size));
@@ -60,8 +76,7 @@ std::optional<std::string> Caller::text(std::uint64_t address) const {
   std::array<std::byte, kPiece> piece;
   std::string text;
   while (text.size() < PATH_MAX) {
-    const std::size_t to_its_end = std::min(kPage - address % kPage, kPiece);
-    const ssize_t size = sys::process_vm_read(thread_, address, std::span(piece).first(to_its_end));
+    const ssize_t size = read_within_page(address, piece);
     if (size <= 0) return std::nullopt;
     const auto* const begin = reinterpret_cast<const char*>(piece.data());
     const std::size_t length = ::strnlen(begin, static_cast<std::size_t>(size));

@@ -15,9 +15,13 @@
 
 namespace jail::monitor {
 
+// Resident: only memory that is there, because more may be in a file that does not answer (mounts.h). That is asked
+// page by page, just before: a plugin would have to take the page away in between.
+enum class Memory { Any, Resident };
+
 class Caller {
  public:
-  explicit Caller(pid_t thread) : thread_(thread) {}
+  Caller(pid_t thread, Memory memory) : thread_(thread), memory_(memory) {}
 
   [[nodiscard]] bool bytes(std::uint64_t address, std::span<std::byte> into) const;
 
@@ -50,9 +54,13 @@ class Caller {
   [[nodiscard]] bool has_abstract_listener(const std::string& name) const;
 
  private:
+  // Not beyond the end of a page.
+  [[nodiscard]] ssize_t read_within_page(std::uint64_t address, std::span<std::byte> into) const;
+  [[nodiscard]] bool is_resident(std::uint64_t address) const;
   [[nodiscard]] std::string file(const char* name) const;
 
   pid_t thread_;
+  Memory memory_;
 };
 
 }  // namespace jail::monitor

@@ -40,13 +40,21 @@ event::Verdict verdict_of(const Prediction& prediction) {
   return verdict;
 }
 
+// Who asks, and the host's mounts, for whether it has what is asked for.
+struct Asker {
+  const Caller& caller;
+  Mounts& host;
+};
+
 // A denial of what nobody has is an ordinary failure.
-void ask_host(Prediction& prediction, const Caller& caller, const Place& place) {
+void ask_host(Prediction& prediction, const Caller& caller, const Place& place, Mounts& host) {
   using Provided = Prediction::Provided;
   if (prediction.decision != Decision::Denied || prediction.provided == Provided::Always) return;
   const bool of_parent = prediction.provided == Provided::ParentExists;
-  if (prediction.provided == Provided::ProcessIsForeign && caller.sees_process(process_of(place.path))) prediction = {};
-  else if (!host_may_have(of_parent ? parent_of(place.path) : place.path)) prediction = {Decision::Failed, {}, ENOENT};
+  const bool of_process = prediction.provided == Provided::ProcessIsForeign;
+  if (of_process && caller.sees_process(process_of(place.path))) prediction = {};
+  else if (!host_may_have(of_parent ? parent_of(place.path) : place.path, host))
+    prediction = {Decision::Failed, {}, ENOENT};
 }
 
 bool is_worth(profile::MonitorFiles files, unsigned wants, Decision decision) {
@@ -102,28 +110,28 @@ event::Body body_of(const seccomp_data& call, const Call& row, event::Named firs
   }
 }
 
-Prediction predict_one(const Caller& caller, const Place& place, unsigned wants) {
+Prediction predict_one(const Asker& asker, const Place& place, unsigned wants) {
   Prediction prediction = predict(place, wants);
-  ask_host(prediction, caller, place);
+  ask_host(prediction, asker.caller, place, asker.host);
   return prediction;
 }
 
-Prediction predict_both(const Caller& caller, const Place& from, unsigned wants_from, const Place& to) {
-  Prediction first = predict_one(caller, from, wants_from);
+Prediction predict_both(const Asker& asker, const Place& from, unsigned wants_from, const Place& to) {
+  Prediction first = predict_one(asker, from, wants_from);
   if (first.decision != Decision::Allowed) return first;
-  Prediction second = predict_one(caller, to, kCreate);
+  Prediction second = predict_one(asker, to, kCreate);
   if (second.decision != Decision::Allowed) return second;
   return predict_move(from, wants_from, to, kCreate);
 }
 
-Prediction foresee(const Caller& caller, const seccomp_data& call, const Call& row, const NamedPlace& first,
+Prediction foresee(const Asker& asker, const seccomp_data& call, const Call& row, const NamedPlace& first,
                    const NamedPlace& second) {
   const unsigned wants = wants_of(call, row);
   const NamedPlace& decisive = row.operation == Operation::Symlink ? second : first;
   const bool one = row.operation == Operation::Symlink || !row.second.is_there();
   if (decisive.kind != Kind::File || (!one && second.kind != Kind::File)) return {.decision = Decision::Failed};
-  if (one) return predict_one(caller, decisive.place, wants);
-  return predict_both(caller, first.place, row.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
+  if (one) return predict_one(asker, decisive.place, wants);
+  return predict_both(asker, first.place, row.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
 }
 
 // --- Sockets ---------------------------------------------------------------------------------------------------------
@@ -146,11 +154,12 @@ Place place_of(const Places& places, const Caller& caller, const std::string& pa
   return places.find(base + path, [&caller](std::string_view name) { return caller.link(name); });
 }
 
-Prediction predict_address(const Rules& rules, const Places& places, const Caller& caller, Address& address) {
+Prediction predict_address(const Rules& rules, const Places& places, const Asker& asker, Address& address) {
+  const Caller& caller = asker.caller;
   if (address.reach == Reach::Path) {
     const Place place = place_of(places, caller, address.peer.path);
     address.peer.path = place.path;
-    const Prediction seen = predict_one(caller, place, kLook);
+    const Prediction seen = predict_one(asker, place, kLook);
     if (seen.decision != Decision::Allowed || rules.unix_paths == Rules::UnixPaths::Open) return seen;
     return place.anchor == nullptr ? Prediction{} : refused_by("landlock", EACCES);
   }
@@ -185,9 +194,9 @@ constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWU
                                       CLONE_NEWPID | CLONE_NEWNET | kNewTime;
 
 // Today's C library tries clone3(2) for every thread and process, and falls back.
-bool is_ordinary_clone3(const seccomp_notif& notified) {
+bool is_ordinary_clone3(const seccomp_notif& notified, const Caller& caller) {
   if (notified.data.nr != SYS_clone3 || notified.data.arch != AUDIT_ARCH_X86_64) return false;
-  const auto flags = Caller(static_cast<pid_t>(notified.pid)).value<std::uint64_t>(notified.data.args[0]);
+  const auto flags = caller.value<std::uint64_t>(notified.data.args[0]);
   return flags && (*flags & kNamespaces) == 0;
 }
 
@@ -237,8 +246,14 @@ event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
 
 }  // namespace
 
+void Examiner::look_into(Fd root, const std::string& mount_table) {
+  Mounts mounts(mount_table);
+  memory_ = mounts.any_may_hang() ? Memory::Resident : Memory::Any;
+  links_ = Links(std::move(root), std::move(mounts));
+}
+
 std::optional<event::Event> Examiner::refused(const seccomp_notif& notified, int error) const {
-  if (is_ordinary_clone3(notified)) return std::nullopt;
+  if (is_ordinary_clone3(notified, caller_of(notified))) return std::nullopt;
   const std::optional<profile::Place> line =
       notified.data.arch == AUDIT_ARCH_X86_64
           ? confine::seccomp::decided_by(*rules_.seccomp, static_cast<std::uint32_t>(notified.data.nr))
@@ -264,7 +279,7 @@ std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, con
 }
 
 std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, const Call& call) {
-  const Caller caller(static_cast<pid_t>(notified.pid));
+  const Caller caller = caller_of(notified);
   const seccomp_data& data = notified.data;
   const Maps maps{places_, links_};
   NamedPlace first, second;
@@ -273,7 +288,7 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   const bool unreadable = first.kind == Kind::Unreadable || second.kind == Kind::Unreadable;
   std::optional<event::Verdict> verdict;
   if (!unreadable) {
-    const Prediction prediction = foresee(caller, data, call, first, second);
+    const Prediction prediction = foresee({caller, host_}, data, call, first, second);
     if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
     verdict = verdict_of(prediction);
   }
@@ -281,27 +296,27 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   return event_of(body_of(data, call, first.named(), second.named()), std::move(verdict));
 }
 
-std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) const {
+std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) {
   if (address.peer.unknown) return event_of(net_body(call.operation, call.number, address.peer), std::nullopt);
   if (address.reach == Reach::Nobody) return std::nullopt;
   Prediction prediction;
-  if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, caller, address);
+  if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, {caller, host_}, address);
   else if (address.reach == Reach::Path)
-    prediction = predict_one(caller, place_of(places_, caller, address.peer.path), kCreate);
+    prediction = predict_one({caller, host_}, place_of(places_, caller, address.peer.path), kCreate);
   if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
   return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
 }
 
-std::optional<event::Event> Examiner::to_address(const seccomp_notif& notified, const Call& call) const {
-  const Caller caller(static_cast<pid_t>(notified.pid));
+std::optional<event::Event> Examiner::to_address(const seccomp_notif& notified, const Call& call) {
+  const Caller caller = caller_of(notified);
   const std::uint64_t address = notified.data.args[call.first.path];
   return judge(caller, call, read_address(caller, address, notified.data.args[call.second.path]));
 }
 
 // The first of them that is worth a record; a call sends to one peer or to several.
 std::optional<event::Event> Examiner::to_messages(const seccomp_notif& notified, const Call& call,
-                                                  std::uint64_t count) const {
-  const Caller caller(static_cast<pid_t>(notified.pid));
+                                                  std::uint64_t count) {
+  const Caller caller = caller_of(notified);
   const auto unknown = [&] {
     return event_of(net_body(call.operation, call.number, event::Peer{.unknown = true}), std::nullopt);
   };
@@ -334,7 +349,7 @@ std::optional<event::Event> Examiner::to_powers(const seccomp_notif& notified) c
   const seccomp_data& data = notified.data;
   bool asks = data.nr == SYS_prctl && (data.args[0] != PR_CAP_AMBIENT || data.args[1] == PR_CAP_AMBIENT_RAISE);
   if (data.nr == SYS_capset) {
-    const auto wanted = Caller(static_cast<pid_t>(notified.pid)).value<std::array<std::uint32_t, 6>>(data.args[1]);
+    const auto wanted = caller_of(notified).value<std::array<std::uint32_t, 6>>(data.args[1]);
     asks = wanted && std::ranges::any_of(*wanted, [](std::uint32_t bits) { return bits != 0; });
   }
   if (!asks) return std::nullopt;

@@ -13,6 +13,7 @@
 #include "monitor/caller.h"
 #include "monitor/calls.h"
 #include "monitor/links.h"
+#include "monitor/mounts.h"
 #include "monitor/peer.h"
 #include "monitor/place.h"
 #include "monitor/predict.h"
@@ -39,21 +40,27 @@ class Examiner {
   [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
   // A call that the filter allows.
   [[nodiscard]] std::optional<event::Event> allowed(const seccomp_notif& notified, const Call& call);
-  // The root of the view (O_PATH), in which links are looked for from here on.
-  void look_into(Fd root) { links_ = Links(std::move(root)); }
+  // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
+  // view may not answer, only memory is read that is there.
+  void look_into(Fd root, const std::string& mount_table);
+  [[nodiscard]] Caller caller_of(const seccomp_notif& notified) const {
+    return {static_cast<pid_t>(notified.pid), memory_};
+  }
 
  private:
   using MaybeEvent = std::optional<event::Event>;
   [[nodiscard]] MaybeEvent to_files(const seccomp_notif& notified, const Call& call);
-  [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call) const;
-  [[nodiscard]] MaybeEvent to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count) const;
+  [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call);
+  [[nodiscard]] MaybeEvent to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count);
   [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_powers(const seccomp_notif& notified) const;
-  [[nodiscard]] MaybeEvent judge(const Caller& caller, const Call& call, Address address) const;
+  [[nodiscard]] MaybeEvent judge(const Caller& caller, const Call& call, Address address);
 
   const Rules& rules_;
   Places places_;
   Links links_;
+  Mounts host_{"/proc/self/mountinfo"};
+  Memory memory_ = Memory::Any;
 };
 
 }  // namespace jail::monitor

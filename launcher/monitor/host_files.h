@@ -3,10 +3,11 @@
 
 #include <string>
 
+#include "monitor/mounts.h"
+
 namespace jail::monitor {
 
-// True also where that cannot be told. Goes step by step without following a link, and never looks for a name inside an
-// autofs: asking for it would mount something, so a plugin could have the host mount what it names.
-bool host_may_have(const std::string& path);
+// True also where that cannot be told: behind a link, and where a file system may not answer.
+bool host_may_have(const std::string& path, Mounts& mounts);
 
 }  // namespace jail::monitor

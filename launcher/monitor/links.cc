@@ -28,6 +28,7 @@ std::string Links::follow(const std::string& path, Last last, Tree tree) {
   if (!root_) return {};
   const bool remember = tree == Tree::Steady && last == Last::Followed;
   if (remember && without_.contains(path)) return {};
+  if (mounts_.may_hang(path)) return {};
   if (!leads_through_one(path, last)) {
     if (without_.size() >= kMostRemembered) without_.clear();
     if (remember) without_.insert(path);

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/fd.h"
+#include "monitor/mounts.h"
 
 namespace jail::monitor {
 
@@ -19,8 +20,8 @@ class Links {
   static constexpr std::size_t kMostRemembered = 4096;
 
   Links() = default;
-  // `root`: of the jail's view (O_PATH). Without one no link is ever found.
-  explicit Links(Fd root) : root_(std::move(root)) {}
+  // `root`: of the jail's view (O_PATH). Without one, and where a file system may not answer, no link is found.
+  Links(Fd root, Mounts mounts) : root_(std::move(root)), mounts_(std::move(mounts)) {}
 
   // The path that the first link on the way makes of `path`, which is absolute and normal; empty: there is no link.
   std::string follow(const std::string& path, Last last, Tree tree);
@@ -29,6 +30,7 @@ class Links {
   [[nodiscard]] bool leads_through_one(const std::string& path, Last last) const;
 
   Fd root_;
+  Mounts mounts_{""};
   std::unordered_set<std::string> without_;  // in steady trees, with every link followed
 };
 

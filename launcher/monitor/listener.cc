@@ -151,8 +151,9 @@ void Listening::State::take_listener() {
     return start.log(told(event::MonitorChanged{"none", std::string("the filter holds without a listener: ") +
                                                             std::strerror(-number)}));
   listener = sys::pidfd_getfd(start.plugin, number);
-  const std::string root = "/proc/" + std::to_string(start.pid) + "/root";
-  examiner.look_into(Fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  const std::string plugin = "/proc/" + std::to_string(start.pid);
+  Fd root(::open((plugin + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  examiner.look_into(std::move(root), plugin + "/mountinfo");
   (void)sys::notification_wake_in_turn(listener.get());
 }
 
@@ -190,7 +191,7 @@ void Listening::State::answer(const seccomp_notif& notified) {
 
 void Listening::State::keep(const seccomp_notif& notified, std::optional<event::Event> event) {
   if (!event) return;
-  const Caller::Numbers numbers = Caller(static_cast<pid_t>(notified.pid)).numbers();
+  const Caller::Numbers numbers = examiner.caller_of(notified).numbers();
   event->pid = numbers.process;
   event->jail_pid = numbers.in_jail;
   // Whatever was read of a caller that has ended meanwhile may be another's; the registers are its own.

@@ -4,9 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/fuse.h>
 #include <linux/seccomp.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,6 +13,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 
 #include "scene.h"
 
@@ -135,26 +134,29 @@ TEST_P(Monitor, WithoutAListenerNothingRunsThatAsksForOne) {
   EXPECT_EQ(run(launch).code(), 125);
 }
 
-// Processes that hold a listener, other than `but`.
-int holders_of_listeners(pid_t but) {
-  int holders = 0;
+int listeners_of(pid_t pid) {
+  int count = 0;
   std::error_code ignored;
-  for (const auto& process : std::filesystem::directory_iterator("/proc")) {
-    if (std::atoi(process.path().filename().c_str()) == but) continue;
-    for (const auto& fd : std::filesystem::directory_iterator(process.path() / "fd", ignored))
-      holders += std::filesystem::read_symlink(fd, ignored) == "anon_inode:seccomp notify";
-  }
-  return holders;
+  for (const auto& fd : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", ignored))
+    count += std::filesystem::read_symlink(fd, ignored) == "anon_inode:seccomp notify";
+  return count;
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  const std::string self = std::to_string(pid);
+  std::ifstream file("/proc/" + self + "/task/" + self + "/children");
+  return {std::istream_iterator<pid_t>(file), {}};
 }
 
 TEST_P(Monitor, OnlyTheSupervisorHasTheListenerAndNobodyOutlivesIt) {
   if (!is_root()) GTEST_SKIP() << "only root sees everybody's descriptors";
   Scene scene(GetParam());
-  const int before = holders_of_listeners(0);
   Started started(scene.in_jail(usual_grants(), {"hold", "{write}/ready"}));
   ASSERT_TRUE(eventually(20, [&] { return std::filesystem::exists(scene.at("{write}/ready")); }));
-  EXPECT_EQ(holders_of_listeners(0), before + 1);
-  EXPECT_EQ(holders_of_listeners(started.pid()), before);
+  EXPECT_EQ(listeners_of(started.pid()), 1);
+  const std::vector<pid_t> jailed = children_of(started.pid());
+  EXPECT_EQ(jailed.size(), 2U);  // pid 1 and the plugin
+  for (const pid_t pid : jailed) EXPECT_EQ(listeners_of(pid), 0) << pid;
   ::kill(started.pid(), SIGKILL);
   EXPECT_EQ(started.wait().survivors, 0);
 }
