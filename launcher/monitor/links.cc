@@ -17,21 +17,38 @@ const char* below_root(const std::string& path) { return path.size() > 1 ? path.
 
 }  // namespace
 
-bool Links::leads_through_one(const std::string& path, Last last) const {
+void Links::remember(const std::string& path) {
+  if (without_.size() >= kMostRemembered) without_.clear();
+  without_.insert(path);
+}
+
+bool Links::folder_is_without(const std::string& path) const {
+  const std::size_t slash = path.rfind('/');
+  return slash != 0 && slash != std::string::npos && without_.contains(path.substr(0, slash));
+}
+
+// A name in a folder that was looked at before takes one call, the first in it takes two more.
+bool Links::leads_through_one(const std::string& path, Last last, Tree tree) {
+  if (tree == Tree::Steady && last == Last::Followed && folder_is_without(path)) {
+    char first = 0;
+    return ::readlinkat(root_.get(), below_root(path), &first, 1) >= 0;
+  }
   const int flags = O_PATH | (last == Last::Itself ? O_NOFOLLOW : 0);
   int error = 0;
   const Fd found = sys::try_open_at(root_.get(), below_root(path), flags, sys::Resolve::NoLinks, error);
+  const bool folders_are_without = found || error == ENOENT;
+  const std::size_t slash = path.rfind('/');
+  if (folders_are_without && tree == Tree::Steady && slash != 0) remember(path.substr(0, slash));
   return !found && error == ELOOP;
 }
 
 std::string Links::follow(const std::string& path, Last last, Tree tree) {
   if (!root_) return {};
-  const bool remember = tree == Tree::Steady && last == Last::Followed;
-  if (remember && without_.contains(path)) return {};
-  if (mounts_.may_hang(path)) return {};
-  if (!leads_through_one(path, last)) {
-    if (without_.size() >= kMostRemembered) without_.clear();
-    if (remember) without_.insert(path);
+  const bool kept = tree == Tree::Steady && last == Last::Followed;
+  if (kept && without_.contains(path)) return {};
+  if (some_may_hang_ && mounts_.may_hang(path)) return {};
+  if (!leads_through_one(path, last, tree)) {
+    if (kept) remember(path);
     return {};
   }
   char text[PATH_MAX];

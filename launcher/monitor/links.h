@@ -21,17 +21,21 @@ class Links {
 
   Links() = default;
   // `root`: of the jail's view (O_PATH). Without one, and where a file system may not answer, no link is found.
-  Links(Fd root, Mounts mounts) : root_(std::move(root)), mounts_(std::move(mounts)) {}
+  Links(Fd root, Mounts mounts)
+      : root_(std::move(root)), mounts_(std::move(mounts)), some_may_hang_(mounts_.any_may_hang()) {}
 
   // The path that the first link on the way makes of `path`, which is absolute and normal; empty: there is no link.
   std::string follow(const std::string& path, Last last, Tree tree);
 
  private:
-  [[nodiscard]] bool leads_through_one(const std::string& path, Last last) const;
+  bool leads_through_one(const std::string& path, Last last, Tree tree);
+  [[nodiscard]] bool folder_is_without(const std::string& path) const;
+  void remember(const std::string& path);
 
   Fd root_;
   Mounts mounts_{""};
-  std::unordered_set<std::string> without_;  // in steady trees, with every link followed
+  bool some_may_hang_ = true;
+  std::unordered_set<std::string> without_;  // files and folders of steady trees: no link on the way, and none itself
 };
 
 }  // namespace jail::monitor
