@@ -1,7 +1,9 @@
 // Whole commands, measured in turn in one run as an ordinary user, so that a noisy machine is noisy for all of them:
 //   start-up   jail with every layer, 20 paths, one `extends` and its log, against bubblewrap, nothing at all
 //   per call   getpid and open+close inside a jail, against a hand-made Landlock domain and filter
+//   imports    the modules of Python's library, without and with a record of what is denied
 //   memory     the supervisor's own anonymous memory
+// "denials logged" is the same jail with the source of events that a profile has by default.
 // Usage: bench_commands [ROUNDS]. Prints medians and ratios.
 #include <fcntl.h>
 #include <spawn.h>
@@ -34,8 +36,22 @@ filesystem:
          /etc/networks]
   exec: [PROGRAMS]
   write: [HOME/state]
-monitor: {source: none}
 )";
+
+constexpr const char* kUnwatched = "monitor: {source: none}\n";
+
+// Prints milliseconds. What opens a window, a browser or a socket at once is no import like others.
+constexpr const char* kImports = R"py(
+import importlib, sys, time, warnings
+warnings.simplefilter("ignore")
+names = [n for n in sorted(sys.stdlib_module_names)
+         if n[0] != "_" and n not in ("antigravity", "this", "idlelib", "tkinter", "turtle", "turtledemo", "lib2to3")]
+start = time.perf_counter()
+for name in names:
+  try: importlib.import_module(name)
+  except ImportError: pass
+print((time.perf_counter() - start) * 1e3, len(sys.modules))
+)py";
 
 pid_t spawn(const Command& command) {
   std::vector<char*> argv;
@@ -75,12 +91,13 @@ std::string output_of(const Command& command) {
 struct Scene {
   std::string home;
   std::string profile;
+  std::string watched;  // the same profile, denials logged
 };
 
 Scene make_scene() {
   char home[] = "/tmp/jail-bench-XXXXXX";
   if (::mkdtemp(home) == nullptr || ::chmod(home, 0755) != 0) std::exit(1);
-  const Scene scene{home, std::string(home) + "/bench.yaml"};
+  const Scene scene{home, std::string(home) + "/bench.yaml", std::string(home) + "/watched.yaml"};
   for (const char* program : {NOTHING, CALLS, HANDMADE, JAIL}) output_of({"cp", program, scene.home + "/"});
   ::mkdir((scene.home + "/state").c_str(), 0755);
   std::string text = kProfile;
@@ -90,7 +107,8 @@ Scene make_scene() {
   };
   put("PROGRAMS", scene.home + "/bench_nothing, " + scene.home + "/bench_calls");
   put("HOME", scene.home);
-  std::ofstream(scene.profile) << text;
+  std::ofstream(scene.profile) << text << kUnwatched;
+  std::ofstream(scene.watched) << text;
   if (::geteuid() == 0) {
     output_of({"chown", "-R", std::to_string(kOrdinaryUser), scene.home});
     if (::setgid(kOrdinaryUser) != 0 || ::setuid(kOrdinaryUser) != 0) std::exit(1);
@@ -106,7 +124,8 @@ void start_up(const Scene& scene, int rounds) {
       {"nothing (exec alone)", {nothing}},
       {"bwrap --unshare-all",
        {"bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", nothing}},
-      {"jail run, all layers", {scene.home + "/jail", "run", scene.profile, "--", nothing}}};
+      {"jail run, all layers", {scene.home + "/jail", "run", scene.profile, "--", nothing}},
+      {"jail, denials logged", {scene.home + "/jail", "run", scene.watched, "--", nothing}}};
   std::vector<std::vector<double>> times(rivals.size());
   for (int round = -3; round < rounds; ++round)
     for (std::size_t i = 0; i < rivals.size(); ++i)
@@ -121,23 +140,40 @@ void per_call(const Scene& scene) {
   constexpr int kRounds = 7;
   const std::string calls = scene.home + "/bench_calls";
   const std::string file = "/usr/share/common-licenses/Apache-2.0";  // of base-files: every Debian has it
-  const Command rivals[] = {{calls, file},
-                            {scene.home + "/bench_handmade", "/usr/share", calls, file},
-                            {scene.home + "/jail", "run", scene.profile, "--", calls, file}};
-  const char* names[] = {"bare", "hand-made", "jail"};
-  std::vector<double> pids[3], opens[3];
+  const std::vector<std::pair<const char*, Command>> rivals{
+      {"bare", {calls, file}},
+      {"hand-made", {scene.home + "/bench_handmade", "/usr/share", calls, file}},
+      {"jail", {scene.home + "/jail", "run", scene.profile, "--", calls, file}},
+      {"jail, denials logged", {scene.home + "/jail", "run", scene.watched, "--", calls, file}}};
+  std::vector<std::vector<double>> pids(rivals.size()), opens(rivals.size());
   for (int round = 0; round < kRounds; ++round)
-    for (int i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < rivals.size(); ++i) {
       double pid = 0, open = 0;
-      if (std::sscanf(output_of(rivals[i]).c_str(), "%lf %lf", &pid, &open) != 2) std::exit(1);
+      if (std::sscanf(output_of(rivals[i].second).c_str(), "%lf %lf", &pid, &open) != 2) std::exit(1);
       pids[i].push_back(pid);
       opens[i].push_back(open);
     }
   std::printf("per call, median of %d rounds, in turn:\n", kRounds);
-  for (int i = 0; i < 3; ++i)
-    std::printf("  %-22s getpid %6.1f ns (%.2f of hand-made)   open+close %7.1f ns (%.2f of hand-made)\n", names[i],
-                median(pids[i]), median(pids[i]) / median(pids[1]), median(opens[i]),
+  for (std::size_t i = 0; i < rivals.size(); ++i)
+    std::printf("  %-22s getpid %6.1f ns (%.2f of hand-made)   open+close %7.1f ns (%.2f of hand-made)\n",
+                rivals[i].first, median(pids[i]), median(pids[i]) / median(pids[1]), median(opens[i]),
                 median(opens[i]) / median(opens[1]));
+}
+
+void imports(const Scene& scene) {
+  constexpr int kRounds = 9;
+  std::vector<double> times[2];
+  int modules = 0;
+  for (int round = -1; round < kRounds; ++round)
+    for (int i = 0; i < 2; ++i) {
+      const std::string& profile = i == 0 ? scene.profile : scene.watched;
+      double time = 0;
+      const std::string said = output_of({scene.home + "/jail", "run", profile, "--", "python3", "-c", kImports});
+      if (std::sscanf(said.c_str(), "%lf %d", &time, &modules) != 2) std::exit(1);
+      if (round >= 0) times[i].push_back(time);
+    }
+  std::printf("imports, %d modules, median of %d: %.1f ms, denials logged %.1f ms (%.2f)\n", modules, kRounds,
+              median(times[0]), median(times[1]), median(times[1]) / median(times[0]));
 }
 
 void memory(const Scene& scene) {
@@ -156,6 +192,7 @@ int main(int argc, char** argv) {
   const Scene scene = make_scene();
   start_up(scene, argc > 1 ? std::atoi(argv[1]) : 200);
   per_call(scene);
+  imports(scene);
   memory(scene);
   output_of({"rm", "-rf", scene.home});
 }
