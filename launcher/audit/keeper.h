@@ -1,4 +1,4 @@
-// What the log does beside the run, in a thread of its own that begins when the plugin runs: records reach the disk,
+// What the log does beside the run, in a thread of its own that begins when a run takes longer: records reach the disk,
 // and sinks that were full get what waits for them. Nobody ever waits for this thread for long: it may hang in a file
 // system that does not answer.
 #pragma once

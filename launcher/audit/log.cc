@@ -166,9 +166,16 @@ struct Log::State {
     return full;
   }
 
+  // A short run does not wait for the disk; the kernel's write-back begins at once.
+  void end() {
+    keeper.stop();
+    if (started && !kept && policy.durable == Durable::Batch) sync(Keeper::Work::Sync::HandOver);
+  }
+
   mutable std::timed_mutex writing;  // one record at a time
   std::atomic<std::uint64_t> given_up = 0;
   bool started = false;
+  bool kept = false;  // by the keeper
   Identity identity;
   event::Stamp stamp;  // of the last record
   std::vector<Slot> slots;
@@ -186,7 +193,7 @@ Log::Log(Identity identity, std::vector<Sink> sinks, event::Redactor redactor, c
     : state_(std::make_shared<State>(std::move(identity), std::move(sinks), std::move(redactor), policy)) {}
 
 Log::~Log() {
-  if (state_) state_->keeper.stop();
+  if (state_) state_->end();
 }
 Log::Log(Log&&) noexcept = default;
 Log& Log::operator=(Log&&) noexcept = default;
@@ -202,12 +209,16 @@ void Log::start() {
   const State::Lock held = state_->lock();
   if (!held) return;
   state_->started = true;
+  for (Slot& slot : state_->slots) slot.sink.reserve();
+}
+
+void Log::keep() {
+  const State::Lock held = state_->lock();
+  if (!held || state_->kept) return;
+  state_->kept = true;
   bool streams = false;
   bool files = false;
-  for (Slot& slot : state_->slots) {
-    slot.sink.reserve();
-    (slot.sink.is_file() ? files : streams) = true;
-  }
+  for (const Slot& slot : state_->slots) (slot.sink.is_file() ? files : streams) = true;
   files = files && state_->policy.durable == Durable::Batch;
   if (!streams && !files) return;
   state_->keeper.start({.sync = [state = state_, files](Keeper::Work::Sync how) { if (files) state->sync(how); },

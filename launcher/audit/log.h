@@ -95,8 +95,10 @@ class Log {
   // Threads may append at the same time; who waits a second for another gives up (ETIMEDOUT), which counts as a loss.
   [[nodiscard]] std::optional<WriteError> append(const event::Event& event);
 
-  // The plugin runs: from here on nothing waits, and what takes time is done beside the run.
+  // The plugin runs: from here on nothing waits. There is room on the disk for the end of the run.
   void start();
+  // The run takes longer: from here on a thread hands over what waits and brings records to the disk.
+  void keep();
   // The plugin has ended: what waits is handed over, or lost after the time above.
   void settle();
 

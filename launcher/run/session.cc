@@ -116,7 +116,8 @@ class Session {
                                      .grace_ms = plan_.grace_ms,
                                      .command = options_.wanted.command.front(),
                                      .parent = parent_ ? &parent_ : nullptr,
-                                     .guard = &guard_});
+                                     .guard = &guard_,
+                                     .after_a_second = [this] { log_->keep(); }});
     if (listening_ && listening_->finish() == monitor::Listening::End::Stuck)
       result_.problem = "the source of events hangs in a file system that does not answer";
     return end(ending);

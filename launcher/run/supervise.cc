@@ -68,14 +68,25 @@ class Loop {
     polled[kTimer] = {timer_.get(), POLLIN, 0};
     stdio_.add_to(polled);
     if (watch_.guard != nullptr) watch_.guard->add_to(polled);
-    check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), -1)), "poll");
+    check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), ms_to_a_second())), "poll");
     look_for_breach(polled);
+    if (!lasting_ && ms_to_a_second() == 0) {
+      lasting_ = true;
+      watch_.after_a_second();
+    }
     if (polled[kReports].revents != 0) read_report();
     if (polled[kTimer].revents != 0) time_is_up();
     if (polled[kParent].revents != 0) parent_ended();
     stdio_.handle(polled);
     if (polled[kSignals].revents != 0) read_signals();
     if (polled[kPlugin].revents != 0 || polled[kInit].revents != 0) plugin_ended();
+  }
+
+  // What is left of the run's first second; -1: it is over.
+  [[nodiscard]] int ms_to_a_second() const {
+    if (lasting_) return -1;
+    const std::uint64_t age_ms = (clock::boottime_ns() - started_ns_) / kNsPerMs;
+    return age_ms < 1000 ? static_cast<int>(1000 - age_ms) : 0;
   }
 
   // First of all: every moment counts.
@@ -218,6 +229,7 @@ class Loop {
   sys::Ended init_;
   std::optional<std::string> breach_;
   bool reports_open_ = true;
+  bool lasting_ = false;
   bool time_passed_ = false;
   bool timed_out_ = false;  // and it ended the plugin
   bool orphaned_ = false;

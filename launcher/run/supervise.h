@@ -2,6 +2,7 @@
 // end of the plugin and of the process that started us. Nothing in the loop blocks (SECURITY B5).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,7 @@ struct Watch {
   std::string command;         // as asked for: a failed execve names it
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
   Guard* guard = nullptr;      // settled; null: nothing to guard
+  std::function<void()> after_a_second = [] {};  // what a short run is spared
 };
 
 // After the plugin was told to proceed. Returns when every process of the jail is gone.

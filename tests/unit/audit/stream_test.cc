@@ -142,6 +142,7 @@ TEST_P(AuditStream, QueuesWhatIsNotTakenAndWaitsForNobody) {
   auto opened = test::open_log(Descriptor{ends.writer.get()});
   Log& log = std::get<Log>(opened);
   log.start();
+  log.keep();
   std::size_t accepted = 0;
   EXPECT_LT(time_of([&] {
               while (!log.append(test::ended_early(1'000))) ++accepted;
@@ -167,6 +168,7 @@ TEST_P(AuditStream, SettlesBrieflyAndCountsTheRest) {
   auto opened = test::open_log(Descriptor{ends.writer.get()});
   Log& log = std::get<Log>(opened);
   log.start();
+  log.keep();
   std::size_t accepted = 0;
   while (!log.append(test::ended_early(1'000))) ++accepted;
   EXPECT_LT(time_of([&] { log.settle(); }), 2s);
