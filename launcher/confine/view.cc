@@ -14,6 +14,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "profile/paths.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 
@@ -25,11 +26,6 @@ using sys::Resolve;
 constexpr int kPathOnly = O_PATH | O_NOFOLLOW;
 constexpr const char* kEmptyFolder = ".empty-folder";
 constexpr const char* kEmptyFile = ".empty-file";
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 // Paths below our root are looked up from its descriptor: "usr/lib", never with a link on the way.
 const char* below_root(const std::string& path) { return path.size() > 1 ? path.c_str() + 1 : "."; }
@@ -75,18 +71,18 @@ class Builder {
 
   void folder(const std::string& path) {
     if (path == "/" || in_granted_tree(path) || !made_.insert(path).second) return;
-    folder(parent_of(path));
+    folder(std::string(profile::folder_of(path)));
     if (::mkdirat(root_.get(), below_root(path), 0755) != 0 && errno != EEXIST) throw SysError(errno, "mkdir", path);
   }
 
   void file(const std::string& path) {
     if (in_granted_tree(path)) return;
-    folder(parent_of(path));
+    folder(std::string(profile::folder_of(path)));
     sys::make_file(root_, below_root(path), 0444);
   }
 
   void link(const std::string& text, const std::string& path) {
-    folder(parent_of(path));
+    folder(std::string(profile::folder_of(path)));
     sys::make_link(text, root_, below_root(path));
   }
 

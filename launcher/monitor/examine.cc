@@ -14,6 +14,7 @@
 #include "monitor/file_attempt.h"
 #include "monitor/host_files.h"
 #include "monitor/peer.h"
+#include "profile/paths.h"
 
 namespace jail::monitor {
 namespace {
@@ -22,11 +23,6 @@ using event::Decision;
 using Kind = NamedPlace::Kind;
 
 constexpr std::string_view kDefault = "default";
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 std::string rule_text(const profile::Place* place) {
   return place == nullptr ? std::string(kDefault) : profile::to_string({place->file, place->line, 0});
@@ -53,7 +49,7 @@ void ask_host(Prediction& prediction, const Caller& caller, const Place& place, 
   const bool of_parent = prediction.provided == Provided::ParentExists;
   const bool of_process = prediction.provided == Provided::ProcessIsForeign;
   if (of_process && caller.sees_process(process_of(place.path))) prediction = {};
-  else if (!host_may_have(of_parent ? parent_of(place.path) : place.path, host))
+  else if (!host_may_have(of_parent ? std::string(profile::folder_of(place.path)) : place.path, host))
     prediction = {Decision::Failed, {}, ENOENT};
 }
 

@@ -20,8 +20,6 @@ NamedPlace unreadable() {
   return place;
 }
 
-constexpr int kMostLinks = 40;  // MAXSYMLINKS
-
 // Only where somebody else than jail has put something can links be.
 std::optional<Tree> tree_of(const Place& place) {
   if (place.endless || place.mask != nullptr) return std::nullopt;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "profile/paths.h"
+
 namespace jail::monitor {
 namespace {
 
@@ -18,11 +20,6 @@ constexpr std::string_view kLocal[] = {
 
 bool is_local(std::string_view type) {
   return std::ranges::find(kLocal, type) != std::end(kLocal);
-}
-
-bool is_within(std::string_view path, std::string_view folder) {
-  if (folder == "/") return true;
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
 // "\040" and its kin.
@@ -69,7 +66,7 @@ bool Mounts::may_hang(std::string_view path) {
   read_again_if_changed();
   const Mount* holder = nullptr;
   for (const Mount& mount : mounts_)
-    if (is_within(path, mount.path) && (holder == nullptr || mount.path.size() >= holder->path.size()))
+    if (profile::is_within(path, mount.path) && (holder == nullptr || mount.path.size() >= holder->path.size()))
       holder = &mount;
   return holder == nullptr || !holder->local;
 }

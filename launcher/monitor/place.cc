@@ -2,20 +2,15 @@
 
 #include <algorithm>
 
+#include "profile/paths.h"
+
 namespace jail::monitor {
 namespace {
-
-constexpr int kMostLinks = 40;  // MAXSYMLINKS
 
 std::string_view first_component(std::string_view path) { return path.substr(0, path.find('/')); }
 
 void go_up(std::string& path) {
   if (!path.empty()) path.resize(path.rfind('/'));
-}
-
-std::string_view parent_of(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 // "cwd" of "/proc/self/cwd", "fd/7", "root"; empty for what is no magic link, or one of a process that nobody may look
@@ -113,7 +108,7 @@ Place Places::judge(std::string path) const {
     end = std::min(place.path.find('/', end + 1), place.path.size());
     consider(place, end);
   }
-  const auto parent = entries_.find(parent_of(place.path));
+  const auto parent = entries_.find(profile::folder_of(place.path));
   place.in_folder_of_view = parent != entries_.end() && parent->second.folder;
   return place;
 }

@@ -13,6 +13,8 @@
 
 namespace jail::monitor {
 
+inline constexpr int kMostLinks = 40;  // on the way to one file: MAXSYMLINKS of the kernel
+
 // What a jail has that no profile grants.
 enum class Own : std::uint8_t { None, Temporary, Devices, Terminals, Processes };
 

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "monitor/predict.h"
+#include "profile/paths.h"
 
 namespace jail::run {
 namespace {
@@ -14,7 +15,6 @@ using monitor::Own;
 using monitor::Place;
 using HostKind = HostFile::Kind;
 
-constexpr int kMostLinks = 40;  // MAXSYMLINKS
 constexpr int kMostInterpreters = 4;
 
 struct Step {
@@ -26,20 +26,6 @@ struct Step {
   std::string no_folder;            // what stands on the way and is no folder
   bool endless = false;
 };
-
-bool is_below(const std::string& path, const std::string& folder) {
-  if (folder == "/") return path.size() > 1;
-  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
-}
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
-std::string joined(const std::string& folder, const std::string& name) {
-  return folder == "/" ? "/" + name : folder + "/" + name;
-}
 
 std::deque<std::string> components_of(const std::string& path) {
   std::deque<std::string> components;
@@ -69,7 +55,7 @@ class Walk {
   Walk(const Plan& plan, const Host& host) : plan_(plan), host_(host), places_(plan.view) {}
 
   Step to(const std::string& path) {
-    rest_ = components_of(path.starts_with('/') ? path : joined(plan_.view.cwd, path));
+    rest_ = components_of(path.starts_with('/') ? path : profile::joined(plan_.view.cwd, path));
     Step step;
     std::string here = "/";
     step.place = find(here);
@@ -78,13 +64,13 @@ class Walk {
       rest_.pop_front();
       if (name == ".") continue;
       if (name == "..") {
-        here = parent_of(here);
+        here = std::string(profile::folder_of(here));
         step.place = find(here);
         step.file = look(step.place);
         continue;
       }
       step.above = std::move(step.file);
-      go_down(joined(here, name), here, step);
+      go_down(profile::joined(here, name), here, step);
     }
     return step;
   }
@@ -107,14 +93,15 @@ class Walk {
     const bool granted = step.place.anchor != nullptr && step.place.mask == nullptr;
     if (!granted) return;
     const bool on = step.blocked.empty() && step.no_folder.empty() && step.missing.empty();
-    if (step.above && on && step.above->kind != HostKind::Folder) step.no_folder = parent_of(path);
-    else if (step.above && on && !permits(*step.above, plan_.identity, kMaySearch)) step.blocked = parent_of(path);
+    if (step.above && on && step.above->kind != HostKind::Folder) step.no_folder = profile::folder_of(path);
+    else if (step.above && on && !permits(*step.above, plan_.identity, kMaySearch))
+      step.blocked = profile::folder_of(path);
     if (!step.file && step.missing.empty()) step.missing = step.place.path;
-    if (!step.file || step.file->kind != HostKind::Link || !is_below(here, step.place.anchor->path)) return;
-    step.endless = ++links_ > kMostLinks;
+    if (!step.file || step.file->kind != HostKind::Link || here == step.place.anchor->path) return;
+    step.endless = ++links_ > monitor::kMostLinks;
     std::deque<std::string> target = components_of(step.file->target);
     rest_.insert(rest_.begin(), target.begin(), target.end());
-    here = step.file->target.starts_with('/') ? "/" : parent_of(here);
+    here = step.file->target.starts_with('/') ? "/" : std::string(profile::folder_of(here));
     step.place = find(here);
     step.file = look(step.place);
   }
@@ -203,7 +190,8 @@ void ask_mode(const Plan& plan, Operation operation, const Step& step, Decision&
     const bool makes = operation == Operation::Write && step.missing == decision.path;
     if (!makes) return fail(decision, ENOENT, "'" + step.missing + "' is not there");
     if (step.above && !permits(*step.above, plan.identity, kMayWrite | kMaySearch))
-      deny(decision, "permission", EACCES, whom + " may not write to '" + parent_of(decision.path) + "'");
+      deny(decision, "permission", EACCES,
+           whom + " may not write to '" + std::string(profile::folder_of(decision.path)) + "'");
     return;
   }
   if (!step.file) return;

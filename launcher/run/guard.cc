@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "profile/paths.h"
 #include "run/mountinfo.h"
 #include "sys/file.h"
 
@@ -21,11 +22,6 @@ constexpr std::uint32_t kOfNames = IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_
 constexpr const char* kMaskRoot = "/.empty-";  // what a mask shows (confine/view.cc), in the jail's own tmpfs
 
 std::string quoted(const std::string& path) { return "'" + text::for_people(path) + "'"; }
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 // "'/srv/keys', hidden by crm.yaml:9:5,"
 std::string protection_of(const Hold& hold) {
@@ -95,7 +91,7 @@ int Guard::add(std::size_t index) {
   if (hold.path == hold.kept && !is_still(place, hold.identity)) return ESTALE;
   Watch watch{.descriptor = add_watch(place, kOfItself), .name = {}, .hold = index};
   if (watch.descriptor < 0 && errno == EACCES) {
-    watch.descriptor = add_watch(open_without_links(parent_of(hold.path)), kOfNames);
+    watch.descriptor = add_watch(open_without_links(std::string(profile::folder_of(hold.path))), kOfNames);
     watch.name = hold.path.substr(hold.path.rfind('/') + 1);
   }
   if (watch.descriptor < 0) return errno;

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "profile/paths.h"
 #include "sys/file.h"
 
 namespace jail::run {
@@ -55,14 +56,9 @@ std::string others_who_write(const struct stat& status, std::uint32_t uid) {
   return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky ? "can be written by others (chmod go-w)" : "";
 }
 
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
 // Whoever may write any folder on the way puts another file in this one's place.
 std::string problem_of_folders(const std::string& path, std::uint32_t uid) {
-  for (std::string folder = parent_of(path);; folder = parent_of(folder)) {
+  for (std::string folder(profile::folder_of(path));; folder = std::string(profile::folder_of(folder))) {
     struct stat status {};
     const std::string why =
         ::stat(folder.c_str(), &status) != 0 ? "cannot be looked at" : others_who_write(status, uid);
