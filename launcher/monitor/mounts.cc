@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "profile/paths.h"
+#include "sys/mountinfo.h"
 
 namespace jail::monitor {
 namespace {
@@ -22,18 +22,6 @@ bool is_local(std::string_view type) {
   return std::ranges::find(kLocal, type) != std::end(kLocal);
 }
 
-// "\040" and its kin.
-std::string unescaped(const std::string& field) {
-  std::string path;
-  for (std::size_t i = 0; i < field.size(); ++i) {
-    const bool escape = field[i] == '\\' && i + 3 < field.size();
-    path += escape ? static_cast<char>((field[i + 1] - '0') * 64 + (field[i + 2] - '0') * 8 + (field[i + 3] - '0'))
-                   : field[i];
-    if (escape) i += 3;
-  }
-  return path;
-}
-
 }  // namespace
 
 void Mounts::read_again_if_changed() {
@@ -46,14 +34,8 @@ void Mounts::read_again_if_changed() {
   (void)::lseek(opened_.get(), 0, SEEK_SET);
   for (ssize_t size = 0; (size = ::read(opened_.get(), block, sizeof block)) > 0;)
     text.append(block, static_cast<std::size_t>(size));
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string skipped, path, type;
-    fields >> skipped >> skipped >> skipped >> skipped >> path;
-    while (fields >> skipped && skipped != "-") {}
-    if (fields >> type) mounts_.push_back({unescaped(path), is_local(type)});
-  }
+  for (sys::MountEntry& entry : sys::parse_mounts(text))
+    if (!entry.type.empty()) mounts_.push_back({std::move(entry.path), is_local(entry.type)});
 }
 
 bool Mounts::any_may_hang() {

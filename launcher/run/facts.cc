@@ -15,9 +15,9 @@
 #include "base/error.h"
 #include "profile/validate.h"
 #include "run/interpreters.h"
-#include "run/mountinfo.h"
 #include "run/resolve.h"
 #include "sys/file.h"
+#include "sys/mountinfo.h"
 #include "sys/process.h"
 
 extern char** environ;
@@ -115,7 +115,7 @@ std::vector<confine::view::MountPoint> collect_mounts(const profile::Profile& pr
   std::vector<confine::view::MountPoint> mounts;
   if (profile.filesystem.hidden.empty()) return mounts;
   const Fd mountinfo = sys::open_at("/proc/self/mountinfo", O_RDONLY, sys::Resolve::Anything);
-  for (MountEntry& entry : read_mounts(mountinfo)) {
+  for (sys::MountEntry& entry : sys::read_mounts(mountinfo)) {
     struct stat status {};
     if (::stat(entry.path.c_str(), &status) == 0)
       mounts.push_back({std::move(entry.path), {status.st_dev, status.st_ino}});

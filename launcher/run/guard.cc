@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "profile/paths.h"
-#include "run/mountinfo.h"
 #include "sys/file.h"
 
 namespace jail::run {
@@ -66,7 +65,7 @@ bool is_still(const Fd& place, const profile::Identity& identity) {
   return profile::Identity{status.st_dev, status.st_ino} == identity;
 }
 
-bool stands_at(const MountEntry& mount, const Hold& hold) {
+bool stands_at(const sys::MountEntry& mount, const Hold& hold) {
   return mount.path == hold.kept && (hold.by != Hold::By::Mask || mount.root.starts_with(kMaskRoot));
 }
 
@@ -113,16 +112,16 @@ std::optional<Refusal> Guard::settle(pid_t process) {
   if (!mountinfo_)
     return refusal(holds_.front(), protection_of(holds_.front()) + ", cannot be guarded: " + mounts + ": " +
                                        std::strerror(error), {});
-  const std::vector<MountEntry> present = read_mounts(mountinfo_);
+  const std::vector<sys::MountEntry> present = sys::read_mounts(mountinfo_);
   for (std::size_t i = 0; i < holds_.size(); ++i)
     if (holds_[i].path == holds_[i].kept && !count(present, i)) return cannot_watch(holds_[i], ESTALE);
   if (const auto what = moved()) return refusal(holds_.front(), *what, "try again");
   return std::nullopt;
 }
 
-bool Guard::count(const std::vector<MountEntry>& present, std::size_t hold) {
+bool Guard::count(const std::vector<sys::MountEntry>& present, std::size_t hold) {
   const std::size_t before = mounts_.size();
-  for (const MountEntry& mount : present)
+  for (const sys::MountEntry& mount : present)
     if (stands_at(mount, holds_[hold])) mounts_.push_back({mount.id, hold});
   return mounts_.size() != before;
 }
@@ -171,9 +170,9 @@ std::optional<std::string> Guard::moved(int descriptor, std::uint32_t events, co
 
 // Other mounts may come and go, such as those that a network file system makes by itself; ours must stay.
 std::optional<std::string> Guard::lost_mount() const {
-  const std::vector<MountEntry> present = read_mounts(mountinfo_);
+  const std::vector<sys::MountEntry> present = sys::read_mounts(mountinfo_);
   for (const Mount& mount : mounts_)
-    if (std::ranges::find(present, mount.id, &MountEntry::id) == present.end())
+    if (std::ranges::find(present, mount.id, &sys::MountEntry::id) == present.end())
       return what_happened(holds_[mount.hold], "replaced or deleted");
   return std::nullopt;
 }

@@ -20,8 +20,8 @@
 
 #include "base/fd.h"
 #include "confine/view.h"
-#include "run/mountinfo.h"
 #include "run/plan.h"
+#include "sys/mountinfo.h"
 
 namespace jail::run {
 
@@ -57,7 +57,7 @@ class Guard {
   };
 
   [[nodiscard]] int add(std::size_t hold);  // an errno, or 0
-  bool count(const std::vector<MountEntry>& present, std::size_t hold);  // whether there is any
+  bool count(const std::vector<sys::MountEntry>& present, std::size_t hold);  // whether there is any
   [[nodiscard]] int add_watch(const Fd& place, std::uint32_t events) const;
   [[nodiscard]] std::optional<std::string> moved() const;
   [[nodiscard]] std::optional<std::string> moved(int descriptor, std::uint32_t events, const std::string& name) const;

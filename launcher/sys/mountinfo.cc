@@ -1,4 +1,4 @@
-#include "run/mountinfo.h"
+#include "sys/mountinfo.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "sys/file.h"
 
-namespace jail::run {
+namespace jail::sys {
 namespace {
 
 constexpr std::size_t kMostBytes = 4 << 20;
@@ -17,7 +17,8 @@ std::string unescaped(const std::string& field) {
   std::string path;
   for (std::size_t i = 0; i < field.size(); ++i) {
     const bool escape = field[i] == '\\' && i + 3 < field.size();
-    path += escape ? static_cast<char>(std::stoi(field.substr(i + 1, 3), nullptr, 8)) : field[i];
+    path += escape ? static_cast<char>((field[i + 1] - '0') * 64 + (field[i + 2] - '0') * 8 + (field[i + 3] - '0'))
+                   : field[i];
     if (escape) i += 3;
   }
   return path;
@@ -25,20 +26,26 @@ std::string unescaped(const std::string& field) {
 
 }  // namespace
 
-std::vector<MountEntry> read_mounts(const Fd& mountinfo) {
-  check(::lseek(mountinfo.get(), 0, SEEK_SET), "lseek", "mountinfo");
-  std::istringstream lines(sys::read_file(mountinfo, kMostBytes));
+std::vector<MountEntry> parse_mounts(const std::string& mountinfo) {
+  std::istringstream lines(mountinfo);
   std::vector<MountEntry> entries;
   for (std::string line; std::getline(lines, line);) {
     std::istringstream fields(line);
     MountEntry entry;
-    std::string parent, device;
-    fields >> entry.id >> parent >> device >> entry.root >> entry.path;
+    std::string skipped;
+    fields >> entry.id >> skipped >> skipped >> entry.root >> entry.path;
     entry.root = unescaped(entry.root);
     entry.path = unescaped(entry.path);
+    while (fields >> skipped && skipped != "-") {}  // any number of optional fields
+    fields >> entry.type;
     entries.push_back(std::move(entry));
   }
   return entries;
 }
 
-}  // namespace jail::run
+std::vector<MountEntry> read_mounts(const Fd& mountinfo) {
+  check(::lseek(mountinfo.get(), 0, SEEK_SET), "lseek", "mountinfo");
+  return parse_mounts(read_file(mountinfo, kMostBytes));
+}
+
+}  // namespace jail::sys

@@ -7,15 +7,18 @@
 
 #include "base/fd.h"
 
-namespace jail::run {
+namespace jail::sys {
 
 struct MountEntry {
   std::string id;
   std::string root;  // of the mount, within its file system
   std::string path;  // where it stands, seen by that process
+  std::string type;  // of the file system
 };
+
+std::vector<MountEntry> parse_mounts(const std::string& mountinfo);
 
 // From the start, whatever was read of it before.
 std::vector<MountEntry> read_mounts(const Fd& mountinfo);
 
-}  // namespace jail::run
+}  // namespace jail::sys
