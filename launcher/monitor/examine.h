@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "confine/seccomp.h"
 #include "confine/view.h"
@@ -38,8 +40,8 @@ class Examiner {
 
   // A call that the filter denies with `error`. Nothing: not worth a record.
   [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
-  // A call that the filter allows.
-  [[nodiscard]] std::optional<event::Event> allowed(const seccomp_notif& notified, const Call& call);
+  // A call that the filter allows: several where it sends to several.
+  [[nodiscard]] std::vector<event::Event> allowed(const seccomp_notif& notified, const Call& call);
   // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
   // view may not answer, only memory is read that is there.
   void look_into(Fd root, const std::string& mount_table);
@@ -49,9 +51,17 @@ class Examiner {
 
  private:
   using MaybeEvent = std::optional<event::Event>;
+  [[nodiscard]] MaybeEvent to_one(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] MaybeEvent to_files(const seccomp_notif& notified, const Call& call);
+  [[nodiscard]] MaybeEvent to_new_memory(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] MaybeEvent to_mapped_code(const seccomp_notif& notified, const Call& call);
+  [[nodiscard]] bool is_given(const Caller& caller, int descriptor);
   [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call);
-  [[nodiscard]] MaybeEvent to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count);
+  [[nodiscard]] MaybeEvent to_own_side(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] MaybeEvent to_pair(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] std::vector<event::Event> to_messages(const seccomp_notif& notified, const Call& call,
+                                                      std::uint64_t count);
+  [[nodiscard]] MaybeEvent to_process(const seccomp_notif& notified) const;
   [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_powers(const seccomp_notif& notified) const;
   [[nodiscard]] MaybeEvent judge(const Caller& caller, const Call& call, Address address);
@@ -59,6 +69,7 @@ class Examiner {
   const Rules& rules_;
   Places places_;
   Links links_;
+  Mounts own_{""};  // of the view
   Mounts host_{"/proc/self/mountinfo"};
   Memory memory_ = Memory::Any;
 };

@@ -25,7 +25,8 @@ constexpr std::string_view kNotLogged = "what the filter denies is denied, not l
 const std::vector<std::string>& blind_spots() {
   static const std::vector<std::string> spots{
       "files that their own mode or owner denies",
-      "reads and writes of files that are open already",
+      "reads and writes of what is open already: the opening is told, and what was open at the start",
+      "who repeats what was told: repeats are counted, with the last of those who did it",
       "names in memory that nobody may read: said as path_unknown",
       "calls that a filter of the plugin's own refuses first",
   };

@@ -68,6 +68,11 @@ Fd pidfd_getfd(const Fd& process, int number) {
   return Fd(static_cast<int>(check(::syscall(SYS_pidfd_getfd, process.get(), number, 0), "pidfd_getfd")));
 }
 
+Fd try_pidfd_getfd(pid_t process, int number) noexcept {
+  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), number, 0)));
+}
+
 ssize_t process_vm_read(pid_t thread, std::uint64_t address, std::span<std::byte> into) noexcept {
   const iovec here{into.data(), into.size()};
   const iovec there{reinterpret_cast<void*>(address), into.size()};

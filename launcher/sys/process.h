@@ -41,6 +41,9 @@ bool pidfd_send_signal(const Fd& process, int signal);
 // A descriptor of that process as one of ours (Linux 5.6). Asks for the right to ptrace it; EBADF: no such number.
 Fd pidfd_getfd(const Fd& process, int number);
 
+// The same of a process by its number; empty where it may not be had.
+Fd try_pidfd_getfd(pid_t process, int number) noexcept;
+
 // Memory of a thread, by its address there (process_vm_readv(2), Linux 3.2): bytes read, fewer where it becomes
 // unreadable; negative: -errno. EPERM also for a program that its user may run but not read. May wait as long as a page
 // fault of that thread would, for ever where its memory is a file of a file system that does not answer.
