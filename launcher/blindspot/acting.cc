@@ -84,6 +84,8 @@ Address only_family(sa_family_t family) {
   return made;
 }
 
-int open_socket(int family, int type, int protocol) { return static_cast<int>(call(SYS_socket, family, type, protocol)); }
+int open_socket(int family, int type, int protocol) {
+  return static_cast<int>(call(SYS_socket, family, type, protocol));
+}
 
 }  // namespace jail::blindspot

@@ -176,7 +176,9 @@ const Action kActions[] = {
      },
      {opened("openat", "{hidden}")}},
     {"link",
-     [](const Scene&) { return make_file("/tmp/link") < 0 ? missing() : try_call(SYS_link, "/tmp/link", "/tmp/linked"); },
+     [](const Scene&) {
+       return make_file("/tmp/link") < 0 ? missing() : try_call(SYS_link, "/tmp/link", "/tmp/linked");
+     },
      {Evidence{"file.link", "link", "/tmp/linked /tmp/link"}}},
     {"linkat, AT_EMPTY_PATH",
      [](const Scene&) {
@@ -190,13 +192,16 @@ const Action kActions[] = {
      },
      {Evidence{"file.rename", "rename", "/tmp/rename /tmp/renamed"}}},
     {"renameat2, RENAME_EXCHANGE", exchange, {Evidence{"file.rename", "renameat2", "/tmp/exchange /tmp/exchanged"}}},
-    {"unlink", [](const Scene&) { return make_file("/tmp/unlink") < 0 ? missing() : try_call(SYS_unlink, "/tmp/unlink"); },
+    {"unlink",
+     [](const Scene&) { return make_file("/tmp/unlink") < 0 ? missing() : try_call(SYS_unlink, "/tmp/unlink"); },
      {Evidence{"file.delete", "unlink", "/tmp/unlink"}}},
     {"unlink, in what may only be read",
      [](const Scene& scene) { return try_call(SYS_unlink, granted(scene).c_str()); },
      {Evidence{"file.delete", "unlink", kGranted}}},
     {"rmdir",
-     [](const Scene&) { return call(SYS_mkdir, "/tmp/rmdir", 0700) < 0 ? missing() : try_call(SYS_rmdir, "/tmp/rmdir"); },
+     [](const Scene&) {
+       return call(SYS_mkdir, "/tmp/rmdir", 0700) < 0 ? missing() : try_call(SYS_rmdir, "/tmp/rmdir");
+     },
      {Evidence{"file.delete", "rmdir", "/tmp/rmdir"}}},
 };
 

@@ -52,11 +52,13 @@ Outcome file_setattr(const Scene&) {
 const Action kActions[] = {
     {"chmod", [](const Scene&) { return on_file("/tmp/chmod", SYS_chmod, 0640); }, {changed("chmod", "/tmp/chmod")}},
     {"chmod, set-user-ID", [](const Scene&) { return on_file("/tmp/suid", SYS_chmod, 04755); }, {denied("chmod")}},
-    {"chmod, what may only be read", [](const Scene& scene) { return try_call(SYS_chmod, granted(scene).c_str(), 0777); },
+    {"chmod, what may only be read",
+     [](const Scene& scene) { return try_call(SYS_chmod, granted(scene).c_str(), 0777); },
      {changed("chmod", kGranted)}},
     {"fchmod", [](const Scene&) { return on_descriptor("/tmp/fchmod", SYS_fchmod, 0640); },
      {changed("fchmod", "/tmp/fchmod")}},
-    {"fchmod, of a descriptor that was given", [](const Scene& scene) { return try_call(SYS_fchmod, scene.given, 0640); },
+    {"fchmod, of a descriptor that was given",
+     [](const Scene& scene) { return try_call(SYS_fchmod, scene.given, 0640); },
      {changed("fchmod", "{given}")}},
     {"fchmodat2, AT_EMPTY_PATH",
      [](const Scene&) { return on_descriptor("/tmp/fchmodat2", kFchmodat2, "", 0640, AT_EMPTY_PATH); },
@@ -68,7 +70,8 @@ const Action kActions[] = {
     {"fchownat, AT_EMPTY_PATH",
      [](const Scene&) { return on_descriptor("/tmp/fchownat", SYS_fchownat, "", ::getuid(), -1, AT_EMPTY_PATH); },
      {changed("fchownat", "/tmp/fchownat")}},
-    {"utimensat", [](const Scene&) {
+    {"utimensat",
+     [](const Scene&) {
        return make_file("/tmp/utimensat") < 0 ? missing()
                                               : try_call(SYS_utimensat, AT_FDCWD, "/tmp/utimensat", nullptr, 0);
      },
@@ -97,7 +100,8 @@ const Action kActions[] = {
     {"truncate", [](const Scene&) { return on_file("/tmp/truncate", SYS_truncate, 0L); },
      {cut("truncate", "/tmp/truncate")}},
     {"truncate, what may only be read",
-     [](const Scene& scene) { return try_call(SYS_truncate, granted(scene).c_str(), 0L); }, {cut("truncate", kGranted)}},
+     [](const Scene& scene) { return try_call(SYS_truncate, granted(scene).c_str(), 0L); },
+     {cut("truncate", kGranted)}},
     {"ftruncate", [](const Scene&) { return on_descriptor("/tmp/ftruncate", SYS_ftruncate, 0L); },
      {cut("ftruncate", "/tmp/ftruncate")}},
     {"ftruncate, of a descriptor that was given",

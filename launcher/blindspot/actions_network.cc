@@ -29,7 +29,9 @@ Outcome bind_to(int socket, Address address) {
   return socket < 0 ? missing() : try_call(SYS_bind, socket, address.get(), address.length);
 }
 
-Outcome refuse_socket(int family, int type, int protocol) { return {.error = open_socket(family, type, protocol) < 0 ? errno : 0}; }
+Outcome only_socket(int family, int type, int protocol) {
+  return {.error = open_socket(family, type, protocol) < 0 ? errno : 0};
+}
 
 // Somebody who listens on the jail's loopback; 0: missing.
 int listener(std::uint16_t port) {
@@ -43,9 +45,9 @@ Outcome connect_on_loopback(const Scene&) {
   return connect_to(open_socket(AF_INET, SOCK_STREAM), v4(kLoopback, 4001));
 }
 
-Outcome accept_one(long number) {
-  const int server = listener(4002), client = open_socket(AF_INET, SOCK_STREAM);
-  if (server < 0 || connect_to(client, v4(kLoopback, 4002)).error != 0) return missing();
+Outcome accept_one(long number, std::uint16_t port) {
+  const int server = listener(port), client = open_socket(AF_INET, SOCK_STREAM);
+  if (server < 0 || connect_to(client, v4(kLoopback, port)).error != 0) return missing();
   return try_call(number, server, nullptr, nullptr, 0);
 }
 
@@ -172,21 +174,23 @@ const Action kActions[] = {
      {listening("bind", "127.0.0.1:4006")}},
     {"listen", listen_bound, {listening("listen", "127.0.0.1:4003")}},
     {"listen, where the kernel chooses", listen_unbound, {listening("listen", "0.0.0.0:0")}},
-    {"accept", [](const Scene&) { return accept_one(SYS_accept); }, {Evidence{"net.accept", "accept", "127.0.0.1:4002"}}},
-    {"accept4", [](const Scene&) { return accept_one(SYS_accept4); },
-     {Evidence{"net.accept", "accept4", "127.0.0.1:4002"}}},
-    {"socket, MPTCP", [](const Scene&) { return refuse_socket(AF_INET, SOCK_STREAM, kMptcp); }, {denied("socket")}},
-    {"socket, raw", [](const Scene&) { return refuse_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); }, {denied("socket")}},
-    {"socket, ping", [](const Scene&) { return refuse_socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP); }, {denied("socket")}},
-    {"socket, packet", [](const Scene&) { return refuse_socket(AF_PACKET, SOCK_RAW, 0); }, {denied("socket")}},
-    {"socket, vsock", [](const Scene&) { return refuse_socket(AF_VSOCK, SOCK_STREAM, 0); }, {denied("socket")}},
-    {"socket, alg", [](const Scene&) { return refuse_socket(AF_ALG, SOCK_SEQPACKET, 0); }, {denied("socket")}},
-    {"netlink, audit", [](const Scene&) { return refuse_socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT); },
+    {"accept", [](const Scene&) { return accept_one(SYS_accept, 4002); },
+     {Evidence{"net.accept", "accept", "127.0.0.1:4002"}}},
+    {"accept4", [](const Scene&) { return accept_one(SYS_accept4, 4007); },
+     {Evidence{"net.accept", "accept4", "127.0.0.1:4007"}}},
+    {"socket, MPTCP", [](const Scene&) { return only_socket(AF_INET, SOCK_STREAM, kMptcp); }, {denied("socket")}},
+    {"socket, raw", [](const Scene&) { return only_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); }, {denied("socket")}},
+    {"socket, ping", [](const Scene&) { return only_socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP); }, {denied("socket")}},
+    {"socket, packet", [](const Scene&) { return only_socket(AF_PACKET, SOCK_RAW, 0); }, {denied("socket")}},
+    {"socket, vsock", [](const Scene&) { return only_socket(AF_VSOCK, SOCK_STREAM, 0); }, {denied("socket")}},
+    {"socket, alg", [](const Scene&) { return only_socket(AF_ALG, SOCK_SEQPACKET, 0); }, {denied("socket")}},
+    {"netlink, audit", [](const Scene&) { return only_socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT); },
      {denied("socket")}},
     {"netlink, route", ask_for_links, {sent("sendto", "family 16")}},
     {"connect, Unix by path", [](const Scene& scene) { return by_unix(SOCK_STREAM, connect_to, hidden(scene)); },
      {connected("connect", "{hidden}"), denied("socket")}},
-    {"connect, Unix by name", [](const Scene&) { return by_unix(SOCK_STREAM, connect_to, "@blindspot"); },
+    {"connect, Unix by name",
+     [](const Scene&) { return by_unix(SOCK_STREAM | SOCK_CLOEXEC, connect_to, "@blindspot"); },
      {connected("connect", "@blindspot"), denied("socket")}},
     {"sendto, Unix datagram",
      [](const Scene& scene) {
@@ -194,7 +198,7 @@ const Action kActions[] = {
        return by_unix(SOCK_DGRAM, send, hidden(scene));
      },
      {sent("sendto", "{hidden}"), denied("socket")}},
-    {"bind, Unix by path", [](const Scene&) { return by_unix(SOCK_STREAM, bind_to, "/tmp/unix"); },
+    {"bind, Unix by path", [](const Scene&) { return by_unix(SOCK_STREAM | SOCK_NONBLOCK, bind_to, "/tmp/unix"); },
      {listening("bind", "/tmp/unix"), denied("socket")}},
     {"socketpair", [](const Scene&) { return pair_of(SOCK_STREAM); }, {connected("socketpair", "family 1")}},
     {"socketpair, datagrams", [](const Scene&) { return pair_of(SOCK_DGRAM); },

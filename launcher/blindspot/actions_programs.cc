@@ -15,6 +15,9 @@ constexpr std::size_t kPage = 4096;
 constexpr Evidence executed(std::string_view call, std::string_view path) { return {"process.exec", call, path}; }
 constexpr Evidence mapped(std::string_view call, std::string_view path) { return {"file.open", call, path}; }
 
+// Repeats are told together, whoever made them: what several actions do alike has a name of its own in each.
+std::string again(const std::string& path, std::size_t time) { return std::string(time, '/') + path; }
+
 // A program that says its version, in a process of its own: where it starts, nobody returns.
 template <typename Start>
 Outcome execute(Start start) {
@@ -73,8 +76,8 @@ Outcome make_code_of(const std::string& path) {
 
 int open_here(const char* path) { return call(SYS_openat, AT_FDCWD, path, O_RDONLY, 0) < 0 ? errno : 0; }
 
-Outcome open_in_child(Parent parent, const Scene& scene) {
-  return in_child(parent, [&scene] { return open_here(granted(scene).c_str()); });
+Outcome open_in_child(Parent parent, const std::string& path) {
+  return in_child(parent, [&path] { return open_here(path.c_str()); });
 }
 
 // A thread without a library: it shares memory and files with a leader that ends at once.
@@ -90,7 +93,7 @@ int open_and_end(void* given) {
 }
 
 Outcome open_in_thread(const Scene& scene) {
-  const std::string path = granted(scene);
+  const std::string path = again(granted(scene), 3);
   auto* const shared = static_cast<Orphan*>(
       ::mmap(nullptr, sizeof(Orphan), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   if (shared == MAP_FAILED) return missing();
@@ -113,11 +116,11 @@ const Action kActions[] = {
     {"execve, what is not granted", [](const Scene& scene) { return execve_path(hidden(scene)); },
      {executed("execve", "{hidden}")}},
     {"execve, what the plugin has written", execute_own_file, {executed("execve", "/tmp/program")}},
-    {"execveat", [](const Scene& scene) { return execveat(AT_FDCWD, scene.program, 0); },
+    {"execveat", [](const Scene& scene) { return execveat(AT_FDCWD, again(scene.program, 1), 0); },
      {executed("execveat", "{program}")}},
     {"execveat, AT_EMPTY_PATH", execveat_descriptor, {executed("execveat", "{program}")}},
     {"execveat, AT_EMPTY_PATH and a name",
-     [](const Scene& scene) { return execveat(AT_FDCWD, scene.program, AT_EMPTY_PATH); },
+     [](const Scene& scene) { return execveat(AT_FDCWD, again(scene.program, 2), AT_EMPTY_PATH); },
      {executed("execveat", "{program}")}},
     {"mmap, PROT_EXEC of a program", [](const Scene& scene) { return map_code_of(scene.program); },
      {mapped("mmap", "{program}")}},
@@ -128,9 +131,11 @@ const Action kActions[] = {
      {mapped("mprotect", "{program}")}},
     {"mprotect, PROT_EXEC of what the plugin has written", [](const Scene&) { return make_code_of("/tmp/late-code"); },
      {mapped("mprotect", "/tmp/late-code")}},
-    {"openat, by a child that ends at once", [](const Scene& scene) { return open_in_child(Parent::Waits, scene); },
+    {"openat, by a child that ends at once",
+     [](const Scene& scene) { return open_in_child(Parent::Waits, again(granted(scene), 1)); },
      {mapped("openat", kGranted)}},
-    {"openat, by an orphan that ends at once", [](const Scene& scene) { return open_in_child(Parent::Gone, scene); },
+    {"openat, by an orphan that ends at once",
+     [](const Scene& scene) { return open_in_child(Parent::Gone, again(granted(scene), 2)); },
      {mapped("openat", kGranted)}},
     {"openat, by a thread whose leader ends", open_in_thread, {mapped("openat", kGranted)}},
 };

@@ -35,6 +35,14 @@ std::string_view call_of(const event::Body& body) {
       body);
 }
 
+// What a plugin does with what it was given is told where that is said to be given: at the start, of no process.
+bool is_told_at_start(const event::Record& record, const Evidence& wanted, const Scene& scene) {
+  const auto* const started = std::get_if<event::RunStarted>(&record.event.body);
+  if (started == nullptr || wanted.kind != event::RunStarted::kKind) return false;
+  const std::string end = ", " + expand(wanted.subject, scene);
+  return std::ranges::any_of(started->passed, [&](const std::string& passed) { return passed.ends_with(end); });
+}
+
 bool is_evidence(const event::Record& record, const Evidence& wanted, pid_t process, const Scene& scene) {
   const event::Event& event = record.event;
   return !wanted.kind.empty() && event::kind_of(event.body) == wanted.kind && call_of(event.body) == wanted.call &&
@@ -46,7 +54,7 @@ const event::Record* find_evidence(const Action& action, std::span<const event::
                                    const Scene& scene) {
   for (const Evidence& wanted : action.evidence)
     for (const event::Record& record : log)
-      if (is_evidence(record, wanted, process, scene)) return &record;
+      if (is_evidence(record, wanted, process, scene) || is_told_at_start(record, wanted, scene)) return &record;
   return nullptr;
 }
 
@@ -61,9 +69,9 @@ Result without_evidence(const Outcome& outcome) {
 }
 
 // A record that says a thing was denied does not tell that it was done.
-Result with_evidence(const Outcome& outcome, const event::Verdict& verdict) {
-  if (outcome.error == 0) return verdict.decision == Decision::Allowed ? Result::Logged : Result::Invisible;
-  return verdict.decision == Decision::Allowed ? Result::Logged : Result::DeniedLogged;
+Result with_evidence(const Outcome& outcome, const std::optional<event::Verdict>& verdict) {
+  if (!verdict || verdict->decision == Decision::Allowed) return Result::Logged;
+  return outcome.error == 0 ? Result::Invisible : Result::DeniedLogged;
 }
 
 }  // namespace
@@ -89,7 +97,7 @@ Row judge(const Action& action, Kernel kernel, const std::optional<Outcome>& out
   }
   const event::Record* const evidence = find_evidence(action, log, outcome->process, scene);
   if (evidence != nullptr) row.record = evidence->stamp.seq;
-  row.result = evidence != nullptr ? with_evidence(*outcome, *evidence->event.verdict) : without_evidence(*outcome);
+  row.result = evidence != nullptr ? with_evidence(*outcome, evidence->event.verdict) : without_evidence(*outcome);
   const bool lacks = kernel == Kernel::LacksIt && outcome->error == ENOSYS;
   if (lacks && row.result != Result::DeniedLogged) row.result = Result::Unsupported;
   return row;

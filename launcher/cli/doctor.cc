@@ -16,7 +16,8 @@
 namespace jail::cli {
 namespace {
 
-constexpr const char* kFooter = R"(0 when a jail can be built here, else 1; with --blindspots 0 when the log of a jail tells everything that was tried.
+constexpr const char* kFooter = R"(0 when a jail can be built here, else 1;
+with --blindspots 0 when the log of a jail tells all that was done in it.
 
 Examples:
   jail doctor                                   what this machine offers
