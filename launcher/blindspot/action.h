@@ -26,6 +26,7 @@ struct Outcome {
   pid_t process = 0;  // that did it, as the jail numbers it; 0: the one that was told to
   // Missing: what it takes could not even be had, such as a socket; `error` says why.
   enum class Step : std::uint8_t { Tried, Missing } step = Step::Tried;
+  bool operator==(const Outcome&) const = default;
 };
 
 // A record counts only if it is of this kind and this call, of the process that acted, and of this subject: a path,

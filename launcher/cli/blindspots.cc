@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/error.h"
@@ -22,7 +23,7 @@ constexpr const char* kHead =
     "Each action was performed in a jail of the default profile that records all accesses to files (monitor: {files:\n"
     "all}). The default, files: denied, leaves out those that were allowed. What a plugin's processes do with one\n"
     "another (memory, pipes, signals) and time are not looked at.\n";
-constexpr int kNameWidth = 52, kResultWidth = 15;
+constexpr std::size_t kNameWidth = 54, kResultWidth = 15, kErrorWidth = 16;
 
 std::string release() {
   utsname names{};
@@ -47,18 +48,32 @@ void print_counts(const Column& column) {
   std::puts(line.c_str());
 }
 
+// Ends where the next column of a table begins.
+std::string cell(std::string text, std::size_t width) {
+  text.resize(std::max(text.size() + 1, width), ' ');
+  return text;
+}
+
 void print_line(const Survey& survey, std::string_view name, std::size_t number) {
-  std::printf("  %-*s", kNameWidth, std::string(name).c_str());
+  std::string line = cell("  " + std::string(name), kNameWidth);
   for (const Column& column : survey.columns) {
     const Row& row = column.rows[number];
-    const std::string result(name_of(row.result)), error = error_of(row);
-    std::printf(" %-*s %s", error.empty() ? 0 : kResultWidth, result.c_str(), error.c_str());
+    line += cell(std::string(name_of(row.result)), kResultWidth) + cell(error_of(row), kErrorWidth);
   }
-  std::puts("");
+  line.resize(line.find_last_not_of(' ') + 1);
+  std::puts(line.c_str());
+}
+
+void print_columns(const Survey& survey) {
+  std::string line = cell("action", kNameWidth);
+  for (const Column& column : survey.columns) line += cell(column.source, kResultWidth) + cell("errno", kErrorWidth);
+  line.resize(line.find_last_not_of(' ') + 1);
+  std::puts(line.c_str());
 }
 
 void print_lines(const Survey& survey) {
   std::printf("kernel %s, as uid %u\n%s", release().c_str(), ::geteuid(), kHead);
+  print_columns(survey);
   const blindspot::Group* last = nullptr;
   for_each_action([&](const blindspot::Group& group, const blindspot::Action& action, std::size_t number) {
     if (&group != last) std::printf("%s\n", std::string(group.name).c_str());
