@@ -16,8 +16,19 @@
 
 namespace jail::blindspot {
 
+// Where files belong to a file system that may not answer, the monitor reads only memory that is there (mounts.h in
+// monitor/): a name that nobody has looked at yet need not be. What is tried here is the call, so it is looked at.
+inline void look_at(const char* text) {
+  if (text == nullptr) return;
+  for (const volatile char* at = text; *at != '\0'; ++at) {
+  }
+}
+template <typename Other>
+void look_at(Other) {}
+
 template <typename... Argument>
 long call(long number, Argument... arguments) {
+  (look_at(arguments), ...);
   return ::syscall(number, arguments...);
 }
 

@@ -251,6 +251,11 @@ event::Body call_body(const seccomp_data& data, std::string_view privilege = {})
   return event::SyscallDenied{call.name, call.number, std::string(call.abi), std::move(numbers)};
 }
 
+// Where nothing else says no, pid 1 has no ear for them.
+Prediction to_init(Rules::Signals signals) {
+  return signals == Rules::Signals::Scoped ? refused_by("landlock", EPERM) : Prediction{};
+}
+
 event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
   event::Event event{.body = std::move(body), .source = event::Source::Notify};
   event.verdict = std::move(verdict);
@@ -317,7 +322,7 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   std::optional<event::Verdict> verdict;
   if (!unreadable) {
     Prediction prediction = foresee({caller, host_}, data, call, first, second);
-    if (prediction.decision != Decision::Allowed && is_given(caller, first.descriptor)) prediction = {};
+    if (prediction.decision != Decision::Allowed && is_given(caller, call, first)) prediction = {};
     if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
     verdict = verdict_of(prediction);
   }
@@ -325,10 +330,14 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   return event_of(body_of(data, call, first.named(), second.named()), std::move(verdict));
 }
 
-// It was opened elsewhere, by rules of elsewhere: the plan foretells nothing of it.
-bool Examiner::is_given(const Caller& caller, int descriptor) {
-  if (descriptor < 0) return false;
-  const std::string mount = caller.mount_of(descriptor);
+// It was opened elsewhere, by rules of elsewhere: the plan foretells nothing of it, but of what opens it again. Memory
+// that is a file has a mount of the kernel's own, whoever made it.
+bool Examiner::is_given(const Caller& caller, const Call& call, const NamedPlace& place) {
+  using enum Operation;
+  const bool as_it_is = call.operation == Look || call.operation == Metadata || call.operation == Truncate ||
+                        call.operation == MapCode;
+  if (place.descriptor < 0 || !as_it_is || place.place.path.starts_with("/memfd:")) return false;
+  const std::string mount = caller.mount_of(place.descriptor);
   return !mount.empty() && !own_.has(mount);
 }
 
@@ -364,7 +373,7 @@ std::optional<event::Event> Examiner::to_process(const seccomp_notif& notified) 
   if (wanted <= 0) return std::nullopt;  // a group, or all: of the jail's own
   const std::string number = std::to_string(wanted);
   Prediction prediction{.decision = Decision::Failed, .error = ESRCH};
-  if (wanted == 1) prediction = refused_by("permission", EPERM);
+  if (wanted == 1) prediction = to_init(rules_.signals);
   else if (caller_of(notified).sees_process(number)) return std::nullopt;
   else if (::access(("/proc/" + number).c_str(), F_OK) == 0) prediction = refused_by("permission", ESRCH);
   if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;

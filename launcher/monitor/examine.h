@@ -14,6 +14,7 @@
 #include "event/event.h"
 #include "monitor/caller.h"
 #include "monitor/calls.h"
+#include "monitor/file_attempt.h"
 #include "monitor/links.h"
 #include "monitor/mounts.h"
 #include "monitor/peer.h"
@@ -29,6 +30,7 @@ struct Rules {
   const confine::seccomp::Plan* seccomp = nullptr;
   enum class Net : std::uint8_t { Own, Hosts } net = Net::Own;
   enum class UnixPaths : std::uint8_t { Open, Refused } unix_paths = UnixPaths::Open;  // Refused: Landlock ABI 9
+  enum class Signals : std::uint8_t { Open, Scoped } signals = Signals::Open;  // Scoped: Landlock ABI 6
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;
@@ -55,7 +57,7 @@ class Examiner {
   [[nodiscard]] MaybeEvent to_files(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] MaybeEvent to_new_memory(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_mapped_code(const seccomp_notif& notified, const Call& call);
-  [[nodiscard]] bool is_given(const Caller& caller, int descriptor);
+  [[nodiscard]] bool is_given(const Caller& caller, const Call& call, const NamedPlace& place);
   [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] MaybeEvent to_own_side(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_pair(const seccomp_notif& notified, const Call& call) const;

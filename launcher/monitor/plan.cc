@@ -27,7 +27,8 @@ const std::vector<std::string>& blind_spots() {
       "files that their own mode or owner denies",
       "reads and writes of what is open already: the opening is told, and what was open at the start",
       "who repeats what was told: repeats are counted, with the last of those who did it",
-      "names in memory that nobody may read: said as path_unknown",
+      "names in memory that nobody may read, or that a network or user's file system has not brought in yet: said as "
+      "path_unknown",
       "calls that a filter of the plugin's own refuses first",
   };
   return spots;

@@ -127,10 +127,12 @@ class Session {
     using Rules = monitor::Rules;
     const bool own = plan_.namespaces.net == confine::namespaces::Plan::Net::Own;
     const bool refused = (plan_.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
+    const bool scoped = (plan_.landlock.scopes & confine::landlock::kScopeSignal) != 0;
     return {.rules = {.view = &plan_.view,
                       .seccomp = &plan_.seccomp,
                       .net = own ? Rules::Net::Own : Rules::Net::Hosts,
                       .unix_paths = refused ? Rules::UnixPaths::Refused : Rules::UnixPaths::Open,
+                      .signals = scoped ? Rules::Signals::Scoped : Rules::Signals::Open,
                       .uid = plan_.identity.uid,
                       .gid = plan_.identity.gid,
                       .files = plan_.monitor.files},
