@@ -21,8 +21,8 @@ using blindspot::Survey;
 
 constexpr const char* kHead =
     "Each action was performed in a jail of the default profile that records all accesses to files (monitor: {files:\n"
-    "all}). The default, files: denied, leaves out those that were allowed. What a plugin's processes do with one\n"
-    "another (memory, pipes, signals) and time are not looked at.\n";
+    "all}). The default, files: denied, leaves out what was allowed, and looks at a name beside AT_EMPTY_PATH. What a\n"
+    "plugin's processes do with one another (memory, pipes, signals) is nobody else's matter, and not tried.\n";
 constexpr std::size_t kNameWidth = 54, kResultWidth = 15, kErrorWidth = 16;
 
 std::string release() {

@@ -62,6 +62,7 @@ struct Call {
   std::string_view detail{};
   std::span<const confine::seccomp::Clause> quiet{};
   MayBe may_be = MayBe::Denied;
+  enum class Quiet : std::uint8_t { Always, UnlessAll } quiet_is = Quiet::Always;  // All: as monitor.files says
 };
 
 // In no particular order, each number once.

@@ -109,6 +109,8 @@ Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, 
   if (why_not) return plan;
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
+  if (plan.files != MonitorFiles::All)
+    plan.blind_spots.emplace_back("looks at a name beside AT_EMPTY_PATH: only files: all asks for them");
   if (plan.files == MonitorFiles::None) plan.blind_spots.insert(plan.blind_spots.begin(), "files: not watched");
   return plan;
 }

@@ -88,12 +88,13 @@ TEST_P(Monitor, NewNamespacesByClone3AreToldAndNewProcessesAreNot) {
 // What could once be done without a record; `jail doctor --blindspots` found it.
 TEST_P(Monitor, ANameBesideAnEmptyPathIsTold) {
   Scene scene(GetParam());
-  const Outcome outcome = run(scene.in_jail(usual_grants(), {"look-past-empty-path", "{secret}/key"}));
+  const Profile all = {.more = "monitor: {files: all}\n"};
+  const Outcome outcome = run(scene.in_jail(usual_grants() + all, {"look-past-empty-path", "{secret}/key"}));
   EXPECT_EQ(verdict_of(outcome).error, "ENOENT") << describe(outcome);
   const auto log = scene.log_lines();
   EXPECT_EQ(told(log, {"\"newfstatat\"", "/secret/key\"", "\"denied\""}), 1);
   EXPECT_EQ(told(log, {"\"statx\"", "/secret/key\"", "\"denied\""}), 1);
-  const Outcome control = run(scene.in_jail(usual_grants(), {"look-past-empty-path", "{read}/public"}));
+  const Outcome control = run(scene.in_jail(usual_grants() + all, {"look-past-empty-path", "{read}/public"}));
   EXPECT_EQ(verdict_of(control).kind, Verdict::Kind::Allowed) << describe(control);
   EXPECT_EQ(told(scene.log_lines(), {"/read/public\"", "\"denied\""}), 0);
 }
