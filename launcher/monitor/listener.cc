@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,7 @@ namespace {
 
 constexpr int kPatienceMs = 1000;
 constexpr int kKickMs = 1;
+constexpr long kAgainNs = 100'000'000;
 
 // Interrupts the thread where it waits for a call, and does nothing else.
 int kick() { return SIGRTMIN; }
@@ -98,6 +100,36 @@ class OnlyTheKick {
   sigset_t before_;
 };
 
+// Kicks the thread that made it, at a time of CLOCK_BOOTTIME and from then on again and again, for it may have been about
+// to wait. To poll with a timeout before each call instead would cost a microsecond of each.
+class Alarm {
+ public:
+  Alarm() {
+    sigevent kicked{};
+    kicked.sigev_notify = SIGEV_THREAD_ID;
+    kicked.sigev_signo = kick();
+    kicked._sigev_un._tid = ::gettid();
+    check(::timer_create(CLOCK_BOOTTIME, &kicked, &timer_), "timer_create");
+  }
+  ~Alarm() { ::timer_delete(timer_); }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+
+  // None: not any more.
+  void set(std::optional<std::uint64_t> when) noexcept {
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    itimerspec times{};
+    if (when) {
+      times.it_value = {static_cast<time_t>(*when / kSecond), static_cast<long>(*when % kSecond)};
+      times.it_interval.tv_nsec = kAgainNs;
+    }
+    ::timer_settime(timer_, TIMER_ABSTIME, &times, nullptr);
+  }
+
+ private:
+  timer_t timer_{};
+};
+
 }  // namespace
 
 struct Listening::State {
@@ -109,6 +141,7 @@ struct Listening::State {
   Start start;
   Examiner examiner;
   Coalescer events;
+  std::optional<std::uint64_t> due;  // the alarm is set for then
   confine::seccomp::Program deny;
   Fd listener;
   std::atomic<bool> stop = false;
@@ -118,7 +151,6 @@ struct Listening::State {
   void run();
   void take_listener();
   void serve();
-  bool comes_before(std::uint64_t due);
   void answer(const seccomp_notif& notified);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
   void give_up(const char* reason) noexcept;
@@ -158,26 +190,17 @@ void Listening::State::take_listener() {
 }
 
 // Until it is told to stop: that nobody is left under the filter, kernels before 6.11 do not tell who waits for a call.
-// To poll before each call would cost a microsecond of each.
 void Listening::State::serve() {
+  Alarm alarm;
   while (!stop) {
-    if (const auto due = events.next_flush(); due && !comes_before(*due)) continue;
+    if (const auto next = events.next_flush(); next != due) alarm.set(due = next);
     seccomp_notif notified;
     const int error = sys::notification_receive(listener.get(), notified);
     if (error == 0) answer(notified);
     else if (error != EINTR && error != ENOENT) throw SysError(error, "receive a notification");
     else if (error == ENOENT && is_hung_up(listener)) return;
+    if (due && clock::boottime_ns() >= *due) events.flush(clock::boottime_ns());
   }
-}
-
-// Something counted waits to be told: whether a call comes before its time.
-bool Listening::State::comes_before(std::uint64_t due) {
-  const std::uint64_t now = clock::boottime_ns();
-  pollfd polled{listener.get(), POLLIN, 0};
-  const int wait_ms = due > now ? static_cast<int>((due - now) / 1'000'000 + 1) : 0;
-  if (due > now && ::poll(&polled, 1, wait_ms) != 0) return true;
-  events.flush(clock::boottime_ns());
-  return false;
 }
 
 // A refusal is in the log before the plugin learns of it. What only is looked at goes on as soon as that is known.
