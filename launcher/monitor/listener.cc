@@ -100,8 +100,8 @@ class OnlyTheKick {
   sigset_t before_;
 };
 
-// Kicks the thread that made it, at a time of CLOCK_BOOTTIME and from then on again and again, for it may have been about
-// to wait. To poll with a timeout before each call instead would cost a microsecond of each.
+// Kicks the thread that made it, at a time of CLOCK_BOOTTIME and then again and again, for it may have been about to
+// wait. To poll with a timeout before each call instead would cost a microsecond of each.
 class Alarm {
  public:
   Alarm() {
