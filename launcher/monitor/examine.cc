@@ -134,13 +134,21 @@ Prediction foresee(const Asker& asker, const seccomp_data& call, const Call& row
 
 constexpr std::size_t kMostOfAnAddress = 128;  // sizeof(sockaddr_storage)
 
-Address read_address(const Caller& caller, std::uint64_t address, std::uint64_t length) {
-  std::array<std::byte, kMostOfAnAddress> bytes{};
-  const auto wanted = std::span(bytes).first(std::min<std::size_t>(static_cast<std::uint32_t>(length), bytes.size()));
-  if (caller.bytes(address, wanted)) return decode_address(wanted);
+// None: it cannot be read.
+std::optional<std::vector<std::byte>> address_bytes(const Caller& caller, std::uint64_t address, std::uint64_t length) {
+  std::vector<std::byte> bytes(std::min<std::size_t>(static_cast<std::uint32_t>(length), kMostOfAnAddress));
+  return caller.bytes(address, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
+}
+
+Address decoded(const std::optional<std::vector<std::byte>>& bytes) {
+  if (bytes) return decode_address(*bytes);
   Address unknown;
   unknown.peer.unknown = true;
   return unknown;
+}
+
+Address read_address(const Caller& caller, std::uint64_t address, std::uint64_t length) {
+  return decoded(address_bytes(caller, address, length));
 }
 
 Prediction refused_by(std::string_view layer, int error) { return {Decision::Denied, layer, error}; }
@@ -150,6 +158,10 @@ Place place_of(const Places& places, const Caller& caller, const std::string& pa
   return places.find(base + path, [&caller](std::string_view name) { return caller.link(name); });
 }
 
+bool is_granted_socket(const Place& place) {
+  return place.anchor != nullptr && (place.anchor->access & confine::view::kSocket) && place.path == place.anchor->path;
+}
+
 Prediction predict_address(const Rules& rules, const Places& places, const Asker& asker, Address& address) {
   const Caller& caller = asker.caller;
   if (address.reach == Reach::Path) {
@@ -157,7 +169,8 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
     address.peer.path = place.path;
     const Prediction seen = predict_one(asker, place, kLook);
     if (seen.decision != Decision::Allowed || rules.unix_paths == Rules::UnixPaths::Open) return seen;
-    return place.anchor == nullptr ? Prediction{} : refused_by("landlock", EACCES);
+    if (place.anchor == nullptr || is_granted_socket(place)) return {};
+    return refused_by(rules.unix_paths == Rules::UnixPaths::Landlock ? "landlock" : "network", EACCES);
   }
   if (rules.net == Rules::Net::Hosts) return {};
   if (address.reach == Reach::Abroad) return refused_by("network", ENETUNREACH);
@@ -307,6 +320,33 @@ std::optional<event::Event> Examiner::to_address(const seccomp_notif& notified, 
   const Caller caller = caller_of(notified);
   const std::uint64_t address = notified.data.args[call.first.path];
   return judge(caller, call, read_address(caller, address, notified.data.args[call.second.path]));
+}
+
+// Abstract names are the jail's own only where its network is.
+Connection Examiner::connection_to(const Caller& caller, const Address& address) {
+  const auto refused = [](int error) { return Connection{.error = error}; };
+  if (address.peer.unknown) return refused(EFAULT);
+  if (address.reach == Reach::Abstract && rules_.net == Rules::Net::Hosts) return refused(EPERM);
+  if (address.reach != Reach::Path) return {.to = Connection::To::Address};
+  const Place place = place_of(places_, caller, address.peer.path);
+  if (is_granted_socket(place)) return {.to = Connection::To::Granted, .path = place.path};
+  if (place.own == Own::Temporary) return {.to = Connection::To::Jails, .path = place.path};
+  const int error = predict_one({caller, host_}, place, kLook).error;
+  return refused(error != 0 ? error : EACCES);
+}
+
+// Once read, for what is done and for what is said.
+Examiner::Wanted Examiner::wanted(const seccomp_notif& notified, const Call& call) {
+  const Caller caller = caller_of(notified);
+  const std::uint64_t length = notified.data.args[call.second.path];
+  auto bytes = address_bytes(caller, notified.data.args[call.first.path], length);
+  const Address address = decoded(bytes);
+  Wanted wanted{connection_to(caller, address), judge(caller, call, address)};
+  if (static_cast<std::uint32_t>(length) > kMostOfAnAddress) wanted.connection = {.error = EINVAL};
+  if (bytes) wanted.connection.address = std::move(*bytes);
+  const bool is_answered = wanted.connection.to == Connection::To::Nothing;
+  if (is_answered && wanted.event && wanted.event->verdict) wanted.event->verdict->predicted = false;
+  return wanted;
 }
 
 // The first of them that is worth a record; a call sends to one peer or to several.

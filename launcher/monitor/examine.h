@@ -12,6 +12,7 @@
 #include "event/event.h"
 #include "monitor/caller.h"
 #include "monitor/calls.h"
+#include "monitor/connector.h"
 #include "monitor/links.h"
 #include "monitor/mounts.h"
 #include "monitor/peer.h"
@@ -26,7 +27,8 @@ struct Rules {
   const confine::view::Plan* view = nullptr;
   const confine::seccomp::Plan* seccomp = nullptr;
   enum class Net : std::uint8_t { Own, Hosts } net = Net::Own;
-  enum class UnixPaths : std::uint8_t { Open, Refused } unix_paths = UnixPaths::Open;  // Refused: Landlock ABI 9
+  // Who tells the path sockets of a folder apart: nobody, Landlock (ABI 9), the supervisor (connector.h).
+  enum class UnixPaths : std::uint8_t { Open, Landlock, Supervisor } unix_paths = UnixPaths::Open;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;
@@ -40,6 +42,12 @@ class Examiner {
   [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
   // A call that the filter allows.
   [[nodiscard]] std::optional<event::Event> allowed(const seccomp_notif& notified, const Call& call);
+  // The same for a connect(2) that is made for the plugin: what it asks for goes with it.
+  struct Wanted {
+    Connection connection;
+    std::optional<event::Event> event;
+  };
+  [[nodiscard]] Wanted wanted(const seccomp_notif& notified, const Call& call);
   // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
   // view may not answer, only memory is read that is there.
   void look_into(Fd root, const std::string& mount_table);
@@ -54,6 +62,7 @@ class Examiner {
   [[nodiscard]] MaybeEvent to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count);
   [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_powers(const seccomp_notif& notified) const;
+  [[nodiscard]] Connection connection_to(const Caller& caller, const Address& address);
   [[nodiscard]] MaybeEvent judge(const Caller& caller, const Call& call, Address address);
 
   const Rules& rules_;

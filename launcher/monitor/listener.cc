@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "monitor/answer.h"
 #include "monitor/coalesce.h"
+#include "monitor/connector.h"
 #include "sys/process.h"
 #include "sys/seccomp.h"
 
@@ -42,8 +43,8 @@ bool is_raised(const Fd& signal, int wait_ms) {
   return TEMP_FAILURE_RETRY(::poll(&polled, 1, wait_ms)) > 0;
 }
 
-bool is_hung_up(const Fd& listener) {
-  pollfd polled{listener.get(), 0, 0};
+bool is_hung_up(int listener) {
+  pollfd polled{listener, 0, 0};
   return ::poll(&polled, 1, 0) > 0;
 }
 
@@ -143,15 +144,18 @@ struct Listening::State {
   Coalescer events;
   std::optional<std::uint64_t> due;  // the alarm is set for then
   confine::seccomp::Program deny;
-  Fd listener;
+  std::shared_ptr<PluginListener> listener;  // none: the plugin has ended before
+  std::optional<Connector> connector;
   std::atomic<bool> stop = false;
   Fd done = new_signal();
   std::atomic<std::uint64_t> lost = 0;
 
   void run();
   void take_listener();
+  [[nodiscard]] Connector::Start connector_start(const Fd& root) const;
   void serve();
   void answer(const seccomp_notif& notified);
+  void connect(const seccomp_notif& notified, const Call& call);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
   void give_up(const char* reason) noexcept;
 };
@@ -168,7 +172,7 @@ void Listening::State::run() {
   } catch (const std::exception& error) {
     give_up(error.what());
   }
-  listener.reset();
+  if (listener) listener->close();
 }
 
 // Without the memory for one record there is no watching: the process ends, and the jail with it.
@@ -182,11 +186,20 @@ void Listening::State::take_listener() {
   if (number < 0)
     return start.log(told(event::MonitorChanged{"none", std::string("the filter holds without a listener: ") +
                                                             std::strerror(-number)}));
-  listener = sys::pidfd_getfd(start.plugin, number);
+  listener = std::make_shared<PluginListener>(sys::pidfd_getfd(start.plugin, number));
   const std::string plugin = "/proc/" + std::to_string(start.pid);
   Fd root(::open((plugin + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (start.rules.unix_paths == Rules::UnixPaths::Supervisor)
+    connector.emplace(connector_start(root), *start.rules.view);
   examiner.look_into(std::move(root), plugin + "/mountinfo");
-  (void)sys::notification_wake_in_turn(listener.get());
+  (void)sys::notification_wake_in_turn(listener->get());
+}
+
+Connector::Start Listening::State::connector_start(const Fd& root) const {
+  return {.listener = listener,
+          .root = Fd(check(::fcntl(root.get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
+          .uid = start.rules.uid,
+          .gid = start.rules.gid};
 }
 
 // Until it is told to stop: that nobody is left under the filter, kernels before 6.11 do not tell who waits for a call.
@@ -195,10 +208,10 @@ void Listening::State::serve() {
   while (!stop) {
     if (const auto next = events.next_flush(); next != due) alarm.set(due = next);
     seccomp_notif notified;
-    const int error = sys::notification_receive(listener.get(), notified);
+    const int error = sys::notification_receive(listener->get(), notified);
     if (error == 0) answer(notified);
     else if (error != EINTR && error != ENOENT) throw SysError(error, "receive a notification");
-    else if (error == ENOENT && is_hung_up(listener)) return;
+    else if (error == ENOENT && is_hung_up(listener->get())) return;
     if (due && clock::boottime_ns() >= *due) events.flush(clock::boottime_ns());
   }
 }
@@ -208,8 +221,17 @@ void Listening::State::answer(const seccomp_notif& notified) {
   const Answer answer = answer_to(deny, notified.data);
   const Call* const call = find_call(static_cast<std::uint32_t>(notified.data.nr));
   if (answer.reply == Reply::Refuse) keep(notified, examiner.refused(notified, answer.error));
+  else if (call != nullptr && call->operation == Operation::Connect && connector) return connect(notified, *call);
   else if (call != nullptr) keep(notified, examiner.allowed(notified, *call));
-  (void)sys::notification_send(listener.get(), response(notified, answer));
+  listener->send(response(notified, answer));
+}
+
+// Never goes on: see connector.h.
+void Listening::State::connect(const seccomp_notif& notified, const Call& call) {
+  Examiner::Wanted wanted = examiner.wanted(notified, call);
+  const std::optional<std::int32_t> process = examiner.caller_of(notified).numbers().process;
+  keep(notified, std::move(wanted.event));
+  connector->connect(notified, process.value_or(0), std::move(wanted.connection));
 }
 
 void Listening::State::keep(const seccomp_notif& notified, std::optional<event::Event> event) {
@@ -218,7 +240,7 @@ void Listening::State::keep(const seccomp_notif& notified, std::optional<event::
   event->pid = numbers.process;
   event->jail_pid = numbers.in_jail;
   // Whatever was read of a caller that has ended meanwhile may be another's; the registers are its own.
-  if (sys::notification_is_pending(listener.get(), notified.id) != 0) forget_memory(*event, notified);
+  if (sys::notification_is_pending(listener->get(), notified.id) != 0) forget_memory(*event, notified);
   event->mono_ns = clock::boottime_ns();
   if (is_unknown(*event)) ++lost;
   events.add(std::move(*event));
