@@ -120,8 +120,8 @@ Caller::Numbers Caller::numbers() const {
   return {last_number(status, "Tgid:"), last_number(status, "NStgid:")};
 }
 
-bool Caller::has_listener(std::uint16_t port) const {
-  for (const char* table : {"net/tcp", "net/tcp6", "net/udp", "net/udp6"}) {
+bool Caller::has_socket(std::initializer_list<const char*> tables, std::uint16_t port) const {
+  for (const char* table : tables) {
     std::istringstream lines(file(table));
     for (std::string line; std::getline(lines, line);)
       if (listens(line, port)) return true;

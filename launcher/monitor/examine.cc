@@ -36,10 +36,11 @@ event::Verdict verdict_of(const Prediction& prediction) {
   return verdict;
 }
 
-// Who asks, and the host's mounts, for whether it has what is asked for.
+// Who asks, the host's mounts, for whether it has what is asked for, and the jail's sockets.
 struct Asker {
   const Caller& caller;
   Mounts& host;
+  sys::SocketDiag& sockets;
 };
 
 // A denial of what nobody has is an ordinary failure.
@@ -162,6 +163,14 @@ bool is_granted_socket(const Place& place) {
   return place.anchor != nullptr && (place.anchor->access & confine::view::kSocket) && place.path == place.anchor->path;
 }
 
+// A call does not say whether it is of TCP or of UDP.
+bool has_listener(const Asker& asker, std::uint16_t port) {
+  std::optional<bool> found = asker.sockets.has_tcp_listener(AF_INET, port);
+  if (found == false) found = asker.sockets.has_tcp_listener(AF_INET6, port);
+  if (!found) found = asker.caller.has_tcp_listener(port);
+  return *found || asker.caller.has_udp_socket(port);
+}
+
 Prediction predict_address(const Rules& rules, const Places& places, const Asker& asker, Address& address) {
   const Caller& caller = asker.caller;
   if (address.reach == Reach::Path) {
@@ -174,7 +183,7 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
   }
   if (rules.net == Rules::Net::Hosts) return {};
   if (address.reach == Reach::Abroad) return refused_by("network", ENETUNREACH);
-  if (address.reach == Reach::Loopback && !caller.has_listener(address.peer.port.value_or(0)))
+  if (address.reach == Reach::Loopback && !has_listener(asker, address.peer.port.value_or(0)))
     return refused_by("network", ECONNREFUSED);
   if (address.reach == Reach::Abstract && !caller.has_abstract_listener(address.peer.path.substr(1)))
     return refused_by("network", ECONNREFUSED);
@@ -297,7 +306,7 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   const bool unreadable = first.kind == Kind::Unreadable || second.kind == Kind::Unreadable;
   std::optional<event::Verdict> verdict;
   if (!unreadable) {
-    const Prediction prediction = foresee({caller, host_}, data, call, first, second);
+    const Prediction prediction = foresee({caller, host_, sockets_}, data, call, first, second);
     if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
     verdict = verdict_of(prediction);
   }
@@ -308,10 +317,11 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
 std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) {
   if (address.peer.unknown) return event_of(net_body(call.operation, call.number, address.peer), std::nullopt);
   if (address.reach == Reach::Nobody) return std::nullopt;
+  const Asker asker{caller, host_, sockets_};
   Prediction prediction;
-  if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, {caller, host_}, address);
+  if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, asker, address);
   else if (address.reach == Reach::Path)
-    prediction = predict_one({caller, host_}, place_of(places_, caller, address.peer.path), kCreate);
+    prediction = predict_one(asker, place_of(places_, caller, address.peer.path), kCreate);
   if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
   return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
 }
@@ -331,7 +341,7 @@ Connection Examiner::connection_to(const Caller& caller, const Address& address)
   const Place place = place_of(places_, caller, address.peer.path);
   if (is_granted_socket(place)) return {.to = Connection::To::Granted, .path = place.path};
   if (place.own == Own::Temporary) return {.to = Connection::To::Jails, .path = place.path};
-  const int error = predict_one({caller, host_}, place, kLook).error;
+  const int error = predict_one({caller, host_, sockets_}, place, kLook).error;
   return refused(error != 0 ? error : EACCES);
 }
 

@@ -19,6 +19,7 @@
 #include "monitor/place.h"
 #include "monitor/predict.h"
 #include "profile/profile.h"
+#include "sys/socket_diag.h"
 
 namespace jail::monitor {
 
@@ -51,6 +52,8 @@ class Examiner {
   // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
   // view may not answer, only memory is read that is there.
   void look_into(Fd root, const std::string& mount_table);
+  // Of the jail's network namespace (sys/socket_diag.h).
+  void ask_sockets_by(Fd socket_diag) { sockets_ = sys::SocketDiag(std::move(socket_diag)); }
   [[nodiscard]] Caller caller_of(const seccomp_notif& notified) const {
     return {static_cast<pid_t>(notified.pid), memory_};
   }
@@ -68,6 +71,7 @@ class Examiner {
   const Rules& rules_;
   Places places_;
   Links links_;
+  sys::SocketDiag sockets_;
   Mounts host_{"/proc/self/mountinfo"};
   Memory memory_ = Memory::Any;
 };

@@ -48,6 +48,12 @@ bool is_hung_up(int listener) {
   return ::poll(&polled, 1, 0) > 0;
 }
 
+// Numbers of descriptors in the plugin process.
+struct Handover {
+  std::int32_t listener = 0;  // or a negative errno
+  std::int32_t socket_diag = -1;
+};
+
 bool is_unknown(const event::Event& event) { return !event.verdict.has_value(); }
 
 void forget(event::Named& named) {
@@ -179,14 +185,15 @@ void Listening::State::run() {
 void Listening::State::give_up(const char* reason) noexcept { start.log(told(event::MonitorChanged{"none", reason})); }
 
 void Listening::State::take_listener() {
-  std::int32_t number = 0;
-  const ssize_t size = TEMP_FAILURE_RETRY(::read(start.handover.get(), &number, sizeof number));
+  Handover given;
+  const ssize_t size = TEMP_FAILURE_RETRY(::read(start.handover.get(), &given, sizeof given));
   start.handover.reset();
-  if (size != sizeof number) return;  // it has ended before
-  if (number < 0)
+  if (size != sizeof given) return;  // it has ended before
+  if (given.listener < 0)
     return start.log(told(event::MonitorChanged{"none", std::string("the filter holds without a listener: ") +
-                                                            std::strerror(-number)}));
-  listener = std::make_shared<PluginListener>(sys::pidfd_getfd(start.plugin, number));
+                                                            std::strerror(-given.listener)}));
+  listener = std::make_shared<PluginListener>(sys::pidfd_getfd(start.plugin, given.listener));
+  if (given.socket_diag >= 0) examiner.ask_sockets_by(sys::pidfd_getfd(start.plugin, given.socket_diag));
   const std::string plugin = "/proc/" + std::to_string(start.pid);
   Fd root(::open((plugin + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (start.rules.unix_paths == Rules::UnixPaths::Supervisor)
@@ -271,9 +278,9 @@ Listening::End Listening::finish() {
 
 std::uint64_t Listening::lost() const { return state_->lost; }
 
-void hand_over(int handover, int listener_or_error) noexcept {
-  const std::int32_t number = listener_or_error;
-  (void)!::write(handover, &number, sizeof number);
+void hand_over(int handover, int listener_or_error, int socket_diag) noexcept {
+  const Handover given{listener_or_error, socket_diag};
+  (void)!::write(handover, &given, sizeof given);
 }
 
 }  // namespace jail::monitor

@@ -176,9 +176,10 @@ void add_granted_socket(std::vector<Case>& table) {
                    .setup = daemons});
   for (const std::string from : {"{read}/bus", "9"})
     table.push_back({.name = "unix_flipped_with_" + std::string(from == "9" ? "tcp" : "granted"),
-                     .attack = {"unix-flip", from, "{read}/docker.sock"},
+                     .attack = {"unix-flip", from, "{read}/docker.sock", "3000"},
                      .errors = {"EACCES"},
                      .profile = one,
+                     .control_attack = {"unix-flip", from, "{read}/docker.sock", "1000000"},  // until it gets there
                      .setup = answering_daemons});
   table.push_back({.name = "unix_datagram_socket_beside_granted",
                    .attack = {"unix-connect", "dgram", "{read}/log"},

@@ -179,6 +179,7 @@ static int is_connected_to(int fd, const char *path) {
 /* FROM is a path, or a port of the own loopback: what may be connected to. */
 static void unix_flip(char **arguments) {
   const char *from = need(arguments, 0), *to = need(arguments, 1);
+  const long tries = number(need(arguments, 2));
   unix_address((struct sockaddr_un *)flip_to, to);
   if (*from == '/') unix_address((struct sockaddr_un *)flip_from, from);
   else *(struct sockaddr_in *)flip_from = loopback(from);
@@ -186,7 +187,7 @@ static void unix_flip(char **arguments) {
   pthread_t thread;
   const int error = pthread_create(&thread, NULL, flip, NULL);
   if (error) broken("pthread_create: %s", strerror(error));
-  for (int i = 0; i < 3000; i++) {
+  for (long i = 0; i < tries; i++) {
     const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0) denied(errno, "socket");
     (void)!connect(fd, &flipping.any, sizeof flipping.path);
@@ -195,7 +196,7 @@ static void unix_flip(char **arguments) {
   }
   flip_done = 1;
   pthread_join(thread, NULL);
-  denied(EACCES, "3000 tries");
+  denied(EACCES, "%ld tries", tries);
 }
 
 /* Whatever a link of its own makes of the name. */
@@ -318,7 +319,7 @@ const struct attack socket_attacks[] = {
     {"unix-sendto", "PATH|@NAME", unix_send},
     {"unix-sendmmsg", "PATH|@NAME", unix_send_message},
     {"unix-reconnect", "PATH|@NAME: one end of a socketpair connected anew", unix_reconnect},
-    {"unix-flip", "FROM PATH: gets to PATH by an address that is FROM half of the time", unix_flip},
+    {"unix-flip", "FROM PATH TRIES: gets to PATH by an address that is FROM half of the time", unix_flip},
     {"unix-link", "PATH LINK: through a link to it", unix_link},
     {"unix-own", "PATH: connects to itself", unix_own},
     {"unix-again", "PATH READY GO: twice, with the files between", unix_again},
