@@ -39,7 +39,7 @@ inline constexpr std::array kRights{
     Right{"refer", 1ULL << 13, 2, view::kWrite, Reach::FoldersOnly, "nothing: moving between folders is always denied"},
     Right{"truncate", 1ULL << 14, 3, view::kWrite, Reach::Anything, "truncate files where the mount allows writing"},
     Right{"ioctl-dev", 1ULL << 15, 5, view::kDevice, Reach::Anything, "use ioctl(2) on the devices it is given"},
-    Right{"resolve-unix", 1ULL << 16, 9, 0, Reach::FoldersOnly,
+    Right{"resolve-unix", 1ULL << 16, 9, view::kSocket, Reach::Anything,
           "connect to sockets in granted folders, so AF_UNIX is denied"},
 };
 

@@ -31,8 +31,9 @@ inline constexpr std::uint32_t kX32Bit = 0x40000000;  // __X32_SYSCALL_BIT: in e
 
 // Which AF_UNIX sockets can be made. Below Landlock ABI 9 a path socket can be connected to through any read-only
 // grant, so only pairs may be had there, and only of the types that cannot be pointed at a path afterwards: a datagram
-// pair can (connect(2), sendto(2)).
-enum class UnixSockets { Denied, SocketpairOnly, Allowed };
+// pair can (connect(2), sendto(2)). ConnectOnly adds sockets that reach a path by connect(2) alone, for a jail whose
+// supervisor makes every connection itself (monitor/connector.h).
+enum class UnixSockets { Denied, SocketpairOnly, ConnectOnly, Allowed };
 
 // What no other layer holds on this machine or in this tier, so that the filter must (the closing table).
 enum class Gap {

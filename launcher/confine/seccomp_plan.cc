@@ -20,7 +20,9 @@ bool applies(When when, SyscallSet set, const Options& options) {
     case When::Always: return true;
     case When::Strict: return set == SyscallSet::Strict;
     case When::UnixAllowed: return options.unix_sockets == UnixSockets::Allowed;
-    case When::UnixSocketpair: return options.unix_sockets == UnixSockets::SocketpairOnly;
+    case When::UnixConnectOnly: return options.unix_sockets == UnixSockets::ConnectOnly;
+    case When::UnixSocketpair:
+      return options.unix_sockets == UnixSockets::SocketpairOnly || options.unix_sockets == UnixSockets::ConnectOnly;
     case When::GapPathMetadata: return has(Gap::PathMetadata);
     case When::GapTruncate: return has(Gap::Truncate);
     case When::GapSignals: return has(Gap::Signals);

@@ -59,6 +59,7 @@ enum class When : std::uint8_t {
   Always,
   Strict,       // in the set `strict`
   UnixAllowed,  // AF_UNIX as UnixSockets says (seccomp.h)
+  UnixConnectOnly,
   UnixSocketpair,
   GapPathMetadata,  // another layer has this gap on this machine: see Gap in seccomp.h
   GapTruncate,

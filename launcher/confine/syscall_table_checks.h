@@ -156,6 +156,8 @@ constexpr Test protocol(auto... protocols) { return any_of(2, protocols...); }
 constexpr Verdict kNoFamily = fails_with(EAFNOSUPPORT);
 constexpr std::array kCheckSocket{
     Clause{When::UnixAllowed, {family(AF_UNIX)}, kAllow},
+    // Streams and records go where they are connected to, whatever address a message has (unix(7)).
+    Clause{When::UnixConnectOnly, {family(AF_UNIX), type(SOCK_STREAM, SOCK_SEQPACKET)}, kAllow},
     Clause{When::Always, {family(AF_INET, AF_INET6), type(SOCK_STREAM), protocol(0, IPPROTO_TCP)}, kAllow},
     Clause{When::Always, {family(AF_INET, AF_INET6), type(SOCK_DGRAM), protocol(0, IPPROTO_UDP)}, kAllow},
     Clause{When::Always, {family(AF_NETLINK), type(SOCK_RAW, SOCK_DGRAM), protocol(NETLINK_ROUTE)}, kAllow},

@@ -19,7 +19,7 @@ namespace jail::confine::view {
 enum class Node { Folder, File, Device };
 
 // What the profile lets the plugin do with a place; a place may be named by several grants.
-enum Access : unsigned { kRead = 1, kWrite = 2, kExec = 4, kLibrary = 8, kDevice = 16 };
+enum Access : unsigned { kRead = 1, kWrite = 2, kExec = 4, kLibrary = 8, kDevice = 16, kSocket = 32 };
 
 struct Anchor {
   std::string path;  // without links

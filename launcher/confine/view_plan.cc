@@ -79,19 +79,27 @@ void leave_out_needless_mounts(std::vector<Anchor>& anchors) {
   }
 }
 
-void add_grants(Anchors& anchors, std::map<std::string, std::string>& links, const profile::Profile& profile,
-                const profile::Facts& facts) {
+using Links = std::map<std::string, std::string>;
+
+void add(Anchors& anchors, Links& links, const profile::PathFact& fact, unsigned access, const profile::Place& place) {
+  anchors.add(fact, access, &place);
+  for (const profile::Link& link : fact.links) links.emplace(link.path, link.text);
+}
+
+void add_grants(Anchors& anchors, Links& links, const profile::Profile& profile, const profile::Facts& facts) {
   for (const profile::Grant& grant : profile.filesystem.grants) {
     const auto found = facts.paths.find(grant.path);
     if (found == facts.paths.end() || found->second.kind == profile::PathKind::Missing) continue;  // optional
-    anchors.add(found->second, access_of(grant.access), &grant.place);
-    for (const profile::Link& link : found->second.links) links.emplace(link.path, link.text);
-    for (const std::string& interpreter : profile::brought_interpreters(profile, facts, grant)) {
-      const profile::PathFact& fact = facts.paths.at(interpreter);
-      anchors.add(fact, access_of(profile::Access::Exec), &grant.place);
-      for (const profile::Link& link : fact.links) links.emplace(link.path, link.text);
-    }
+    add(anchors, links, found->second, access_of(grant.access), grant.place);
+    for (const std::string& interpreter : profile::brought_interpreters(profile, facts, grant))
+      add(anchors, links, facts.paths.at(interpreter), access_of(profile::Access::Exec), grant.place);
   }
+}
+
+void add_sockets(Anchors& anchors, Links& links, const profile::Profile& profile, const profile::Facts& facts) {
+  for (const profile::UnixSocket& socket : profile.network.unix_sockets)
+    if (const auto found = facts.paths.find(socket.path); found != facts.paths.end())
+      add(anchors, links, found->second, kSocket, socket.place);
 }
 
 // Where a hidden place stands seen through `top`: top's path and the names that lead down. `above` counts the steps
@@ -216,8 +224,9 @@ std::string plan_cwd(const profile::Profile& profile, const profile::Facts& fact
 
 Plan plan(const profile::Profile& profile, const profile::Facts& facts, const std::vector<MountPoint>& mounts) {
   Anchors anchors;
-  std::map<std::string, std::string> links;
+  Links links;
   add_grants(anchors, links, profile, facts);
+  add_sockets(anchors, links, profile, facts);
   Plan plan;
   plan.anchors = anchors.take();
   leave_out_needless_mounts(plan.anchors);

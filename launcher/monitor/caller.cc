@@ -113,7 +113,8 @@ std::string Caller::file_at(std::uint64_t address) const {
 
 Fd Caller::take(int number) const {
   const auto process = numbers().process;
-  return process ? sys::try_pidfd_getfd(*process, number) : Fd();
+  int error = 0;
+  return process ? sys::try_pidfd_getfd(*process, number, error) : Fd();
 }
 
 bool Caller::sees_process(std::string_view number) const {
@@ -140,8 +141,8 @@ Caller::Numbers Caller::numbers() const {
   return {last_number(status, "Tgid:"), last_number(status, "NStgid:")};
 }
 
-bool Caller::has_listener(std::uint16_t port) const {
-  for (const char* table : {"net/tcp", "net/tcp6", "net/udp", "net/udp6"}) {
+bool Caller::has_socket(std::initializer_list<const char*> tables, std::uint16_t port) const {
+  for (const char* table : tables) {
     std::istringstream lines(file(table));
     for (std::string line; std::getline(lines, line);)
       if (listens(line, port)) return true;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -58,8 +59,10 @@ class Caller {
   };
   [[nodiscard]] Numbers numbers() const;
 
-  // Whether somebody of its network namespace listens there: on a port of TCP or UDP, on an abstract Unix name.
-  [[nodiscard]] bool has_listener(std::uint16_t port) const;
+  // Whether somebody of its network namespace has this port of TCP or UDP, or listens on this abstract Unix name. That
+  // of TCP takes milliseconds.
+  [[nodiscard]] bool has_tcp_listener(std::uint16_t port) const { return has_socket({"net/tcp", "net/tcp6"}, port); }
+  [[nodiscard]] bool has_udp_socket(std::uint16_t port) const { return has_socket({"net/udp", "net/udp6"}, port); }
   [[nodiscard]] bool has_abstract_listener(const std::string& name) const;
 
  private:
@@ -67,6 +70,7 @@ class Caller {
   [[nodiscard]] ssize_t read_within_page(std::uint64_t address, std::span<std::byte> into) const;
   [[nodiscard]] bool is_resident(std::uint64_t address) const;
   [[nodiscard]] std::string file(const char* name) const;
+  [[nodiscard]] bool has_socket(std::initializer_list<const char*> tables, std::uint16_t port) const;
 
   pid_t thread_;
   Memory memory_;

@@ -37,10 +37,11 @@ event::Verdict verdict_of(const Prediction& prediction) {
   return verdict;
 }
 
-// Who asks, and the host's mounts, for whether it has what is asked for.
+// Who asks, the host's mounts, for whether it has what is asked for, and the jail's sockets.
 struct Asker {
   const Caller& caller;
   Mounts& host;
+  sys::SocketDiag& sockets;
 };
 
 // A denial of what nobody has is an ordinary failure.
@@ -138,13 +139,21 @@ Prediction foresee(const Asker& asker, const seccomp_data& call, const Call& row
 
 constexpr std::size_t kMostOfAnAddress = 128;  // sizeof(sockaddr_storage)
 
-Address read_address(const Caller& caller, std::uint64_t address, std::uint64_t length) {
-  std::array<std::byte, kMostOfAnAddress> bytes{};
-  const auto wanted = std::span(bytes).first(std::min<std::size_t>(static_cast<std::uint32_t>(length), bytes.size()));
-  if (caller.bytes(address, wanted)) return decode_address(wanted);
+// None: it cannot be read.
+std::optional<std::vector<std::byte>> address_bytes(const Caller& caller, std::uint64_t address, std::uint64_t length) {
+  std::vector<std::byte> bytes(std::min<std::size_t>(static_cast<std::uint32_t>(length), kMostOfAnAddress));
+  return caller.bytes(address, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
+}
+
+Address decoded(const std::optional<std::vector<std::byte>>& bytes) {
+  if (bytes) return decode_address(*bytes);
   Address unknown;
   unknown.peer.unknown = true;
   return unknown;
+}
+
+Address read_address(const Caller& caller, std::uint64_t address, std::uint64_t length) {
+  return decoded(address_bytes(caller, address, length));
 }
 
 Prediction refused_by(std::string_view layer, int error) { return {Decision::Denied, layer, error}; }
@@ -154,6 +163,18 @@ Place place_of(const Places& places, const Caller& caller, const std::string& pa
   return places.find(base + path, [&caller](std::string_view name) { return caller.link(name); });
 }
 
+bool is_granted_socket(const Place& place) {
+  return place.anchor != nullptr && (place.anchor->access & confine::view::kSocket) && place.path == place.anchor->path;
+}
+
+// A call does not say whether it is of TCP or of UDP.
+bool has_listener(const Asker& asker, std::uint16_t port) {
+  std::optional<bool> found = asker.sockets.has_tcp_listener(AF_INET, port);
+  if (found == false) found = asker.sockets.has_tcp_listener(AF_INET6, port);
+  if (!found) found = asker.caller.has_tcp_listener(port);
+  return *found || asker.caller.has_udp_socket(port);
+}
+
 Prediction predict_address(const Rules& rules, const Places& places, const Asker& asker, Address& address) {
   const Caller& caller = asker.caller;
   if (address.reach == Reach::Path) {
@@ -161,11 +182,12 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
     address.peer.path = place.path;
     const Prediction seen = predict_one(asker, place, kLook);
     if (seen.decision != Decision::Allowed || rules.unix_paths == Rules::UnixPaths::Open) return seen;
-    return place.anchor == nullptr ? Prediction{} : refused_by("landlock", EACCES);
+    if (place.anchor == nullptr || is_granted_socket(place)) return {};
+    return refused_by(rules.unix_paths == Rules::UnixPaths::Landlock ? "landlock" : "network", EACCES);
   }
   if (rules.net == Rules::Net::Hosts) return {};
   if (address.reach == Reach::Abroad) return refused_by("network", ENETUNREACH);
-  if (address.reach == Reach::Loopback && !caller.has_listener(address.peer.port.value_or(0)))
+  if (address.reach == Reach::Loopback && !has_listener(asker, address.peer.port.value_or(0)))
     return refused_by("network", ECONNREFUSED);
   if (address.reach == Reach::Abstract && !caller.has_abstract_listener(address.peer.path.substr(1)))
     return refused_by("network", ECONNREFUSED);
@@ -321,7 +343,7 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   const bool unreadable = first.kind == Kind::Unreadable || second.kind == Kind::Unreadable;
   std::optional<event::Verdict> verdict;
   if (!unreadable) {
-    Prediction prediction = foresee({caller, host_}, data, call, first, second);
+    Prediction prediction = foresee({caller, host_, sockets_}, data, call, first, second);
     if (prediction.decision != Decision::Allowed && is_given(caller, call, first)) prediction = {};
     if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
     verdict = verdict_of(prediction);
@@ -352,7 +374,7 @@ std::optional<event::Event> Examiner::to_mapped_code(const seccomp_notif& notifi
   const Caller caller = caller_of(notified);
   const std::string path = caller.file_at(notified.data.args[0]);
   if (path.empty()) return std::nullopt;
-  const Prediction prediction = predict_one({caller, host_}, place_of(places_, caller, path), kMap);
+  const Prediction prediction = predict_one({caller, host_, sockets_}, place_of(places_, caller, path), kMap);
   if (!is_worth(rules_.files, kMap, prediction.decision)) return std::nullopt;
   return event_of(body_of(notified.data, call, {.path = path}, {}), verdict_of(prediction));
 }
@@ -383,10 +405,11 @@ std::optional<event::Event> Examiner::to_process(const seccomp_notif& notified) 
 std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) {
   if (address.peer.unknown) return event_of(net_body(call.operation, call.number, address.peer), std::nullopt);
   if (address.reach == Reach::Nobody && !address.peer.family) return std::nullopt;  // no address at all
+  const Asker asker{caller, host_, sockets_};
   Prediction prediction;
-  if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, {caller, host_}, address);
+  if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, asker, address);
   else if (address.reach == Reach::Path)
-    prediction = predict_one({caller, host_}, place_of(places_, caller, address.peer.path), kCreate);
+    prediction = predict_one(asker, place_of(places_, caller, address.peer.path), kCreate);
   if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
   return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
 }
@@ -395,6 +418,33 @@ std::optional<event::Event> Examiner::to_address(const seccomp_notif& notified, 
   const Caller caller = caller_of(notified);
   const std::uint64_t address = notified.data.args[call.first.path];
   return judge(caller, call, read_address(caller, address, notified.data.args[call.second.path]));
+}
+
+// Abstract names are the jail's own only where its network is.
+Connection Examiner::connection_to(const Caller& caller, const Address& address) {
+  const auto refused = [](int error) { return Connection{.error = error}; };
+  if (address.peer.unknown) return refused(EFAULT);
+  if (address.reach == Reach::Abstract && rules_.net == Rules::Net::Hosts) return refused(EPERM);
+  if (address.reach != Reach::Path) return {.to = Connection::To::Address};
+  const Place place = place_of(places_, caller, address.peer.path);
+  if (is_granted_socket(place)) return {.to = Connection::To::Granted, .path = place.path};
+  if (place.own == Own::Temporary) return {.to = Connection::To::Jails, .path = place.path};
+  const int error = predict_one({caller, host_, sockets_}, place, kLook).error;
+  return refused(error != 0 ? error : EACCES);
+}
+
+// Once read, for what is done and for what is said.
+Examiner::Wanted Examiner::wanted(const seccomp_notif& notified, const Call& call) {
+  const Caller caller = caller_of(notified);
+  const std::uint64_t length = notified.data.args[call.second.path];
+  auto bytes = address_bytes(caller, notified.data.args[call.first.path], length);
+  const Address address = decoded(bytes);
+  Wanted wanted{connection_to(caller, address), judge(caller, call, address)};
+  if (static_cast<std::uint32_t>(length) > kMostOfAnAddress) wanted.connection = {.error = EINVAL};
+  if (bytes) wanted.connection.address = std::move(*bytes);
+  const bool is_answered = wanted.connection.to == Connection::To::Nothing;
+  if (is_answered && wanted.event && wanted.event->verdict) wanted.event->verdict->predicted = false;
+  return wanted;
 }
 
 // One for each peer that is worth it: all that is told of a peer is where it is.

@@ -14,6 +14,7 @@
 #include "event/event.h"
 #include "monitor/caller.h"
 #include "monitor/calls.h"
+#include "monitor/connector.h"
 #include "monitor/file_attempt.h"
 #include "monitor/links.h"
 #include "monitor/mounts.h"
@@ -21,6 +22,7 @@
 #include "monitor/place.h"
 #include "monitor/predict.h"
 #include "profile/profile.h"
+#include "sys/socket_diag.h"
 
 namespace jail::monitor {
 
@@ -29,7 +31,8 @@ struct Rules {
   const confine::view::Plan* view = nullptr;
   const confine::seccomp::Plan* seccomp = nullptr;
   enum class Net : std::uint8_t { Own, Hosts } net = Net::Own;
-  enum class UnixPaths : std::uint8_t { Open, Refused } unix_paths = UnixPaths::Open;  // Refused: Landlock ABI 9
+  // Who tells the path sockets of a folder apart: nobody, Landlock (ABI 9), the supervisor (connector.h).
+  enum class UnixPaths : std::uint8_t { Open, Landlock, Supervisor } unix_paths = UnixPaths::Open;
   enum class Signals : std::uint8_t { Open, Scoped } signals = Signals::Open;  // Scoped: Landlock ABI 6
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
@@ -44,9 +47,17 @@ class Examiner {
   [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
   // A call that the filter allows: several where it sends to several.
   [[nodiscard]] std::vector<event::Event> allowed(const seccomp_notif& notified, const Call& call);
+  // The same for a connect(2) that is made for the plugin: what it asks for goes with it.
+  struct Wanted {
+    Connection connection;
+    std::optional<event::Event> event;
+  };
+  [[nodiscard]] Wanted wanted(const seccomp_notif& notified, const Call& call);
   // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
   // view may not answer, only memory is read that is there.
   void look_into(Fd root, const std::string& mount_table);
+  // Of the jail's network namespace (sys/socket_diag.h).
+  void ask_sockets_by(Fd socket_diag) { sockets_ = sys::SocketDiag(std::move(socket_diag)); }
   [[nodiscard]] Caller caller_of(const seccomp_notif& notified) const {
     return {static_cast<pid_t>(notified.pid), memory_};
   }
@@ -66,12 +77,14 @@ class Examiner {
   [[nodiscard]] MaybeEvent to_process(const seccomp_notif& notified) const;
   [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_powers(const seccomp_notif& notified) const;
+  [[nodiscard]] Connection connection_to(const Caller& caller, const Address& address);
   [[nodiscard]] MaybeEvent judge(const Caller& caller, const Call& call, Address address);
 
   const Rules& rules_;
   Places places_;
   Links links_;
   Mounts own_{""};  // of the view
+  sys::SocketDiag sockets_;
   Mounts host_{"/proc/self/mountinfo"};
   Memory memory_ = Memory::Any;
 };

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "base/error.h"
 #include "monitor/answer.h"
 #include "monitor/coalesce.h"
+#include "monitor/connector.h"
 #include "sys/process.h"
 #include "sys/seccomp.h"
 
@@ -24,6 +26,7 @@ namespace {
 
 constexpr int kPatienceMs = 1000;
 constexpr int kKickMs = 1;
+constexpr long kAgainNs = 100'000'000;
 
 // Interrupts the thread where it waits for a call, and does nothing else.
 int kick() { return SIGRTMIN; }
@@ -40,10 +43,16 @@ bool is_raised(const Fd& signal, int wait_ms) {
   return TEMP_FAILURE_RETRY(::poll(&polled, 1, wait_ms)) > 0;
 }
 
-bool is_hung_up(const Fd& listener) {
-  pollfd polled{listener.get(), 0, 0};
+bool is_hung_up(int listener) {
+  pollfd polled{listener, 0, 0};
   return ::poll(&polled, 1, 0) > 0;
 }
+
+// Numbers of descriptors in the plugin process.
+struct Handover {
+  std::int32_t listener = 0;  // or a negative errno
+  std::int32_t socket_diag = -1;
+};
 
 bool is_unknown(const event::Event& event) { return !event.verdict.has_value(); }
 
@@ -98,6 +107,36 @@ class OnlyTheKick {
   sigset_t before_;
 };
 
+// Kicks the thread that made it, at a time of CLOCK_BOOTTIME and then again and again, for it may have been about to
+// wait. To poll with a timeout before each call instead would cost a microsecond of each.
+class Alarm {
+ public:
+  Alarm() {
+    sigevent kicked{};
+    kicked.sigev_notify = SIGEV_THREAD_ID;
+    kicked.sigev_signo = kick();
+    kicked._sigev_un._tid = ::gettid();
+    check(::timer_create(CLOCK_BOOTTIME, &kicked, &timer_), "timer_create");
+  }
+  ~Alarm() { ::timer_delete(timer_); }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+
+  // None: not any more.
+  void set(std::optional<std::uint64_t> when) noexcept {
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    itimerspec times{};
+    if (when) {
+      times.it_value = {static_cast<time_t>(*when / kSecond), static_cast<long>(*when % kSecond)};
+      times.it_interval.tv_nsec = kAgainNs;
+    }
+    ::timer_settime(timer_, TIMER_ABSTIME, &times, nullptr);
+  }
+
+ private:
+  timer_t timer_{};
+};
+
 }  // namespace
 
 struct Listening::State {
@@ -109,17 +148,20 @@ struct Listening::State {
   Start start;
   Examiner examiner;
   Coalescer events;
+  std::optional<std::uint64_t> due;  // the alarm is set for then
   confine::seccomp::Program deny;
-  Fd listener;
+  std::shared_ptr<PluginListener> listener;  // none: the plugin has ended before
+  std::optional<Connector> connector;
   std::atomic<bool> stop = false;
   Fd done = new_signal();
   std::atomic<std::uint64_t> lost = 0;
 
   void run();
   void take_listener();
+  [[nodiscard]] Connector::Start connector_start(const Fd& root) const;
   void serve();
-  bool comes_before(std::uint64_t due);
   void answer(const seccomp_notif& notified);
+  void connect(const seccomp_notif& notified, const Call& call);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
   void give_up(const char* reason) noexcept;
 };
@@ -136,48 +178,49 @@ void Listening::State::run() {
   } catch (const std::exception& error) {
     give_up(error.what());
   }
-  listener.reset();
+  if (listener) listener->close();
 }
 
 // Without the memory for one record there is no watching: the process ends, and the jail with it.
 void Listening::State::give_up(const char* reason) noexcept { start.log(told(event::MonitorChanged{"none", reason})); }
 
 void Listening::State::take_listener() {
-  std::int32_t number = 0;
-  const ssize_t size = TEMP_FAILURE_RETRY(::read(start.handover.get(), &number, sizeof number));
+  Handover given;
+  const ssize_t size = TEMP_FAILURE_RETRY(::read(start.handover.get(), &given, sizeof given));
   start.handover.reset();
-  if (size != sizeof number) return;  // it has ended before
-  if (number < 0)
+  if (size != sizeof given) return;  // it has ended before
+  if (given.listener < 0)
     return start.log(told(event::MonitorChanged{"none", std::string("the filter holds without a listener: ") +
-                                                            std::strerror(-number)}));
-  listener = sys::pidfd_getfd(start.plugin, number);
+                                                            std::strerror(-given.listener)}));
+  listener = std::make_shared<PluginListener>(sys::pidfd_getfd(start.plugin, given.listener));
+  if (given.socket_diag >= 0) examiner.ask_sockets_by(sys::pidfd_getfd(start.plugin, given.socket_diag));
   const std::string plugin = "/proc/" + std::to_string(start.pid);
   Fd root(::open((plugin + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (start.rules.unix_paths == Rules::UnixPaths::Supervisor)
+    connector.emplace(connector_start(root), *start.rules.view);
   examiner.look_into(std::move(root), plugin + "/mountinfo");
-  (void)sys::notification_wake_in_turn(listener.get());
+  (void)sys::notification_wake_in_turn(listener->get());
+}
+
+Connector::Start Listening::State::connector_start(const Fd& root) const {
+  return {.listener = listener,
+          .root = Fd(check(::fcntl(root.get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
+          .uid = start.rules.uid,
+          .gid = start.rules.gid};
 }
 
 // Until it is told to stop: that nobody is left under the filter, kernels before 6.11 do not tell who waits for a call.
-// To poll before each call would cost a microsecond of each.
 void Listening::State::serve() {
+  Alarm alarm;
   while (!stop) {
-    if (const auto due = events.next_flush(); due && !comes_before(*due)) continue;
+    if (const auto next = events.next_flush(); next != due) alarm.set(due = next);
     seccomp_notif notified;
-    const int error = sys::notification_receive(listener.get(), notified);
+    const int error = sys::notification_receive(listener->get(), notified);
     if (error == 0) answer(notified);
     else if (error != EINTR && error != ENOENT) throw SysError(error, "receive a notification");
-    else if (error == ENOENT && is_hung_up(listener)) return;
+    else if (error == ENOENT && is_hung_up(listener->get())) return;
+    if (due && clock::boottime_ns() >= *due) events.flush(clock::boottime_ns());
   }
-}
-
-// Something counted waits to be told: whether a call comes before its time.
-bool Listening::State::comes_before(std::uint64_t due) {
-  const std::uint64_t now = clock::boottime_ns();
-  pollfd polled{listener.get(), POLLIN, 0};
-  const int wait_ms = due > now ? static_cast<int>((due - now) / 1'000'000 + 1) : 0;
-  if (due > now && ::poll(&polled, 1, wait_ms) != 0) return true;
-  events.flush(clock::boottime_ns());
-  return false;
 }
 
 // A refusal is in the log before the plugin learns of it. What only is looked at goes on as soon as that is known.
@@ -185,9 +228,18 @@ void Listening::State::answer(const seccomp_notif& notified) {
   const Answer answer = answer_to(deny, notified.data);
   const Call* const call = find_call(static_cast<std::uint32_t>(notified.data.nr));
   if (answer.reply == Reply::Refuse) keep(notified, examiner.refused(notified, answer.error));
+  else if (call != nullptr && call->operation == Operation::Connect && connector) return connect(notified, *call);
   else if (call != nullptr)
     for (event::Event& event : examiner.allowed(notified, *call)) keep(notified, std::move(event));
-  (void)sys::notification_send(listener.get(), response(notified, answer));
+  listener->send(response(notified, answer));
+}
+
+// Never goes on: see connector.h.
+void Listening::State::connect(const seccomp_notif& notified, const Call& call) {
+  Examiner::Wanted wanted = examiner.wanted(notified, call);
+  const std::optional<std::int32_t> process = examiner.caller_of(notified).numbers().process;
+  keep(notified, std::move(wanted.event));
+  connector->connect(notified, process.value_or(0), std::move(wanted.connection));
 }
 
 void Listening::State::keep(const seccomp_notif& notified, std::optional<event::Event> event) {
@@ -196,7 +248,7 @@ void Listening::State::keep(const seccomp_notif& notified, std::optional<event::
   event->pid = numbers.process;
   event->jail_pid = numbers.in_jail;
   // Whatever was read of a caller that has ended meanwhile may be another's; the registers are its own.
-  if (sys::notification_is_pending(listener.get(), notified.id) != 0) forget_memory(*event, notified);
+  if (sys::notification_is_pending(listener->get(), notified.id) != 0) forget_memory(*event, notified);
   event->mono_ns = clock::boottime_ns();
   if (is_unknown(*event)) ++lost;
   events.add(std::move(*event));
@@ -227,9 +279,9 @@ Listening::End Listening::finish() {
 
 std::uint64_t Listening::lost() const { return state_->lost; }
 
-void hand_over(int handover, int listener_or_error) noexcept {
-  const std::int32_t number = listener_or_error;
-  (void)!::write(handover, &number, sizeof number);
+void hand_over(int handover, int listener_or_error, int socket_diag) noexcept {
+  const Handover given{listener_or_error, socket_diag};
+  (void)!::write(handover, &given, sizeof given);
 }
 
 }  // namespace jail::monitor

@@ -23,7 +23,7 @@ using Log = std::function<void(const event::Event&)>;
 
 struct Start {
   Rules rules;  // what it points to lives as long as the thread
-  Fd handover;  // where the plugin process says which of its descriptors the listener is
+  Fd handover;  // where the plugin process says which of its descriptors are for us
   Fd plugin;    // pidfd
   pid_t pid = 0;
   Log log;      // called by the thread alone, and by nobody after finish()
@@ -52,6 +52,7 @@ class Listening {
 };
 
 // The other end of `Start::handover`, in the plugin process, past its filter: one raw call.
-void hand_over(int handover, int listener_or_error) noexcept;
+// `socket_diag`: of its network namespace, sys/socket_diag.h; -1: there is none.
+void hand_over(int handover, int listener_or_error, int socket_diag) noexcept;
 
 }  // namespace jail::monitor

@@ -36,6 +36,7 @@ Prediction in_mask(const Place& place, unsigned wants) {
 }
 
 Prediction in_grant(const Anchor& anchor, unsigned wants) {
+  if (anchor.access == confine::view::kSocket && wants == kRead) return denied(kLandlock, EACCES, first_place(anchor));
   if ((wants & kChanges) && !(anchor.access & confine::view::kWrite))
     return denied(anchor.access & confine::view::kDevice ? kLandlock : kMount,
                   anchor.access & confine::view::kDevice ? EACCES : EROFS, first_place(anchor));

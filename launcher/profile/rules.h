@@ -51,6 +51,7 @@ void warn_of_groups(Case& now);
 void refuse_host_executed(Case& now);
 void refuse_protected(Case& now);
 void refuse_writable_code(Case& now);
+void refuse_writable_sockets(Case& now);
 
 // rules_hidden.cc
 void check_hidden(Case& now);

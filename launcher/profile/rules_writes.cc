@@ -114,6 +114,16 @@ void refuse_protected(Case& now) {
   });
 }
 
+void refuse_writable_sockets(Case& now) {
+  each_write(now, [&](const Grant& write) {
+    for (const UnixSocket& socket : now.profile.network.unix_sockets)
+      if (now.contains(write.path, socket.path))
+        now.error(socket.place,
+                  quoted(socket.path) + " lies in " + quoted(write.path) + ", which the plugin may write",
+                  "it could put another socket in its place: grant the folders beside it for writing");
+  });
+}
+
 void refuse_writable_code(Case& now) {
   each_write(now, [&](const Grant& write) {
     for (const Grant& code : now.profile.filesystem.grants) refuse_granted_code(now, write, code);

@@ -11,16 +11,13 @@
 namespace jail::profile {
 namespace {
 
-constexpr std::array kRules{require_paths,     refuse_dangerous_grants,
-                            refuse_sockets,    warn_of_granted_secrets,
-                            warn_of_groups,    refuse_host_executed,
-                            refuse_protected,  refuse_writable_code,
-                            check_hidden,      check_programs,
-                            check_interpreters,
-                            check_environment, check_syscalls,
-                            check_user,        check_cwd,
-                            check_integrity,   check_limits,
-                            check_network,     check_monitor};
+constexpr std::array kRules{require_paths, refuse_dangerous_grants, refuse_sockets,
+                            warn_of_granted_secrets, warn_of_groups, refuse_host_executed,
+                            refuse_protected, refuse_writable_code, refuse_writable_sockets,
+                            check_hidden, check_programs, check_interpreters,
+                            check_environment, check_syscalls, check_user,
+                            check_cwd, check_integrity, check_limits,
+                            check_network, check_monitor};
 
 void sort_by_place(Diagnostics& findings, const Profile& profile) {
   const auto rank = [&](const Diagnostic& one) {

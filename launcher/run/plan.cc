@@ -18,13 +18,27 @@ Layer absent(std::string_view name, std::string reason, std::optional<profile::P
   return {.name = name, .state = LayerState::Absent, .reason = std::move(reason), .asked_by = std::move(asked_by)};
 }
 
+bool landlock_tells_sockets_apart(const Plan& plan) {
+  return (plan.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
+}
+
+bool reaches_unix_sockets(const Plan& plan) {
+  return landlock_tells_sockets_apart(plan) || plan.connections == monitor::Connections::BySupervisor;
+}
+
 // Keys whose mechanism is not part of this version: parsed and checked, but a run that states one is refused.
-void add_network(const profile::Network& network, std::vector<Layer>& layers) {
-  std::optional<profile::Place> asked;
-  if (!network.allow.empty()) asked = network.allow.front().place;
-  else if (!network.listen.empty()) asked = network.listen.front().place;
-  else if (!network.unix_sockets.empty()) asked = network.unix_sockets.front().place;
-  if (asked) layers.push_back(absent("net", "a way out of the jail's own network is not part of this version", asked));
+std::optional<profile::Place> asked_for_a_way_out(const profile::Network& network) {
+  if (!network.allow.empty()) return network.allow.front().place;
+  if (!network.listen.empty()) return network.listen.front().place;
+  return std::nullopt;
+}
+
+void add_network(const profile::Network& network, const Plan& plan, std::vector<Layer>& layers) {
+  if (const auto asked = asked_for_a_way_out(network))
+    layers.push_back(absent("net", "a way out of the jail's own network is not part of this version", asked));
+  else if (!network.unix_sockets.empty() && !reaches_unix_sockets(plan))
+    layers.push_back(absent("net", "network.unix needs Landlock ABI 9, or seccomp notification: jail then connects",
+                            network.unix_sockets.front().place));
   else if (network.mode.value == profile::NetworkMode::Host)
     layers.push_back(absent("net", "the host's own network, as network.mode says"));
   else layers.push_back(enforced("net"));
@@ -40,7 +54,7 @@ std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& pl
   std::vector<Layer> layers;
   for (const std::string_view name : {"userns", "mount", "pid", "ipc", "uts", "cgroupns"})
     layers.push_back(enforced(name));
-  add_network(profile.network, layers);
+  add_network(profile.network, plan, layers);
   layers.push_back(enforced("proc"));
   layers.push_back(plan.landlock.layer);
   for (const std::string_view name : {"seccomp", "capabilities", "env", "fds", "keyring"})
@@ -101,12 +115,19 @@ void refuse_bad_names(Plan& plan) {
       plan.refusals.push_back({"seccomp", fault.message, fault.hint, fault.place});
 }
 
-// Whatever network.unix states: until the supervisor makes those connections, a socket of the plugin's own would reach
-// every path socket it can see (DECISIONS 10).
-confine::seccomp::Options filter_options(const Support& support) {
-  using confine::seccomp::UnixSockets;
-  const bool safe = support.landlock.abi >= confine::landlock::kResolveUnixAbi;
-  return {.unix_sockets = safe ? UnixSockets::Allowed : UnixSockets::SocketpairOnly, .gaps = {}};
+// Below Landlock ABI 9 a socket of the plugin's own would reach every path socket it can see: there is none, or the
+// supervisor makes its connections (DECISIONS 10).
+void plan_calls(const profile::Profile& profile, const Support& support, Plan& plan) {
+  using enum confine::seccomp::UnixSockets;
+  const auto filter = [&](confine::seccomp::UnixSockets sockets) {
+    return confine::seccomp::plan(profile.syscalls, {.unix_sockets = sockets, .gaps = {}});
+  };
+  const bool told_apart = landlock_tells_sockets_apart(plan);
+  plan.seccomp = filter(told_apart ? Allowed : SocketpairOnly);
+  plan.monitor = monitor::plan(profile.monitor, plan.seccomp, support.monitor);
+  if (told_apart || profile.network.unix_sockets.empty() || plan.monitor.source != monitor::Source::Notify) return;
+  plan.connections = monitor::Connections::BySupervisor;
+  plan.seccomp = filter(ConnectOnly);
 }
 
 }  // namespace
@@ -129,8 +150,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.landlock = confine::landlock::plan(plan.view, support.landlock);
   plan.limits = confine::limits::plan(profile.limits);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);
-  plan.seccomp = confine::seccomp::plan(profile.syscalls, filter_options(support));
-  plan.monitor = monitor::plan(profile.monitor, plan.seccomp, support.monitor);
+  plan_calls(profile, support, plan);
   if (!request.argv.empty()) plan.command = plan_command(request.argv, plan.environment);
   plan.time_ms = profile.limits.time_ms.value;
   plan.grace_ms = profile.limits.grace_ms.value;

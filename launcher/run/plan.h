@@ -15,6 +15,7 @@
 #include "confine/namespaces.h"
 #include "confine/seccomp.h"
 #include "confine/view.h"
+#include "monitor/connector.h"
 #include "monitor/plan.h"
 #include "profile/facts.h"
 #include "profile/profile.h"
@@ -65,6 +66,7 @@ struct Plan {
   confine::limits::Plan limits;
   confine::environment::Plan environment;
   confine::seccomp::Plan seccomp;
+  monitor::Connections connections = monitor::Connections::ByPlugin;
   monitor::Plan monitor;
   Command command;
   std::vector<std::string> passed;  // --pass-fd: "7: file, read, /srv/data"

@@ -17,6 +17,7 @@
 #include "run/protocol.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
+#include "sys/socket_diag.h"
 
 namespace jail::run {
 namespace {
@@ -166,16 +167,18 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 // With a listener, which the supervisor gets before the first call of ours that it would be notified of: execve(2).
-// Where there is none to be had any more, the same denials without it.
+// Where there is none to be had any more, the same denials without it, but for a jail whose connections are made by it.
 int seal(const Material& material) {
   if (!material.handover) return confine::seccomp::enforce(material.filter);
+  const int sockets = sys::open_socket_diag();  // before the filter, which knows no such family
   const int listener = confine::seccomp::enforce_listening(material.filter);
   if (listener != -EBUSY) {
-    if (listener >= 0) monitor::hand_over(material.handover.get(), listener);
+    if (listener >= 0) monitor::hand_over(material.handover.get(), listener, sockets);
     return std::min(listener, 0);
   }
+  if (material.plan->connections == monitor::Connections::BySupervisor) return listener;
   const int sealed = confine::seccomp::enforce(confine::seccomp::compile(material.plan->seccomp));
-  if (sealed >= 0) monitor::hand_over(material.handover.get(), listener);
+  if (sealed >= 0) monitor::hand_over(material.handover.get(), listener, sockets);
   return sealed;
 }
 

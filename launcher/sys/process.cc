@@ -68,9 +68,11 @@ Fd pidfd_getfd(const Fd& process, int number) {
   return Fd(static_cast<int>(check(::syscall(SYS_pidfd_getfd, process.get(), number, 0), "pidfd_getfd")));
 }
 
-Fd try_pidfd_getfd(pid_t process, int number) noexcept {
-  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
-  return Fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), number, 0)));
+Fd try_pidfd_getfd(pid_t process, int number, int& error) noexcept {
+  const Fd opened(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+  Fd found(opened ? static_cast<int>(::syscall(SYS_pidfd_getfd, opened.get(), number, 0)) : -1);
+  error = found ? 0 : errno;
+  return found;
 }
 
 ssize_t process_vm_read(pid_t thread, std::uint64_t address, std::span<std::byte> into) noexcept {
@@ -137,6 +139,13 @@ void set_groups_empty() { check(::setgroups(0, nullptr), "setgroups"); }
 void set_ids(uid_t uid, gid_t gid) {
   check(::setresgid(gid, gid, gid), "setresgid");
   check(::setresuid(uid, uid, uid), "setresuid");
+}
+
+int take_ids_of_thread(uid_t uid, gid_t gid) noexcept {
+  if (::geteuid() == uid && ::getegid() == gid) return 0;
+  const bool taken = ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, gid, gid, gid) == 0 &&
+                     ::syscall(SYS_setresuid, uid, uid, uid) == 0;
+  return taken ? 0 : errno;
 }
 
 std::vector<gid_t> supplementary_groups() {

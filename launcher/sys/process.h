@@ -40,9 +40,8 @@ bool pidfd_send_signal(const Fd& process, int signal);
 
 // A descriptor of that process as one of ours (Linux 5.6). Asks for the right to ptrace it; EBADF: no such number.
 Fd pidfd_getfd(const Fd& process, int number);
-
-// The same of a process by its number; empty where it may not be had.
-Fd try_pidfd_getfd(pid_t process, int number) noexcept;
+// The same by the process's number, with the errno as an ordinary answer: an empty Fd and `error`.
+Fd try_pidfd_getfd(pid_t process, int number, int& error) noexcept;
 
 // Memory of a thread, by its address there (process_vm_readv(2), Linux 3.2): bytes read, fewer where it becomes
 // unreadable; negative: -errno. EPERM also for a program that its user may run but not read. May wait as long as a page
@@ -79,6 +78,9 @@ void keep_on_exec(int fd);
 void set_groups_empty();
 void set_ids(uid_t uid, gid_t gid);
 std::vector<gid_t> supplementary_groups();
+// All of that for the calling thread alone (credentials(7): to the kernel ids are a thread's), for good. Nothing where
+// it has these ids. 0 or errno.
+int take_ids_of_thread(uid_t uid, gid_t gid) noexcept;
 
 // An anonymous session keyring of our own: keys of the login session are no longer possessed (keyctl(2)).
 void join_new_session_keyring();

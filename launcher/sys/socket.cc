@@ -1,6 +1,7 @@
 #include "sys/socket.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 // net/if.h needs sys/socket.h before it.
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -84,6 +85,19 @@ Message receive_message(const Fd& socket) {
   message.bytes.resize(static_cast<std::size_t>(size));
   message.descriptors = take_descriptors(header);
   return message;
+}
+
+int connect_to(const Fd& socket, std::span<const std::byte> address) noexcept {
+  const auto* const given = reinterpret_cast<const sockaddr*>(address.data());
+  return ::connect(socket.get(), given, static_cast<socklen_t>(address.size())) == 0 ? 0 : errno;
+}
+
+int connect_to_path(const Fd& socket, std::string_view path) noexcept {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+  path.copy(address.sun_path, path.size());
+  return connect_to(socket, std::as_bytes(std::span(&address, 1)));
 }
 
 void bring_up_loopback() {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -28,6 +29,11 @@ struct Message {
 };
 // Waits for the next message of at most 4096 bytes.
 Message receive_message(const Fd& socket);
+
+// connect(2) to an address as it stands in memory, and to a Unix socket by a path of at most 107 bytes: 0 or errno. May
+// wait, as the socket says.
+int connect_to(const Fd& socket, std::span<const std::byte> address) noexcept;
+int connect_to_path(const Fd& socket, std::string_view path) noexcept;
 
 // "lo" of the caller's network namespace, up.
 void bring_up_loopback();

@@ -127,13 +127,71 @@ void add_daemons(std::vector<Case>& table) {
                    .event = send, .setup = abstract_daemon});
   table.push_back({.name = "abstract_reconnected_pair", .attack = {"unix-reconnect", "{abstract-dgram}"},
                    .errors = not_there, .event = connect, .setup = abstract_daemon});
-  // Granted by name: the supervisor makes the connection, or the run is refused (DECISIONS 10). Never another path.
-  table.push_back({.name = "unix_beside_the_granted_one",
+}
+
+// Somebody answers at every socket, so that no queue is ever full.
+void answering_daemons(Scene& scene) {
+  for (const char* path : {"{read}/bus", "{read}/docker.sock"}) {
+    const int server = listen_at(scene, path, SOCK_STREAM);
+    scene.spawn(
+        [server] {
+          for (;;) ::close(::accept(server, nullptr, nullptr));
+        },
+        scene.identity());
+    ::close(server);
+  }
+}
+
+// Granted by name: Landlock tells it from its neighbours, or the supervisor connects (DECISIONS 10).
+void add_granted_socket(std::vector<Case>& table) {
+  const Profile bus = {.more = "network:\n  unix: [\"{read}/bus\", \"{read}/journal\"]\n"};
+  const Profile one = {.more = "network:\n  unix: [\"{read}/bus\"]\n"};
+  const bool by_supervisor = landlock_abi() < 9;
+  const auto works = [&](std::string name, std::vector<std::string> attack) {
+    table.push_back({.name = std::move(name), .attack = std::move(attack), .expect = Expect::Allowed, .profile = bus,
+                     .setup = daemons});
+  };
+  works("unix_granted", {"unix-connect", "stream", "{read}/bus"});
+  works("unix_granted_seqpacket", {"unix-connect", "seqpacket", "{read}/journal"});
+  works("unix_granted_by_another_name", {"unix-connect", "stream", "{read}/folder/../bus"});
+  works("unix_of_its_own", {"unix-own", "/tmp/own"});
+  works("unix_of_its_own_by_name", {"unix-own", "@own"});
+  works("tcp_beside_unix", {"own-loopback"});
+  works("sockets_beside_unix", {"permitted-sockets"});
+  const std::pair<std::string, std::vector<std::string>> attacks[] = {
+      {"unix_beside_the_granted_one", {"unix-connect", "stream", "{read}/docker.sock"}},
+      {"unix_beside_in_write_grant", {"unix-connect", "stream", "{write}/daemon"}},
+      {"unix_beside_by_link", {"unix-link", "{read}/docker.sock", "{write}/link"}},
+      {"unix_beside_by_datagram", {"unix-sendto", "{read}/log"}},
+      {"unix_beside_by_pair", {"unix-reconnect", "{read}/log"}},
+  };
+  for (const auto& [name, attack] : attacks)
+    table.push_back({.name = name, .attack = attack, .errors = {"EACCES", "EPERM", "ELOOP"}, .profile = bus,
+                     .setup = daemons});
+  table.push_back({.name = "unix_beside_is_told",
                    .attack = {"unix-connect", "stream", "{read}/docker.sock"},
-                   .errors = refused,
+                   .errors = {"EACCES"},
+                   .profile = bus,
+                   .event = "net.connect",
+                   .setup = daemons});
+  for (const std::string from : {"{read}/bus", "9"})
+    table.push_back({.name = "unix_flipped_with_" + std::string(from == "9" ? "tcp" : "granted"),
+                     .attack = {"unix-flip", from, "{read}/docker.sock", "3000"},
+                     .errors = {"EACCES"},
+                     .profile = one,
+                     .control_attack = {"unix-flip", from, "{read}/docker.sock", "1000000"},  // until it gets there
+                     .setup = answering_daemons});
+  table.push_back({.name = "unix_datagram_socket_beside_granted",
+                   .attack = {"unix-connect", "dgram", "{read}/log"},
+                   .errors = {"EACCES", "EPERM"},
+                   .profile = bus,
+                   .event = by_supervisor ? "syscall.denied" : "net.connect",
+                   .setup = daemons});
+  table.push_back({.name = "unix_granted_without_a_listener",
+                   .attack = {"unix-connect", "stream", "{read}/docker.sock"},
+                   .errors = {"EACCES"},
                    .expect = Expect::DeniedOrRefused,
-                   .profile = {.more = "network:\n  unix: [\"{read}/bus\"]\n"},
-                   .event = connect,
+                   .profile = bus + Profile{.more = "monitor: {source: none}\n"},
                    .setup = daemons});
 }
 
@@ -204,6 +262,7 @@ std::vector<Case> socket_cases() {
   std::vector<Case> table;
   add_families(table);
   add_daemons(table);
+  add_granted_socket(table);
   add_loopback(table);
   return table;
 }

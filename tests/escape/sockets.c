@@ -5,8 +5,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -137,13 +139,111 @@ static void unix_reconnect(char **arguments) {
   verdict(connect(pair[0], (struct sockaddr *)&address, length), arguments[0]);
 }
 
-/* ---- the host's loopback */
-
 static struct sockaddr_in loopback(const char *port) {
   return (struct sockaddr_in){.sin_family = AF_INET,
                               .sin_port = htons((uint16_t)number(port)),
                               .sin_addr = {htonl(INADDR_LOOPBACK)}};
 }
+
+/* ---- a granted socket as the way to another: the address changes between the look and the use */
+
+static union {
+  struct sockaddr any;
+  struct sockaddr_un path;
+  struct sockaddr_in inet;
+} flipping;
+static char flip_from[sizeof flipping], flip_to[sizeof flipping];
+static volatile int flip_done;
+
+static void linger(void) {
+  for (int i = 0; i < 500; i++) __asm__ volatile("" ::: "memory"); /* and it is really written */
+}
+
+static void *flip(void *unused) {
+  (void)unused;
+  while (!flip_done) {
+    memcpy(&flipping, flip_to, sizeof flipping);
+    linger();
+    memcpy(&flipping, flip_from, sizeof flipping);
+    linger();
+  }
+  return NULL;
+}
+
+static int is_connected_to(int fd, const char *path) {
+  struct sockaddr_un peer = {0};
+  socklen_t length = sizeof peer;
+  return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 && strcmp(peer.sun_path, path) == 0;
+}
+
+/* FROM is a path, or a port of the own loopback: what may be connected to. */
+static void unix_flip(char **arguments) {
+  const char *from = need(arguments, 0), *to = need(arguments, 1);
+  const long tries = number(need(arguments, 2));
+  unix_address((struct sockaddr_un *)flip_to, to);
+  if (*from == '/') unix_address((struct sockaddr_un *)flip_from, from);
+  else *(struct sockaddr_in *)flip_from = loopback(from);
+  memcpy(&flipping, flip_from, sizeof flip_from);
+  pthread_t thread;
+  const int error = pthread_create(&thread, NULL, flip, NULL);
+  if (error) broken("pthread_create: %s", strerror(error));
+  for (long i = 0; i < tries; i++) {
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0) denied(errno, "socket");
+    (void)!connect(fd, &flipping.any, sizeof flipping.path);
+    if (is_connected_to(fd, to)) allowed("%s", to);
+    close(fd);
+  }
+  flip_done = 1;
+  pthread_join(thread, NULL);
+  denied(EACCES, "%ld tries", tries);
+}
+
+/* Whatever a link of its own makes of the name. */
+static void unix_link(char **arguments) {
+  struct sockaddr_un address;
+  const char *to = need(arguments, 0), *link = need(arguments, 1);
+  const socklen_t length = unix_address(&address, link);
+  unlink(link);
+  if (symlink(to, link) != 0) denied(errno, "symlink");
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0) denied(errno, "socket");
+  verdict(connect(fd, (struct sockaddr *)&address, length), link);
+}
+
+/* A server and a client of its own, as multiprocessing has them. */
+static void unix_own(char **arguments) {
+  struct sockaddr_un address;
+  const socklen_t length = unix_address(&address, need(arguments, 0));
+  const int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (server < 0 || client < 0) denied(errno, "socket");
+  if (bind(server, (struct sockaddr *)&address, length) != 0 || listen(server, 1) != 0) denied(errno, "listen");
+  verdict(connect(client, (struct sockaddr *)&address, length), arguments[0]);
+}
+
+/* Connects, says so by a file, and connects again when another is there. */
+static void unix_again(char **arguments) {
+  struct sockaddr_un address;
+  const socklen_t length = unix_address(&address, need(arguments, 0));
+  const int first = socket(AF_UNIX, SOCK_STREAM, 0), second = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (connect(first, (struct sockaddr *)&address, length) != 0) denied(errno, "the first time");
+  close(open(need(arguments, 1), O_WRONLY | O_CREAT, 0666));
+  if (wait_for(need(arguments, 2)) != 0) broken("nobody made %s", arguments[2]);
+  verdict(connect(second, (struct sockaddr *)&address, length), "the second time");
+}
+
+/* Fills the queue of a server that does not answer, and waits in it. */
+static void unix_wait(char **arguments) {
+  struct sockaddr_un address;
+  const socklen_t length = unix_address(&address, need(arguments, 0));
+  for (int i = 0; i < 100; i++) {
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, length) != 0) denied(errno, "%d", i);
+  }
+  allowed("nobody keeps a queue");
+}
+
+/* ---- the host's loopback */
 
 static void receive_greeting(int fd) __attribute__((noreturn));
 static void receive_greeting(int fd) {
@@ -219,6 +319,11 @@ const struct attack socket_attacks[] = {
     {"unix-sendto", "PATH|@NAME", unix_send},
     {"unix-sendmmsg", "PATH|@NAME", unix_send_message},
     {"unix-reconnect", "PATH|@NAME: one end of a socketpair connected anew", unix_reconnect},
+    {"unix-flip", "FROM PATH TRIES: gets to PATH by an address that is FROM half of the time", unix_flip},
+    {"unix-link", "PATH LINK: through a link to it", unix_link},
+    {"unix-own", "PATH: connects to itself", unix_own},
+    {"unix-again", "PATH READY GO: twice, with the files between", unix_again},
+    {"unix-wait", "PATH: until somebody answers", unix_wait},
     {"tcp", "PORT [PROTOCOL]: the host's loopback", tcp_connect},
     {"tcp6", "PORT: the same as ::ffff:127.0.0.1", tcp6_connect},
     {"tcp-fastopen", "PORT sendto|sendmsg|sendmmsg", tcp_fast_open},

@@ -135,6 +135,11 @@ TEST(LandlockPlan, NeverAllowsDeviceNodesToBeMadeNorSocketsOfTheHostToBeReached)
       EXPECT_FALSE(names_of(rule.access).contains(never)) << never << " at " << rule.path;
 }
 
+TEST(LandlockPlan, ASocketThatIsNamedMayBeReachedAndNotRead) {
+  const Plan plan = landlock::plan(view_of({anchor("/socket", view::Node::File, view::kSocket)}), {kNewestAbi});
+  EXPECT_EQ(names_of(access_at(plan, "/socket")), Names{"resolve-unix"});
+}
+
 TEST(LandlockPlan, TheRootOfTheViewMayBeListedAndNothingMore) {
   EXPECT_EQ(names_of(access_at(plan({}, {kNewestAbi}), "/")), Names{"read-dir"});
 }

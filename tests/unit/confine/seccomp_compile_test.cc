@@ -19,7 +19,8 @@ struct Variant {
 std::vector<Variant> variants() {
   std::vector<Variant> all;
   for (const auto set : {profile::SyscallSet::Standard, profile::SyscallSet::Strict})
-    for (const auto unix_sockets : {UnixSockets::Denied, UnixSockets::SocketpairOnly, UnixSockets::Allowed}) {
+    for (const auto unix_sockets :
+         {UnixSockets::Denied, UnixSockets::SocketpairOnly, UnixSockets::ConnectOnly, UnixSockets::Allowed}) {
       all.push_back({set, {.unix_sockets = unix_sockets, .gaps = {}}});
       all.push_back({set, {.unix_sockets = unix_sockets, .gaps = test::every_gap().gaps}});
     }

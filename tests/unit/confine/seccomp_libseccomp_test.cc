@@ -115,6 +115,7 @@ TEST(SeccompOracle, StrictAllowsWhatLibseccompsFilterAllows) { expect_same_verdi
 TEST(SeccompOracle, GapsAllowWhatLibseccompsFilterAllows) { expect_same_verdicts({}, test::every_gap()); }
 TEST(SeccompOracle, UnixSocketsAllowWhatLibseccompsFilterAllows) {
   expect_same_verdicts({}, {.unix_sockets = UnixSockets::Allowed});
+  expect_same_verdicts({}, {.unix_sockets = UnixSockets::ConnectOnly});
   expect_same_verdicts({}, {.unix_sockets = UnixSockets::Denied});
 }
 

@@ -406,6 +406,12 @@ TEST(SeccompPlan, UnixSocketsAsStated) {
   const Plan none = plan({}, {.unix_sockets = UnixSockets::Denied});
   const Plan pairs = plan({}, {.unix_sockets = UnixSockets::SocketpairOnly});
   const Plan all = plan({}, {.unix_sockets = UnixSockets::Allowed});
+  const Plan connect_only = plan({}, {.unix_sockets = UnixSockets::ConnectOnly});
+  EXPECT_TRUE(verdict(connect_only, "socket", {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}) == kAllow);
+  EXPECT_TRUE(verdict(connect_only, "socket", {AF_UNIX, SOCK_SEQPACKET}) == kAllow);
+  EXPECT_TRUE(verdict(connect_only, "socket", {AF_UNIX, SOCK_DGRAM}) == kDeny);
+  EXPECT_TRUE(verdict(connect_only, "socketpair", {AF_UNIX, SOCK_STREAM}) == kAllow);
+  EXPECT_TRUE(verdict(connect_only, "socketpair", {AF_UNIX, SOCK_DGRAM}) == kDeny);
   EXPECT_TRUE(verdict(none, "socketpair", {AF_UNIX, SOCK_STREAM}) == kDeny);
   EXPECT_TRUE(verdict(none, "socket", {AF_UNIX, SOCK_STREAM}) == kDeny);
   EXPECT_TRUE(verdict(pairs, "socketpair", {AF_UNIX, SOCK_STREAM}) == kAllow);

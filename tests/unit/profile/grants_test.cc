@@ -126,6 +126,9 @@ TEST(Sockets, AreNoFilesAndFilesAreNoSockets) {
   EXPECT_NE(trial.said("network: {unix: [/srv/f]}\n").find("'/srv/f' is no socket"), std::string::npos);
   trial.missing = {"/srv/none"};
   EXPECT_NE(trial.said("network: {unix: [/srv/none]}\n").find("'/srv/none': no such socket"), std::string::npos);
+  const std::string beside = "filesystem: {write: [/srv]}\nnetwork: {unix: [/srv/s]}\n";
+  EXPECT_NE(trial.said(beside).find("'/srv/s' lies in '/srv', which the plugin may write"), std::string::npos);
+  EXPECT_EQ(trial.said("network: {unix: [/srv/s]}\n"), "");
 }
 
 TEST(Sockets, InFoldersThatHoldThemAreFound) {

@@ -90,7 +90,7 @@ const std::vector<Unbuilt> kUnbuilt = {
      [](Profile& p) { p.network.allow = {{.host = "api.example", .ports = {}, .place = line(9)}}; }},
     {"network.listen", "net",
      [](Profile& p) { p.network.listen = {{.host = "127.0.0.1", .ports = {}, .place = line(9)}}; }},
-    {"network.unix", "net",
+    {"network.unix without a listener", "net",
      [](Profile& p) {
        p.network.unix_sockets = {{"/run/db.sock", line(9)}};
      }},
@@ -251,13 +251,36 @@ TEST(PlanFilter, AllowsUnixSocketsOnlyWhereLandlockHoldsThemToTheirPaths) {
     EXPECT_EQ(may_make_unix_sockets(planned({}, Strictness::Required, abi)), abi >= 9) << abi;
 }
 
-// Nobody makes the stated connections yet: a socket of the plugin's own would reach every path it sees (DECISIONS 10).
+// Without Landlock ABI 9 and a listener nobody makes the stated connections: a socket of the plugin's own would reach
+// every path it sees (DECISIONS 10).
 TEST(PlanFilter, DoesNotAllowThemBecauseTheProfileWantsSomeAndMayGoWithout) {
   Profile profile;
   profile.network.unix_sockets = {{"/run/db.sock", line(1)}};
   profile.best_effort = {{"net", line(2)}};
   EXPECT_FALSE(may_make_unix_sockets(planned(profile, Strictness::Required, 8)));
   EXPECT_FALSE(may_make_unix_sockets(planned(profile, Strictness::BestEffort, 8)));
+}
+
+Plan planned_with_a_listener(const Profile& profile, int abi) {
+  monitor::Support monitor;
+  monitor.seccomp.notify = true;
+  return plan(profile, {}, {.landlock = {abi}, .monitor = monitor}, request());
+}
+
+TEST(PlanFilter, ConnectsToStatedSocketsForThePluginBelowAbi9AndOnlyThere) {
+  Profile profile;
+  profile.network.unix_sockets = {{"/run/db.sock", line(1)}};
+  for (int abi = 1; abi <= 10; ++abi) {
+    const Plan plan = planned_with_a_listener(profile, abi);
+    EXPECT_EQ(refused_layers(plan), Names{}) << abi;
+    EXPECT_TRUE(may_make_unix_sockets(plan)) << abi;
+    EXPECT_EQ(plan.connections == monitor::Connections::BySupervisor, abi < 9) << abi;
+  }
+  EXPECT_EQ(planned_with_a_listener({}, 8).connections, monitor::Connections::ByPlugin) << "it wants none";
+  EXPECT_FALSE(may_make_unix_sockets(planned_with_a_listener({}, 8)));
+  profile.monitor.source = {profile::MonitorSource::None, line(2)};
+  EXPECT_EQ(refused_layers(planned_with_a_listener(profile, 8)), Names{"net"});
+  EXPECT_FALSE(may_make_unix_sockets(planned_with_a_listener(profile, 8)));
 }
 
 TEST(PlanNetwork, IsTheJailsOwnUnlessTheProfileStatesTheHosts) {
