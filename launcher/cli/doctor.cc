@@ -121,7 +121,8 @@ void add_doctor(CLI::App& app, int& status) {
   verb->footer(kFooter);
   add_wanted(*verb, options->wanted, ProfileIs::Optional);
   verb->add_flag("--json", options->json, "One JSON object instead of lines");
-  verb->add_flag("--blindspots", options->blindspots, "Do some hundred things in a jail and say which its log tells");
+  verb->add_flag("--blindspots", options->blindspots, "Do some hundred things in a jail and say which its log tells")
+      ->excludes(verb->get_option("profile"));
   verb->add_option(kPerformOption, options->perform)->expected(3)->group("");  // not in the help
   verb->callback([options, &status] { status = doctor_verb(*options); });
 }

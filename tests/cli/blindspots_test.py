@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import unittest
 
 from jail_case import both_launchers
 
@@ -57,6 +58,10 @@ class Blindspots:
         self.assertRegex(ended.out.splitlines()[-1], rf"^notify: {len(rows)} actions: \d+ logged, \d+ denied\+logged, ")
         self.assertIn("files: denied", ended.out)
 
+    def test_it_has_a_profile_of_its_own(self):
+        ended = self.jail("doctor", "--blindspots", self.profile())
+        self.assertEqual((ended.code, ended.out), (2, ""), ended)
+
     def test_a_jail_that_cannot_be_built(self):
         """The reason, and no table."""
         if self.uid == 0:
@@ -65,3 +70,7 @@ class Blindspots:
             ended = self.jail("doctor", "--blindspots", *words, environment={"XDG_DATA_HOME": "relative"})
             self.assertEqual((ended.code, ended.out), (125, ""), ended)
             self.assert_message(ended, "nothing could be tried", "XDG_DATA_HOME")
+
+
+if __name__ == "__main__":
+    unittest.main()
