@@ -49,7 +49,8 @@ std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& pl
   layers.insert(layers.end(), plan.monitor.layers.begin(), plan.monitor.layers.end());
   add_audit(profile.audit, layers);
   if (profile.integrity)
-    layers.push_back(absent("integrity", "tree digests are not part of this version", profile.integrity->place));
+    layers.push_back(
+        {.name = "integrity", .state = LayerState::Enforced, .reason = {}, .asked_by = profile.integrity->place});
   return layers;
 }
 
@@ -109,6 +110,15 @@ confine::seccomp::Options filter_options(const Support& support) {
   return {.unix_sockets = safe ? UnixSockets::Allowed : UnixSockets::SocketpairOnly, .gaps = {}};
 }
 
+// The view has links of its own on the way to a tree, the digest has none.
+std::optional<profile::Integrity> plan_integrity(const profile::Profile& profile, const profile::Facts& facts) {
+  std::optional<profile::Integrity> integrity = profile.integrity;
+  if (!integrity) return integrity;
+  const auto fact = facts.paths.find(integrity->path);
+  if (fact != facts.paths.end() && !fact->second.real.empty()) integrity->path = fact->second.real;
+  return integrity;
+}
+
 }  // namespace
 
 Support probe() { return {.landlock = confine::landlock::probe(), .monitor = monitor::probe()}; }
@@ -131,6 +141,8 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);
   plan.seccomp = confine::seccomp::plan(profile.syscalls, filter_options(support));
   plan.monitor = monitor::plan(profile.monitor, plan.seccomp, support.monitor);
+  plan.integrity = plan_integrity(profile, facts);
+  plan.hashed = monitor::plan_hashed(profile, facts);
   if (!request.argv.empty()) plan.command = plan_command(request.argv, plan.environment);
   plan.time_ms = profile.limits.time_ms.value;
   plan.grace_ms = profile.limits.grace_ms.value;

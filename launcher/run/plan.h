@@ -16,6 +16,7 @@
 #include "confine/seccomp.h"
 #include "confine/view.h"
 #include "monitor/plan.h"
+#include "monitor/plugin_files.h"
 #include "profile/facts.h"
 #include "profile/profile.h"
 #include "run/stdio.h"
@@ -66,6 +67,8 @@ struct Plan {
   confine::environment::Plan environment;
   confine::seccomp::Plan seccomp;
   monitor::Plan monitor;
+  std::optional<profile::Integrity> integrity;  // its path without links
+  std::vector<monitor::HashedFiles> hashed;
   Command command;
   std::vector<std::string> passed;  // --pass-fd: "7: file, read"
   std::optional<std::uint64_t> time_ms;
