@@ -1,12 +1,12 @@
 // The digest of a file tree is the SHA-256 of a listing, so that anybody can compute it (`jail digest --list PATH |
-// sha256sum`): the line "jail-tree 1", then one for each entry, the tree itself first, a folder before what it holds, the
-// names in a folder in the order of their bytes, each line ended by a line feed:
+// sha256sum`): the line "jail-tree 1", then one for each entry, the tree itself first, a folder before what it holds,
+// the names in a folder in the order of their bytes, each line ended by a line feed:
 //
 //   TYPE MODE CONTENT SIZE:PATH      f 0644 9f86d081...0f00a08 9:plugin.py
 //
 // TYPE: f file, d folder, l link, p fifo, s socket, c and b devices. MODE: the permission bits, four octal digits.
-// CONTENT: the SHA-256 of a file's bytes or of a link's text, "-" for the others. PATH: below the tree, empty for itself;
-// its bytes as they are, SIZE of them in decimal, so that no name can pass for another line. No link is followed.
+// CONTENT: the SHA-256 of a file's bytes or of a link's text, "-" for the others. PATH: below the tree, empty for
+// itself; its bytes as they are, SIZE of them in decimal: no name can pass for another line. No link is followed.
 #pragma once
 
 #include <sys/stat.h>
