@@ -224,12 +224,14 @@ class Integrity(PluginTree):
         tree = self.plant()
         with open(tree / "sparse", "wb") as file:
             file.truncate(1 << 40)
-        self.assert_refused(self.run_plugin("exit", 5, profile=self.stating(tree, "0" * 64)), "'sparse': more than 2 GiB")
+        ended = self.run_plugin("exit", 5, profile=self.stating(tree, "0" * 64))
+        self.assert_refused(ended, "'sparse': more than 2 GiB")
 
     def test_a_write_grant_in_the_tree_is_an_error(self):
         tree = self.plant()
-        profile = self.profile(f"  read: [\"{tree}\"]\nintegrity: {{path: \"{tree}\", sha256: \"{digest_of(tree)}\"}}\n",
-                               grants=f"  exec: [\"{self.attacker}\"]\n  write: [\"{tree}/sub\"]\n")
+        grants = f"  exec: [\"{self.attacker}\"]\n  write: [\"{tree}/sub\"]\n  read: [\"{tree}\"]\n"
+        more = f"integrity: {{path: \"{tree}\", sha256: \"{digest_of(tree)}\"}}\n"
+        profile = self.profile(more, grants=grants)
         ended = self.jail("check", profile)
         self.assertEqual(ended.code, 1)
         self.assertRegex(ended.out, r"test\.yaml:5:\d+: error: write of '.*/sub' changes the tree of integrity")
@@ -251,7 +253,7 @@ class Integrity(PluginTree):
     def test_what_changes_after_the_check_runs(self):
         """The host may change its files while the plugin runs: the digest is of the moment before the start."""
         tree = self.plant()
-        profile = self.profile(f"  read: [\"{tree}\"]\nintegrity: {{path: \"{tree}\", sha256: \"{digest_of(tree)}\"}}\n")
+        profile = self.stating(tree, digest_of(tree))
         self.assertEqual(self.run_plugin("exit", 5, profile=profile).code, 5)
         (tree / "plugin.py").write_text("changed\n")
         self.assert_refused(self.run_plugin("exit", 5, profile=profile))
