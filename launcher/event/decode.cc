@@ -143,7 +143,12 @@ bool read(Value value, FileMetadata& changed) {
 }
 
 bool read(Value value, ProcessExec& executed) {
-  executed = {text(value["call"]), name_in(value)};
+  executed = {text(value["call"]), name_in(value), text(value["sha256"])};
+  return true;
+}
+
+bool read(Value value, PluginFile& file) {
+  file = {text(value["path"]), text(value["sha256"]), text(value["problem"])};
   return true;
 }
 

@@ -130,6 +130,13 @@ void write(Fields& out, const FileMetadata& changed) {
 void write(Fields& out, const ProcessExec& executed) {
   out.word("call", executed.call);
   write(out, executed.named);
+  if (!executed.sha256.empty()) out.word("sha256", executed.sha256);
+}
+
+void write(Fields& out, const PluginFile& file) {
+  out.text("path", file.path);
+  if (!file.sha256.empty()) out.word("sha256", file.sha256);
+  out.text("problem", file.problem);
 }
 
 void write(Fields& out, const Peer& peer) {

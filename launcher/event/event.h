@@ -175,7 +175,17 @@ struct ProcessExec {
   static constexpr std::string_view kKind = "process.exec";
   std::string call{};
   Named named{};
+  std::string sha256{};  // as plugin.file gave it, where monitor.hash asked for this file; else empty
   bool operator==(const ProcessExec&) const = default;
+};
+
+// A file that monitor.hash asks for, before anything of the plugin runs.
+struct PluginFile {
+  static constexpr std::string_view kKind = "plugin.file";
+  std::string path{};     // in the jail's view, absolute and without links
+  std::string sha256{};   // 64 lower-case hexadecimal digits; empty where there is a problem
+  std::string problem{};  // why there is no digest
+  bool operator==(const PluginFile&) const = default;
 };
 
 // The other side of a socket call: an Internet address with its port, or the path of a Unix socket ("@name" for an
@@ -256,8 +266,8 @@ struct MonitorChanged {
 };
 
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
-                          FileLink, FileMetadata, ProcessExec, NetConnect, NetListen, NetSend, SyscallDenied,
-                          PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
+                          FileLink, FileMetadata, ProcessExec, PluginFile, NetConnect, NetListen, NetSend,
+                          SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.
 enum class Decision { Allowed, Denied, Failed };

@@ -48,8 +48,6 @@ Layer absent(std::string reason, std::optional<profile::Place> asked) {
 std::optional<Layer> unbuilt(const profile::Monitor& wanted) {
   if (wanted.source.value == MonitorSource::Ebpf)
     return absent("an eBPF source of events is not part of this version", wanted.source.stated);
-  if (!wanted.hash.empty())
-    return absent("digests of loaded files are not part of this version", wanted.hash.front().place);
   if (wanted.on_loss.value != profile::OnLoss::Count)
     return absent("acting on lost events is not part of this version", wanted.on_loss.stated);
   return std::nullopt;

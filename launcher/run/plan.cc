@@ -63,7 +63,8 @@ std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& pl
   layers.insert(layers.end(), plan.monitor.layers.begin(), plan.monitor.layers.end());
   add_audit(profile.audit, layers);
   if (profile.integrity)
-    layers.push_back(absent("integrity", "tree digests are not part of this version", profile.integrity->place));
+    layers.push_back(
+        {.name = "integrity", .state = LayerState::Enforced, .reason = {}, .asked_by = profile.integrity->place});
   return layers;
 }
 
@@ -130,6 +131,15 @@ void plan_calls(const profile::Profile& profile, const Support& support, Plan& p
   plan.seccomp = filter(ConnectOnly);
 }
 
+// The view has links of its own on the way to a tree, the digest has none.
+std::optional<profile::Integrity> plan_integrity(const profile::Profile& profile, const profile::Facts& facts) {
+  std::optional<profile::Integrity> integrity = profile.integrity;
+  if (!integrity) return integrity;
+  const auto fact = facts.paths.find(integrity->path);
+  if (fact != facts.paths.end() && !fact->second.real.empty()) integrity->path = fact->second.real;
+  return integrity;
+}
+
 }  // namespace
 
 Support probe() { return {.landlock = confine::landlock::probe(), .monitor = monitor::probe()}; }
@@ -151,6 +161,8 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.limits = confine::limits::plan(profile.limits);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);
   plan_calls(profile, support, plan);
+  plan.integrity = plan_integrity(profile, facts);
+  plan.hashed = monitor::plan_hashed(profile, facts);
   if (!request.argv.empty()) plan.command = plan_command(request.argv, plan.environment);
   plan.time_ms = profile.limits.time_ms.value;
   plan.grace_ms = profile.limits.grace_ms.value;

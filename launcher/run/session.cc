@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <variant>
 
@@ -16,6 +19,7 @@
 #include "run/channels.h"
 #include "run/exit_status.h"
 #include "run/facts.h"
+#include "run/findings.h"
 #include "run/guard.h"
 #include "run/passed.h"
 #include "run/record.h"
@@ -25,6 +29,12 @@
 
 namespace jail::run {
 namespace {
+
+using Digests = std::map<std::string, std::string>;  // of monitor.hash, by path
+
+event::Event of_ours(event::Body body) {
+  return {.body = std::move(body), .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}};
+}
 
 // Everything that lasts from the first refusal on to the last record.
 class Session {
@@ -96,14 +106,38 @@ class Session {
     if (const auto* failure = std::get_if<BuildFailure>(&ready)) return refuse(*failure);
     Jail& jail = std::get<Jail>(ready);
     if (const auto refusal = guard_.settle(jail.plugin.pid())) return refuse(std::vector{*refusal});
+    if (const auto refusal = refusal_for(plan_, construction.findings())) return refuse(std::vector{*refusal});
     if (!construction.without_proc().empty()) {
       leave_out_proc(plan_, construction.without_proc());
       record = started_record(prepared_, plan_, options_.wanted);
     }
     record.pid = jail.plugin.pid();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
+    if (const auto error = log_files(construction.findings().plugin)) return refuse_sink(*error);
     status_.started(log_->run(), jail.plugin.pid());
     return watch(jail, std::move(ends), std::move(handover.ours));
+  }
+
+  // Before a line of their code runs.
+  std::optional<audit::WriteError> log_files(const monitor::PluginFiles& found) {
+    for (const event::PluginFile& file : found.files) {
+      if (const auto error = log_->append(of_ours(file))) return error;
+      if (!file.sha256.empty()) digests_->emplace(file.path, file.sha256);
+    }
+    for (const event::LimitReached& limit : found.limits)
+      if (const auto error = log_->append(of_ours(limit))) return error;
+    std::ranges::move(unmatched(plan_.hashed, found.matches), std::back_inserter(result_.remarks));
+    return std::nullopt;
+  }
+
+  // From the thread that listens.
+  static void append(audit::Log& log, const Digests& digests, const event::Event& event) {
+    const auto* executed = std::get_if<event::ProcessExec>(&event.body);
+    const auto digest = executed == nullptr ? digests.end() : digests.find(executed->named.path);
+    if (digest == digests.end()) return (void)log.append(event);  // it counts what it loses
+    event::Event with_digest = event;
+    std::get<event::ProcessExec>(with_digest.body).sha256 = digest->second;
+    (void)log.append(with_digest);
   }
 
   Result watch(Jail& jail, StdioEnds ends, Fd handover) {
@@ -140,7 +174,7 @@ class Session {
             .handover = std::move(handover),
             .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
             .pid = jail.plugin.pid(),
-            .log = [log = log_](const event::Event& event) { (void)log->append(event); }};  // it counts what it loses
+            .log = [log = log_, digests = digests_](const event::Event& event) { append(*log, *digests, event); }};
   }
 
   Result end(const Ending& ending) {
@@ -154,8 +188,7 @@ class Session {
       result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
     if (listening_ && listening_->lost() != 0)
       record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());
-    if (const auto error = log_->append(
-            {.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}}))
+    if (const auto error = log_->append(of_ours(record)))
       result_.problem = "the log lost a record: " + error->sink + ": " + std::generic_category().message(error->error);
     status_.ended(record, ending.exit_status);
     const bool failed_to_start =
@@ -193,9 +226,7 @@ class Session {
   }
 
   Result refuse_with(const event::RunRefused& record) {
-    if (open_log())
-      (void)log_->append(
-          {.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}});
+    if (open_log()) (void)log_->append(of_ours(record));
     status_.refused(record.layer, record.reason);
     result_.exit_status = kExitJailFailed;
     return std::move(result_);
@@ -227,6 +258,7 @@ class Session {
   Guard guard_;
   std::variant<Worker, BuildFailure> init_;
   std::shared_ptr<audit::Log> log_;  // shared with the thread that listens, which may hang in it
+  std::shared_ptr<Digests> digests_ = std::make_shared<Digests>();
   audit::Problem log_problem_;
   Result result_;
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan

@@ -90,10 +90,8 @@ TEST(MonitorPlan, IsPartialWhereASignalRepeatsACall) {
 
 TEST(MonitorPlan, LacksWhatIsNotBuilt) {
   expect_absent(planned(from(MonitorSource::Ebpf)), "eBPF", true);
-  profile::Monitor hash, kill;
-  hash.hash = {{"/x/**", kLine}};
+  profile::Monitor kill;
   kill.on_loss = {profile::OnLoss::Kill, kLine};
-  expect_absent(planned(hash), "digests", true);
   expect_absent(planned(kill), "lost", true);
 }
 
