@@ -90,20 +90,27 @@ class Session {
     Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
                               std::move(handover.theirs));
     if (!open_log()) return refuse_log(log_problem_);
+    if (const auto refusal = without_disk(prepared_, *log_)) {
+      if (!may_lack("audit")) return refuse(std::vector{*refusal});
+      leave_out(plan_, "audit", refusal->reason);
+    }
     event::Event record = started_record(prepared_, plan_, options_.wanted);  // while the jail is being built
-    const bool proc_may_be_absent = may_be_absent(prepared_.profile, options_.wanted.strictness, "proc");
-    auto ready = construction.wait_ready(signals_, proc_may_be_absent ? Proc::MayBeAbsent : Proc::Required);
+    auto ready = construction.wait_ready(signals_, may_lack("proc") ? Proc::MayBeAbsent : Proc::Required);
     if (const auto* failure = std::get_if<BuildFailure>(&ready)) return refuse(*failure);
     Jail& jail = std::get<Jail>(ready);
     if (const auto refusal = guard_.settle(jail.plugin.pid())) return refuse(std::vector{*refusal});
     if (!construction.without_proc().empty()) {
-      leave_out_proc(plan_, construction.without_proc());
+      leave_out(plan_, "proc", construction.without_proc());
       record = started_record(prepared_, plan_, options_.wanted);
     }
     record.pid = jail.plugin.pid();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
     status_.started(log_->run(), jail.plugin.pid());
     return watch(jail, std::move(ends), std::move(handover.ours));
+  }
+
+  [[nodiscard]] bool may_lack(std::string_view layer) const {
+    return may_be_absent(prepared_.profile, options_.wanted.strictness, layer);
   }
 
   Result watch(Jail& jail, StdioEnds ends, Fd handover) {
