@@ -96,7 +96,8 @@ class Log {
   // Before start() and at run.ended this waits at most 200 ms for a pipe, socket or terminal that takes nothing, and
   // not again until it takes something; in between such a record waits by itself (sink.h).
   // Threads may append at the same time; who waits a second for another gives up (ETIMEDOUT), which counts as a loss.
-  // With Durable::Each it waits for the disk as long as that takes, but for run.ended, which ~Log() brings there.
+  // With Durable::Each it waits for the disk as long as that takes, but for log.opened, which the next one takes along,
+  // and for run.ended, which ~Log() brings there.
   [[nodiscard]] std::optional<WriteError> append(const event::Event& event);
 
   // By the thread that finds it, which may hold the log: it must not ask the log anything.

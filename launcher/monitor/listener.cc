@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr int kPatienceMs = 1000;
 constexpr int kKickMs = 1;
+constexpr int kHoldMs = 100;  // between two looks at whether the log takes records again
 
 // Interrupts the thread where it waits for a call, and does nothing else.
 int kick() { return SIGRTMIN; }
@@ -114,6 +116,7 @@ struct Listening::State {
   std::atomic<bool> stop = false;
   Fd done = new_signal();
   std::atomic<std::uint64_t> lost = 0;
+  bool is_loss_told = false;
 
   void run();
   void take_listener();
@@ -121,6 +124,9 @@ struct Listening::State {
   bool comes_before(std::uint64_t due);
   void answer(const seccomp_notif& notified);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
+  void hold();
+  void tell_loss();
+  void miss(const std::string& reason);
   void give_up(const char* reason) noexcept;
 };
 
@@ -131,7 +137,8 @@ void Listening::State::run() {
     take_listener();
     if (listener) serve();
     events.flush(~std::uint64_t{0});
-    if (lost != 0)
+    tell_loss();
+    if (lost != 0 && !is_loss_told)
       start.log(told(event::MonitorLost{lost, "names and addresses in memory that could not be read"}));
   } catch (const std::exception& error) {
     give_up(error.what());
@@ -140,16 +147,23 @@ void Listening::State::run() {
 }
 
 // Without the memory for one record there is no watching: the process ends, and the jail with it.
-void Listening::State::give_up(const char* reason) noexcept { start.log(told(event::MonitorChanged{"none", reason})); }
+void Listening::State::give_up(const char* reason) noexcept {
+  start.log(told(event::MonitorChanged{"none", reason}));
+  miss(std::string("the source of events has ended: ") + reason);
+}
+
+void Listening::State::miss(const std::string& reason) { start.loss->tell(Loss::Sort::Lasting, reason); }
 
 void Listening::State::take_listener() {
   std::int32_t number = 0;
   const ssize_t size = TEMP_FAILURE_RETRY(::read(start.handover.get(), &number, sizeof number));
   start.handover.reset();
   if (size != sizeof number) return;  // it has ended before
-  if (number < 0)
-    return start.log(told(event::MonitorChanged{"none", std::string("the filter holds without a listener: ") +
-                                                            std::strerror(-number)}));
+  if (number < 0) {
+    const std::string reason = std::string("the filter holds without a listener: ") + std::strerror(-number);
+    start.log(told(event::MonitorChanged{"none", reason}));
+    return miss(reason);
+  }
   listener = sys::pidfd_getfd(start.plugin, number);
   const std::string plugin = "/proc/" + std::to_string(start.pid);
   Fd root(::open((plugin + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -161,6 +175,7 @@ void Listening::State::take_listener() {
 // To poll before each call would cost a microsecond of each.
 void Listening::State::serve() {
   while (!stop) {
+    if (start.loss->holds()) hold();
     if (const auto due = events.next_flush(); due && !comes_before(*due)) continue;
     seccomp_notif notified;
     const int error = sys::notification_receive(listener.get(), notified);
@@ -186,7 +201,26 @@ void Listening::State::answer(const seccomp_notif& notified) {
   const Call* const call = find_call(static_cast<std::uint32_t>(notified.data.nr));
   if (answer.reply == Reply::Refuse) keep(notified, examiner.refused(notified, answer.error));
   else if (call != nullptr) keep(notified, examiner.allowed(notified, *call));
+  if (start.loss->holds()) hold();
   (void)sys::notification_send(listener.get(), response(notified, answer));
+}
+
+// Until the loss is over, or nobody is left to go on: then it does not matter who is answered.
+void Listening::State::hold() {
+  for (; !stop && start.loss->holds(); (void)::poll(nullptr, 0, kHoldMs)) {
+    if (start.loss->reaction() == profile::OnLoss::Kill || start.loss->now().sort == Loss::Sort::Lasting) tell_loss();
+    else if (start.log_takes_records()) {
+      const Loss::State loss = start.loss->now();
+      start.loss->end();  // before: a log that loses this one, too, begins anew
+      start.log(told(event::MonitorLost{loss.count, loss.reason}));
+    }
+  }
+}
+
+void Listening::State::tell_loss() {
+  const Loss::State loss = start.loss->now();
+  if (!loss.holds || std::exchange(is_loss_told, true)) return;
+  start.log(told(event::MonitorLost{loss.count, loss.reason}));
 }
 
 void Listening::State::keep(const seccomp_notif& notified, std::optional<event::Event> event) {
@@ -195,10 +229,14 @@ void Listening::State::keep(const seccomp_notif& notified, std::optional<event::
   event->pid = numbers.process;
   event->jail_pid = numbers.in_jail;
   // Whatever was read of a caller that has ended meanwhile may be another's; the registers are its own.
-  if (sys::notification_is_pending(listener.get(), notified.id) != 0) forget_memory(*event, notified);
+  const bool goes_on = sys::notification_is_pending(listener.get(), notified.id) == 0;
+  if (!goes_on) forget_memory(*event, notified);
   event->mono_ns = clock::boottime_ns();
-  if (is_unknown(*event)) ++lost;
+  const bool is_missed = goes_on && is_unknown(*event);
   events.add(std::move(*event));
+  if (!is_missed) return;
+  ++lost;
+  miss("names and addresses in memory that could not be read");
 }
 
 Listening::Listening(Start start) : state_(std::make_shared<State>(std::move(start))) {
@@ -223,6 +261,8 @@ Listening::End Listening::finish() {
   end_ == End::Clean ? thread_.join() : thread_.detach();
   return *end_;
 }
+
+void Listening::look_up() { (void)::pthread_kill(thread_.native_handle(), kick()); }
 
 std::uint64_t Listening::lost() const { return state_->lost; }
 
