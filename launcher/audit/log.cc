@@ -198,8 +198,9 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
   }
 
   [[nodiscard]] bool must_be_on_disk(const event::Event& event) const {
-    return policy.durable == Durable::Each && weight_of(event) != Weight::Bulk &&
-           !std::holds_alternative<event::RunEnded>(event.body) && !std::holds_alternative<event::LogOpened>(event.body);
+    if (policy.durable != Durable::Each || weight_of(event) == Weight::Bulk) return false;
+    const bool ends = std::holds_alternative<event::RunEnded>(event.body);
+    return !ends && !std::holds_alternative<event::LogOpened>(event.body);
   }
 
   std::vector<int> flush() {

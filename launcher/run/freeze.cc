@@ -29,10 +29,8 @@ std::vector<pid_t> children_of(pid_t parent) {
 
 // Whom a number means: it is still that child's once its descriptor is open, or there is none.
 Fd open_child(pid_t parent, pid_t child) {
-  try {
-    Fd opened = sys::pidfd_open(child);
-    if (std::ranges::count(children_of(parent), child) != 0) return opened;
-  } catch (const std::exception&) {}  // it has ended
+  Fd opened = sys::try_pidfd_open(child);
+  if (opened && std::ranges::count(children_of(parent), child) != 0) return opened;
   return {};
 }
 

@@ -114,7 +114,8 @@ class Session {
   }
 
   Result watch(Jail& jail, StdioEnds ends, Fd handover) {
-    loss_ = std::make_shared<monitor::Loss>(handover ? prepared_.profile.monitor.on_loss.value : profile::OnLoss::Count);
+    const profile::OnLoss wanted = prepared_.profile.monitor.on_loss.value;
+    loss_ = std::make_shared<monitor::Loss>(handover ? wanted : profile::OnLoss::Count);
     StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
     send_proceed(jail.plugin.socket());
     log_->start([loss = loss_](const audit::WriteError& error) { tell(*loss, error); });

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <climits>
 
 #include "base/error.h"
@@ -79,9 +78,9 @@ void StatusReport::ended(const event::RunEnded& record, int exit_status) const {
 }
 
 void say_now(const std::string& message) {
-  const std::string line = "jail: " + text::for_people(message) + "\n";
+  const std::string line = ("jail: " + text::for_people(message)).substr(0, PIPE_BUF - 1) + "\n";
   pollfd polled{STDERR_FILENO, POLLOUT, 0};
-  if (::poll(&polled, 1, 0) == 1) (void)!::write(STDERR_FILENO, line.data(), std::min<std::size_t>(line.size(), PIPE_BUF));
+  if (::poll(&polled, 1, 0) == 1) (void)!::write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace jail::run

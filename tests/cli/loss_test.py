@@ -25,7 +25,7 @@ SYS_FSYNC, SYS_FDATASYNC, EIO = 74, 75, 5
 PTRACE = ctypes.CDLL(None, use_errno=True).ptrace
 PTRACE_POKEUSER, PTRACE_CONT, PTRACE_SEIZE, PTRACE_EVENT_SECCOMP, WALL = 6, 7, 0x4206, 7, 0x40000000
 PTRACE_O_TRACECLONE, PTRACE_O_TRACESECCOMP, PTRACE_O_EXITKILL = 0x8, 0x80, 0x100000
-RAX, ORIG_RAX = 10, 15  # sys/reg.h
+RAX, ORIG_RAX = 10, 15  # of a tracee's registers, in words
 
 # Goes on past what it is denied, says so in a file, and stays.
 GOES_ON = """
@@ -232,7 +232,8 @@ class OnDisk(LossTest):
 
     def traced(self, mark, durable, reaction="count", limits=""):
         profile = self.python(f"audit: {{durable: {durable}}}\nmonitor: {{on_loss: {reaction}}}\n{limits}")
-        return Traced(self, [BINARY, "run", "--audit", str(self.log), profile, "--", "python3", "-c", GOES_ON, str(mark)])
+        plugin = ["python3", "-c", GOES_ON, str(mark)]
+        return Traced(self, [BINARY, "run", "--audit", str(self.log), profile, "--", *plugin])
 
     def test_the_plugin_waits_for_the_disk(self):
         """fdatasync(2) of the denial is held up: until it comes back, the plugin is where it was."""
