@@ -164,7 +164,11 @@ void tell(Sentence& out, const event::FileMetadata& changed) {
   tell(out, changed.named);
 }
 
-void tell(Sentence& out, const event::ProcessExec& executed) { tell(out.add("run "), executed.named); }
+void tell(Sentence& out, const event::ProcessExec& executed) {
+  tell(out.add("run "), executed.named);
+  if (executed.argv.empty() && !executed.argv_cut) return;
+  out.add(" as ").quote(joined(executed.argv)).add(executed.argv_cut ? " ..." : "");
+}
 
 void tell(Sentence& out, const event::Peer& peer) {
   if (peer.unknown) out.add("an unreadable address", Tone::Warn);

@@ -1,5 +1,6 @@
 // The mirror of encode.cc. Lenient about what is absent, strict about what makes a record: schema, number, time, run
 // and a kind and spellings that this build knows.
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -143,7 +144,9 @@ bool read(Value value, FileMetadata& changed) {
 }
 
 bool read(Value value, ProcessExec& executed) {
-  executed = {text(value["call"]), name_in(value)};
+  const std::vector<std::string> truncated = texts(value["truncated"]);
+  const bool cut = std::ranges::find(truncated, "argv") != truncated.end();
+  executed = {text(value["call"]), name_in(value), texts(value["argv"]), cut};
   return true;
 }
 

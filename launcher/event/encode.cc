@@ -130,6 +130,8 @@ void write(Fields& out, const FileMetadata& changed) {
 void write(Fields& out, const ProcessExec& executed) {
   out.word("call", executed.call);
   write(out, executed.named);
+  if (!executed.argv.empty()) out.texts("argv", executed.argv);
+  if (executed.argv_cut) out.cut("argv");
 }
 
 void write(Fields& out, const Peer& peer) {

@@ -175,6 +175,8 @@ struct ProcessExec {
   static constexpr std::string_view kKind = "process.exec";
   std::string call{};
   Named named{};
+  std::vector<std::string> argv{};  // as asked for
+  bool argv_cut = false;            // there is more of it
   bool operator==(const ProcessExec&) const = default;
 };
 

@@ -68,6 +68,7 @@ void forget_memory(event::Event& event, const seccomp_notif& notified) {
         if constexpr (requires { body.to; }) forget(body.to);
         if constexpr (requires { body.target; }) forget(body.target);
         if constexpr (requires { body.peer; }) forget(body.peer);
+        if constexpr (requires { body.argv; }) body.argv.clear(), body.argv_cut = true;
         return requires { body.named; } || requires { body.peer; };
       },
       event.body);

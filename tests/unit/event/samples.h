@@ -78,7 +78,7 @@ inline std::vector<event::Body> one_of_each() {
           event::FileRename{"rename", named(), {.path = "/srv/data/old"}},
           event::FileLink{"symlink", named(), {.path = "target"}},
           event::FileMetadata{"fchmodat", named(), "mode"},
-          event::ProcessExec{"execve", named()},
+          event::ProcessExec{"execve", named(), {"ls", "-l\n", "\xff"}, false},
           event::NetConnect{"connect", peer()},
           event::NetConnect{"connect", {.path = "/run/docker.sock"}},
           event::NetListen{"bind", peer()},
