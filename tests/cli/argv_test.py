@@ -65,7 +65,7 @@ class Argv:
         found = self.executed(["attacker", forged, "\x1b]0;title\x07", "\u202e"])
         self.assertEqual(found[0]["argv"][1], forged)
         self.assertEqual(self.kinds().count("run.ended"), 1)
-        shown = self.jail("audit", "tail", self.log)
+        shown = self.jail("audit", "tail", "--file", self.log)
         self.assertIn(" as attacker x", shown.out)
         self.assertNotIn("\x1b", shown.out)
 
