@@ -118,6 +118,8 @@ struct Listening::State {
   Fd done = new_signal();
   std::atomic<std::uint64_t> lost = 0;
   bool is_loss_told = false;
+  std::uint32_t last_thread = 0;  // and what it is called
+  Caller::Numbers last_numbers;
 
   void run();
   void take_listener();
@@ -126,6 +128,7 @@ struct Listening::State {
   void answer(const seccomp_notif& notified);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
   void hold();
+  [[nodiscard]] Caller::Numbers numbers_of(const seccomp_notif& notified);
   void tell_loss();
   void miss(const std::string& reason);
   void give_up(const char* reason) noexcept;
@@ -224,9 +227,16 @@ void Listening::State::tell_loss() {
   start.log(told(event::MonitorLost{loss.count, loss.reason}));
 }
 
+// Asked of /proc, which costs more than all the rest, and so once for calls in a row. A number comes back to another
+// only when all others have been given away (idr_alloc_cyclic(), kernel/pid.c), and then within this jail.
+Caller::Numbers Listening::State::numbers_of(const seccomp_notif& notified) {
+  if (std::exchange(last_thread, notified.pid) != notified.pid) last_numbers = examiner.caller_of(notified).numbers();
+  return last_numbers;
+}
+
 void Listening::State::keep(const seccomp_notif& notified, std::optional<event::Event> event) {
   if (!event) return;
-  const Caller::Numbers numbers = examiner.caller_of(notified).numbers();
+  const Caller::Numbers numbers = numbers_of(notified);
   event->pid = numbers.process;
   event->jail_pid = numbers.in_jail;
   // Whatever was read of a caller that has ended meanwhile may be another's; the registers are its own.
