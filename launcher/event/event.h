@@ -121,10 +121,11 @@ struct Named {
   bool operator==(const Named&) const = default;
 };
 
-// In each of the kinds below `call` is the system call's name.
+// In each of the kinds below `call` is the system call's name, which a record leaves out where it is the usual one.
 
 struct FileOpen {
   static constexpr std::string_view kKind = "file.open";
+  static constexpr std::string_view kUsualCall = "openat";
   std::string call{};
   Named named{};
   std::vector<std::string> access{};  // "read" "write" "append" "create" "truncate" "execute"; "stat": only looked at
@@ -133,6 +134,7 @@ struct FileOpen {
 
 struct FileCreate {
   static constexpr std::string_view kKind = "file.create";
+  static constexpr std::string_view kUsualCall = "mkdir";
   std::string call{};
   Named named{};
   std::string type{};  // "file" "folder" "fifo" "socket" "device"
@@ -141,6 +143,7 @@ struct FileCreate {
 
 struct FileDelete {
   static constexpr std::string_view kKind = "file.delete";
+  static constexpr std::string_view kUsualCall = "unlink";
   std::string call{};
   Named named{};
   bool operator==(const FileDelete&) const = default;
@@ -148,6 +151,7 @@ struct FileDelete {
 
 struct FileRename {
   static constexpr std::string_view kKind = "file.rename";
+  static constexpr std::string_view kUsualCall = "rename";
   std::string call{};
   Named named{};
   Named to{};
@@ -157,6 +161,7 @@ struct FileRename {
 // A second name, `named`, for `target`: the path of a hard link, the text of a symbolic one.
 struct FileLink {
   static constexpr std::string_view kKind = "file.link";
+  static constexpr std::string_view kUsualCall = "symlink";
   std::string call{};
   Named named{};
   Named target{};
@@ -165,6 +170,7 @@ struct FileLink {
 
 struct FileMetadata {
   static constexpr std::string_view kKind = "file.metadata";
+  static constexpr std::string_view kUsualCall = "fchmodat";
   std::string call{};
   Named named{};
   std::string attribute{};  // "mode" "owner" "times" "xattr" "flags"
@@ -173,6 +179,7 @@ struct FileMetadata {
 
 struct ProcessExec {
   static constexpr std::string_view kKind = "process.exec";
+  static constexpr std::string_view kUsualCall = "execve";
   std::string call{};
   Named named{};
   std::vector<std::string> argv{};  // as asked for
@@ -193,6 +200,7 @@ struct Peer {
 
 struct NetConnect {
   static constexpr std::string_view kKind = "net.connect";
+  static constexpr std::string_view kUsualCall = "connect";
   std::string call{};
   Peer peer{};
   bool operator==(const NetConnect&) const = default;
@@ -200,6 +208,7 @@ struct NetConnect {
 
 struct NetListen {
   static constexpr std::string_view kKind = "net.listen";
+  static constexpr std::string_view kUsualCall = "bind";
   std::string call{};
   Peer peer{};  // our own side
   bool operator==(const NetListen&) const = default;
@@ -207,6 +216,7 @@ struct NetListen {
 
 struct NetSend {
   static constexpr std::string_view kKind = "net.send";
+  static constexpr std::string_view kUsualCall = "sendto";
   std::string call{};
   Peer peer{};
   bool operator==(const NetSend&) const = default;
@@ -269,7 +279,8 @@ struct Verdict {
   std::string layer{};  // when denied: "landlock" "seccomp" "mount" "network" "limit" "permission"
   std::string rule{};   // "acme-crm.yaml:12", or "default"; empty where nothing was denied
   int error = 0;        // errno; 0: none
-  bool predicted = false;  // told by the plan before the kernel has decided
+  bool predicted = false;  // told by the plan before the kernel has decided: by Source::Notify, which the record leaves
+                           // out then
   bool operator==(const Verdict&) const = default;
 };
 
