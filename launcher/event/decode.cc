@@ -120,7 +120,8 @@ std::string call_in(Value value) {
 }
 
 bool read(Value value, FileOpen& opened) {
-  opened = {call_in<FileOpen>(value), name_in(value), texts(value["access"])};
+  opened = {text(value["call"]), name_in(value), texts(value["access"])};
+  if (!value["call"]) opened.call = usual_call(opened.access);
   return true;
 }
 

@@ -98,7 +98,7 @@ void write_name(Fields& out, const Call& call) {
 }
 
 void write(Fields& out, const FileOpen& opened) {
-  write_name(out, opened);
+  if (opened.call != usual_call(opened.access)) out.word("call", opened.call);
   write(out, opened.named);
   out.texts("access", opened.access);
 }

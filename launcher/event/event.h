@@ -125,7 +125,6 @@ struct Named {
 
 struct FileOpen {
   static constexpr std::string_view kKind = "file.open";
-  static constexpr std::string_view kUsualCall = "openat";
   std::string call{};
   Named named{};
   std::vector<std::string> access{};  // "read" "write" "append" "create" "truncate" "execute"; "stat": only looked at
@@ -293,6 +292,7 @@ struct Repeats {
 };
 
 std::string_view kind_of(const Body& body) noexcept;
+std::string_view usual_call(const std::vector<std::string>& access) noexcept;  // of FileOpen
 std::string_view name_of(Source source) noexcept;
 std::string_view name_of(LayerState state) noexcept;
 std::string_view name_of(Outcome outcome) noexcept;
