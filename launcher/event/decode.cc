@@ -239,7 +239,7 @@ std::optional<Record> decode(std::string_view line) {
   const std::optional<Stamp> stamped = stamp(root);
   const std::optional<Verdict> decided = verdict(root);
   std::optional<Source> source = named<Source>(text(root["source"]));
-  if (!root["source"] && decided && decided->predicted) source = Source::Notify;
+  if (!root["source"] && decided) source = Source::Notify;
   std::optional<Body> what = body(text(root["kind"]), root);
   if (!stamped || !source || !what) return std::nullopt;
   Event event{.body = std::move(*what),

@@ -209,8 +209,7 @@ void write_common(Fields& out, const Stamp& stamp, const Event& event) {
   out.word("run", stamp.run);
   out.word("profile", stamp.profile);
   out.word("kind", kind_of(event.body));
-  const bool foretold = event.verdict && event.verdict->predicted && event.source == Source::Notify;
-  if (!foretold) out.word("source", spelled(event.source));
+  if (!event.verdict || event.source != Source::Notify) out.word("source", spelled(event.source));
   out.number("process", event.process);
   out.number("pid", event.pid);
   out.number("jail_pid", event.jail_pid);

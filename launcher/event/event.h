@@ -278,8 +278,7 @@ struct Verdict {
   std::string layer{};  // when denied: "landlock" "seccomp" "mount" "network" "limit" "permission"
   std::string rule{};   // "acme-crm.yaml:12", or "default"; empty where nothing was denied
   int error = 0;        // errno; 0: none
-  bool predicted = false;  // told by the plan before the kernel has decided: by Source::Notify, which the record leaves
-                           // out then
+  bool predicted = false;  // told by the plan before the kernel has decided
   bool operator==(const Verdict&) const = default;
 };
 
@@ -300,7 +299,7 @@ std::string_view name_of(Decision decision) noexcept;
 
 struct Event {
   Body body;
-  Source source = Source::Supervisor;
+  Source source = Source::Supervisor;  // a record with a verdict leaves Notify out
   std::optional<std::uint64_t> process{};  // id of the process, as process.exec gave it
   std::optional<std::int32_t> pid{};       // on the host
   std::optional<std::int32_t> jail_pid{};  // as the plugin sees it
