@@ -1,5 +1,5 @@
-"""A hundred denials in the midst of a million allowed calls: each of them is in the log, with layer, rule and errno; the
-log stays within its bounds and can be read; the supervisor does not grow (SECURITY G2, B5).
+"""A hundred denials in the midst of a million allowed calls: each of them is in the log, with layer, rule and errno;
+the log stays within its bounds and can be read; the supervisor does not grow (SECURITY G2, B5).
 """
 import json
 import os
