@@ -172,6 +172,8 @@ void tell_digest(Sentence& out, std::string_view sha256) {
 
 void tell(Sentence& out, const event::ProcessExec& executed) {
   tell(out.add("run "), executed.named);
+  if (!executed.argv.empty() || executed.argv_cut)
+    out.add(" as ").quote(joined(executed.argv)).add(executed.argv_cut ? " ..." : "");
   tell_digest(out, executed.sha256);
 }
 

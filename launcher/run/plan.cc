@@ -44,9 +44,12 @@ void add_network(const profile::Network& network, const Plan& plan, std::vector<
   else layers.push_back(enforced("net"));
 }
 
-void add_audit(const profile::Audit& audit, std::vector<Layer>& layers) {
-  if (audit.durable.stated && audit.durable.value == profile::Durable::Each)
-    layers.push_back(absent("audit", "records on disk one by one are not part of this version", audit.durable.stated));
+// Whoever is denied something by the kernel itself goes on at once.
+void add_audit(const profile::Audit& audit, monitor::Source source, std::vector<Layer>& layers) {
+  const bool each = audit.durable.stated && audit.durable.value == profile::Durable::Each;
+  if (each && source != monitor::Source::Notify)
+    layers.push_back(absent("audit", "without notification nobody waits until a record is on disk",
+                            audit.durable.stated));
   else layers.push_back(enforced("audit"));
 }
 
@@ -61,7 +64,7 @@ std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& pl
     layers.push_back(enforced(name));
   layers.insert(layers.end(), plan.limits.layers.begin(), plan.limits.layers.end());
   layers.insert(layers.end(), plan.monitor.layers.begin(), plan.monitor.layers.end());
-  add_audit(profile.audit, layers);
+  add_audit(profile.audit, plan.monitor.source, layers);
   if (profile.integrity)
     layers.push_back(
         {.name = "integrity", .state = LayerState::Enforced, .reason = {}, .asked_by = profile.integrity->place});

@@ -147,8 +147,8 @@ Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
 }
 
 profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& wanted) {
-  const Support best{.landlock = {.abi = confine::landlock::kNewestAbi},
-                     .monitor = {.seccomp = {.notify = true, .wait_killable = true}}};
+  Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
+  best.monitor.seccomp.notify = best.monitor.seccomp.wait_killable = true;
   profile::Diagnostics warnings;
   for (const Refusal& refusal : plan_with(best, prepared, wanted).refusals)
     warnings.push_back(warning(refusal.place.value_or(prepared.profile.place),
