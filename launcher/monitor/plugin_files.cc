@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <functional>
 #include <set>
@@ -68,6 +69,7 @@ class Walk {
                 int depth) {
     if (!step.matches && step.below.empty()) return;
     const std::string path = profile::joined(above, name);
+    if (path.size() >= PATH_MAX) return finder_.problem(above, "it holds a path too long to be told");
     struct stat seen {};
     if (const int error = sys::try_status_at(folder.get(), name.c_str(), seen))
       return finder_.problem(path, std::strerror(error));
@@ -100,8 +102,7 @@ class Reading {
   explicit Reading(const confine::TreeBounds& bounds) : allowance_(bounds) {}
 
   void add(const Match& match) {
-    if (!paths_.insert(match.path).second) return;
-    if (paths_.size() > kMostPluginFiles) return;
+    if (!is_new(match.path)) return;
     const std::string_view problem = why_not_read(match.seen.st_mode);
     confine::FileDigest digest{{}, std::string(problem)};
     if (problem.empty()) digest = confine::digest_file(match.folder, match.name, match.resolve, match.seen, allowance_);
@@ -109,22 +110,30 @@ class Reading {
   }
 
   void add_problem(const std::string& path, std::string_view reason) {
-    if (paths_.insert(path).second && paths_.size() <= kMostPluginFiles)
-      files_.push_back({path, {}, std::string(reason)});
+    if (is_new(path)) files_.push_back({path, {}, std::string(reason)});
   }
 
   PluginFiles take(std::vector<std::uint64_t> matches, std::uint64_t entries_left) {
     PluginFiles all{.files = std::move(files_), .limits = {}, .matches = std::move(matches)};
     std::ranges::sort(all.files, {}, &event::PluginFile::path);
-    if (paths_.size() > kMostPluginFiles) all.limits.push_back({"monitor.hash.files", paths_.size(), kMostPluginFiles});
+    if (beyond_ != 0) all.limits.push_back({"monitor.hash.files", kMostPluginFiles + beyond_, kMostPluginFiles});
     if (entries_left == 0)
       all.limits.push_back({"monitor.hash.entries", allowance_.bounds().entries, allowance_.bounds().entries});
     return all;
   }
 
  private:
+  // Paths beyond the bound are counted and not kept: a tree may hold any number of long ones.
+  bool is_new(const std::string& path) {
+    if (paths_.contains(path)) return false;
+    if (paths_.size() < kMostPluginFiles) return paths_.insert(path).second;
+    ++beyond_;
+    return false;
+  }
+
   confine::Allowance allowance_;
-  std::set<std::string> paths_;  // those beyond the bound, too: they are counted
+  std::set<std::string> paths_;
+  std::uint64_t beyond_ = 0;
   std::vector<event::PluginFile> files_;
 };
 

@@ -22,8 +22,7 @@ namespace jail::run {
 namespace {
 
 constexpr int kMostSetupMs = 30'000;  // a dead network file system among the grants must not hang the caller for ever
-
-constexpr int kMostKillMs = 2'000;      // a process that sleeps in a dead file system does not die of SIGKILL
+constexpr int kMostKillMs = 2'000;    // who sleeps in a dead file system does not die of SIGKILL
 
 pid_t host_pid(const Fd& pidfd) {
   const std::string path = "/proc/self/fdinfo/" + std::to_string(pidfd.get());

@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/text.h"
 #include "profile/quoted.h"
 #include "sys/file.h"
 
@@ -129,8 +128,7 @@ std::optional<Refusal> refusal_for(const Plan& plan, const Findings& findings) {
                    "the plugin's user must be able to read all of it, and nobody may change it meanwhile",
                    wanted.place};
   return Refusal{"integrity", path + " is not what the profile says: its digest is " + found + ", not " + wanted.sha256,
-                 "'jail digest --list " + text::for_people(wanted.path) +
-                     "' says what it holds; if that is as it should be, state the digest that was found",
+                 "'jail digest --list PATH' says what it holds: if that is as it should be, state the digest found",
                  wanted.place};
 }
 
@@ -140,7 +138,7 @@ profile::Diagnostics unmatched(const std::vector<monitor::HashedFiles>& hashed,
   for (std::size_t i = 0; i < hashed.size() && i < matches.size(); ++i)
     if (matches[i] == 0)
       warnings.push_back({profile::Diagnostic::Severity::Warning, hashed[i].pattern.place,
-                          profile::quoted(hashed[i].pattern.glob) + " matches no file",
+                          "this pattern of monitor.hash matches no file",
                           "'*' stands for characters of one name, '**' for any number of folders"});
   return warnings;
 }

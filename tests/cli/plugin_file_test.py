@@ -100,7 +100,7 @@ class PluginFile:
 
     def test_a_pattern_that_matches_nothing(self):
         profile = self.hashing(f"{self.tree}/*.none", f"{self.tree}/*.py")
-        warning = r"test\.yaml:7:\d+: warning: '.*/\*\.none' matches no file"
+        warning = r"test\.yaml:7:\d+: warning: this pattern of monitor\.hash matches no file"
         self.assertRegex(self.jail("check", profile).out, warning)
         ended = self.run_plugin("exit", 5, profile=profile)
         self.assertEqual(ended.code, 5)

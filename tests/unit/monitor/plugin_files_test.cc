@@ -90,6 +90,21 @@ TEST_F(PluginTree, FilesBeyondTheMostAreCounted) {
   EXPECT_EQ(all.limits[0], (event::LimitReached{"monitor.hash.files", kMostPluginFiles + 7, kMostPluginFiles}));
 }
 
+TEST_F(PluginTree, APathTooLongToBeOpenedIsSaid) {
+  int folder = ::open((scratch / "p").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::string name(255, 'x');
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(::mkdirat(folder, name.c_str(), 0755), 0);
+    const int below = ::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    (void)::close(folder);
+    folder = below;
+  }
+  (void)::close(folder);
+  const event::PluginFile last = found({"p/**/*.py"}).files.back();
+  EXPECT_EQ(last.problem, "it holds a path too long to be told");
+  EXPECT_LT(last.path.size(), 4096U);
+}
+
 TEST_F(PluginTree, AnUnreadableFolderIsSaid) {
   if (::geteuid() == 0) GTEST_SKIP() << "root reads everything: tests/cli/plugin_file_test.py tries it as a user";
   scratch.folder("p/sub", 0);
