@@ -142,13 +142,20 @@ class Examination {
 
   Survey run(std::vector<std::string> inside) {
     const int status = run_program(words(std::move(inside)), errors_);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return {.columns = {}, .problem = content_of(errors_)};
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return {.columns = {}, .problem = problem_of(status)};
     const std::vector<event::Record> log = read_log(log_);
     return {.columns = {{source_, judge_all(read_reports(content_of(report_)), log, scene_), told_blind_spots(log)}},
             .problem = {}};
   }
 
  private:
+  [[nodiscard]] std::string problem_of(int status) const {
+    const std::string said = content_of(errors_);
+    if (!said.empty()) return said;
+    return WIFEXITED(status) ? "jail run ended with status " + std::to_string(WEXITSTATUS(status)) + "\n"
+                             : "signal " + std::to_string(WTERMSIG(status)) + " ended jail run\n";
+  }
+
   [[nodiscard]] std::vector<std::string> words(std::vector<std::string> inside) const {
     const std::string report = std::to_string(report_end_.get()), given = std::to_string(given_.get());
     std::vector<std::string> words{scene_.program, "run", "--audit", log_, "--pass-fd", report, "--pass-fd", given};

@@ -23,7 +23,7 @@ struct Column {
 
 struct Survey {
   std::vector<Column> columns;
-  std::string problem;  // not empty: the jail did not come to be, or did not get to its end
+  std::string problem;  // lines; not empty: the jail did not come to be, or did not get to its end
 };
 
 enum class Strictness : std::uint8_t { Required, BestEffort };

@@ -1,9 +1,6 @@
 // `jail doctor --blindspots`: what the log of a jail tells of what is done in it.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "blindspot/survey.h"
 
 namespace jail::cli {

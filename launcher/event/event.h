@@ -122,7 +122,7 @@ struct Named {
   bool operator==(const Named&) const = default;
 };
 
-// In each of the kinds below `call` is the system call's name.
+// In each of the kinds below `call` is the system call's name, which a record leaves out where it is the usual one.
 
 struct FileOpen {
   static constexpr std::string_view kKind = "file.open";
@@ -134,6 +134,7 @@ struct FileOpen {
 
 struct FileCreate {
   static constexpr std::string_view kKind = "file.create";
+  static constexpr std::string_view kUsualCall = "mkdir";
   std::string call{};
   Named named{};
   std::string type{};  // "file" "folder" "fifo" "socket" "device" "memory" (memfd_create(2))
@@ -142,6 +143,7 @@ struct FileCreate {
 
 struct FileDelete {
   static constexpr std::string_view kKind = "file.delete";
+  static constexpr std::string_view kUsualCall = "unlink";
   std::string call{};
   Named named{};
   bool operator==(const FileDelete&) const = default;
@@ -149,6 +151,7 @@ struct FileDelete {
 
 struct FileRename {
   static constexpr std::string_view kKind = "file.rename";
+  static constexpr std::string_view kUsualCall = "rename";
   std::string call{};
   Named named{};
   Named to{};
@@ -158,6 +161,7 @@ struct FileRename {
 // A second name, `named`, for `target`: the path of a hard link, the text of a symbolic one.
 struct FileLink {
   static constexpr std::string_view kKind = "file.link";
+  static constexpr std::string_view kUsualCall = "symlink";
   std::string call{};
   Named named{};
   Named target{};
@@ -166,6 +170,7 @@ struct FileLink {
 
 struct FileMetadata {
   static constexpr std::string_view kKind = "file.metadata";
+  static constexpr std::string_view kUsualCall = "fchmodat";
   std::string call{};
   Named named{};
   std::string attribute{};  // "mode" "owner" "times" "xattr" "flags"
@@ -174,9 +179,22 @@ struct FileMetadata {
 
 struct ProcessExec {
   static constexpr std::string_view kKind = "process.exec";
+  static constexpr std::string_view kUsualCall = "execve";
   std::string call{};
   Named named{};
+  std::vector<std::string> argv{};  // as asked for
+  bool argv_cut = false;            // there is more of it
+  std::string sha256{};  // as plugin.file gave it, where monitor.hash asked for this file; else empty
   bool operator==(const ProcessExec&) const = default;
+};
+
+// A file that monitor.hash asks for, before anything of the plugin runs.
+struct PluginFile {
+  static constexpr std::string_view kKind = "plugin.file";
+  std::string path{};     // in the jail's view, absolute and without links
+  std::string sha256{};   // 64 lower-case hexadecimal digits; empty where there is a problem
+  std::string problem{};  // why there is no digest
+  bool operator==(const PluginFile&) const = default;
 };
 
 // The other side of a socket call: an Internet address with its port, or the path of a Unix socket ("@name" for an
@@ -192,6 +210,7 @@ struct Peer {
 
 struct NetConnect {
   static constexpr std::string_view kKind = "net.connect";
+  static constexpr std::string_view kUsualCall = "connect";
   std::string call{};
   Peer peer{};
   bool operator==(const NetConnect&) const = default;
@@ -199,6 +218,7 @@ struct NetConnect {
 
 struct NetListen {
   static constexpr std::string_view kKind = "net.listen";
+  static constexpr std::string_view kUsualCall = "bind";
   std::string call{};
   Peer peer{};  // our own side
   bool operator==(const NetListen&) const = default;
@@ -207,6 +227,7 @@ struct NetListen {
 // Somebody may have been let in; who, is not known before the call.
 struct NetAccept {
   static constexpr std::string_view kKind = "net.accept";
+  static constexpr std::string_view kUsualCall = "accept4";
   std::string call{};
   Peer peer{};  // our own side
   bool operator==(const NetAccept&) const = default;
@@ -214,6 +235,7 @@ struct NetAccept {
 
 struct NetSend {
   static constexpr std::string_view kKind = "net.send";
+  static constexpr std::string_view kUsualCall = "sendto";
   std::string call{};
   Peer peer{};
   bool operator==(const NetSend&) const = default;
@@ -265,7 +287,7 @@ struct MonitorChanged {
 };
 
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
-                          FileLink, FileMetadata, ProcessExec, NetConnect, NetListen, NetAccept, NetSend,
+                          FileLink, FileMetadata, ProcessExec, PluginFile, NetConnect, NetListen, NetAccept, NetSend,
                           SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.
@@ -289,6 +311,7 @@ struct Repeats {
 };
 
 std::string_view kind_of(const Body& body) noexcept;
+std::string_view usual_call(const std::vector<std::string>& access) noexcept;  // of FileOpen
 std::string_view name_of(Source source) noexcept;
 std::string_view name_of(LayerState state) noexcept;
 std::string_view name_of(Outcome outcome) noexcept;
@@ -296,7 +319,7 @@ std::string_view name_of(Decision decision) noexcept;
 
 struct Event {
   Body body;
-  Source source = Source::Supervisor;
+  Source source = Source::Supervisor;  // a record with a verdict leaves Notify out
   std::optional<std::uint64_t> process{};  // id of the process, as process.exec gave it
   std::optional<std::int32_t> pid{};       // on the host
   std::optional<std::int32_t> jail_pid{};  // as the plugin sees it
