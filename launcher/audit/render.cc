@@ -193,6 +193,7 @@ void tell(Sentence& out, const event::Peer& peer) {
 
 void tell(Sentence& out, const event::NetConnect& net) { tell(out.add("connect to "), net.peer); }
 void tell(Sentence& out, const event::NetListen& net) { tell(out.add("listen on "), net.peer); }
+void tell(Sentence& out, const event::NetAccept& net) { tell(out.add("accept on "), net.peer); }
 void tell(Sentence& out, const event::NetSend& net) { tell(out.add("send to "), net.peer); }
 
 template <typename Call>

@@ -79,7 +79,8 @@ bool read(Value value, RunStarted& started) {
              .kernel = text(value["kernel"]),
              .policy = std::move(*layers),
              .event_source = text(value["event_source"]),
-             .blind_spots = texts(value["blind_spots"])};
+             .blind_spots = texts(value["blind_spots"]),
+             .passed = texts(value["passed"])};
   return true;
 }
 
@@ -171,6 +172,7 @@ bool read_net(Value value, Net& net) {
 }
 bool read(Value value, NetConnect& net) { return read_net(value, net); }
 bool read(Value value, NetListen& net) { return read_net(value, net); }
+bool read(Value value, NetAccept& net) { return read_net(value, net); }
 bool read(Value value, NetSend& net) { return read_net(value, net); }
 
 template <typename Call>

@@ -60,6 +60,7 @@ void write(Fields& out, const RunStarted& started) {
   out.objects("policy", started.policy, [&](const Layer& layer) { write(out, layer); });
   out.word("event_source", started.event_source);
   out.texts("blind_spots", started.blind_spots);
+  if (!started.passed.empty()) out.texts("passed", started.passed);
 }
 
 void write(Fields& out, const RunEnded& ended) {
@@ -161,6 +162,7 @@ void write_net(Fields& out, const Net& net) {
 }
 void write(Fields& out, const NetConnect& net) { write_net(out, net); }
 void write(Fields& out, const NetListen& net) { write_net(out, net); }
+void write(Fields& out, const NetAccept& net) { write_net(out, net); }
 void write(Fields& out, const NetSend& net) { write_net(out, net); }
 
 template <typename Call>

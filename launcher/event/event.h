@@ -53,6 +53,7 @@ struct RunStarted {
   std::vector<Layer> policy{};
   std::string event_source{};              // "ebpf", "notify" or "none"
   std::vector<std::string> blind_spots{};  // what that source cannot see
+  std::vector<std::string> passed{};       // open descriptors the plugin was given: "7: file, read, /srv/data"
   bool operator==(const RunStarted&) const = default;
 };
 
@@ -136,7 +137,7 @@ struct FileCreate {
   static constexpr std::string_view kUsualCall = "mkdir";
   std::string call{};
   Named named{};
-  std::string type{};  // "file" "folder" "fifo" "socket" "device"
+  std::string type{};  // "file" "folder" "fifo" "socket" "device" "memory" (memfd_create(2))
   bool operator==(const FileCreate&) const = default;
 };
 
@@ -223,6 +224,15 @@ struct NetListen {
   bool operator==(const NetListen&) const = default;
 };
 
+// Somebody may have been let in; who, is not known before the call.
+struct NetAccept {
+  static constexpr std::string_view kKind = "net.accept";
+  static constexpr std::string_view kUsualCall = "accept4";
+  std::string call{};
+  Peer peer{};  // our own side
+  bool operator==(const NetAccept&) const = default;
+};
+
 struct NetSend {
   static constexpr std::string_view kKind = "net.send";
   static constexpr std::string_view kUsualCall = "sendto";
@@ -244,7 +254,7 @@ struct SyscallDenied {
 // The same, where it asks for power.
 struct PrivilegeAttempt {
   static constexpr std::string_view kKind = "privilege.attempt";
-  std::string privilege{};  // "setuid" "ptrace" "mount" "bpf" "module" "namespace" "keyring"
+  std::string privilege{};  // "setuid" "ptrace" "mount" "bpf" "module" "namespace" "keyring" "signal"
   std::string call{};
   std::uint32_t number = 0;
   std::string abi{};
@@ -277,7 +287,7 @@ struct MonitorChanged {
 };
 
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
-                          FileLink, FileMetadata, ProcessExec, PluginFile, NetConnect, NetListen, NetSend,
+                          FileLink, FileMetadata, ProcessExec, PluginFile, NetConnect, NetListen, NetAccept, NetSend,
                           SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -57,7 +58,7 @@ void ask_host(Prediction& prediction, const Caller& caller, const Place& place, 
 
 bool is_worth(profile::MonitorFiles files, unsigned wants, Decision decision) {
   if (decision == Decision::Denied) return true;
-  if (files == profile::MonitorFiles::All) return (wants & ~kLook) != 0;
+  if (files == profile::MonitorFiles::All) return true;
   const unsigned changes = kWrite | kCreate | kDelete | kExecute;
   return files == profile::MonitorFiles::Changes && decision == Decision::Allowed && (wants & changes) != 0;
 }
@@ -83,7 +84,8 @@ unsigned wants_of(const seccomp_data& call, const Call& row) {
     case Operation::Metadata:
     case Operation::Truncate: return kWrite;
     case Operation::Execute: return kExecute;
-    case Operation::MapCode: return kMap;
+    case Operation::MapCode:
+    case Operation::ProtectCode: return kMap;
     case Operation::Enter: return kRead;
     default: return kLook;
   }
@@ -101,9 +103,11 @@ event::Body body_of(const seccomp_data& call, const Call& row, event::Named firs
     case Operation::Link: return event::FileLink{name, second, first};
     case Operation::Symlink: return event::FileLink{name, second, event::Named{.path = first.requested}};
     case Operation::Metadata: return event::FileMetadata{name, first, std::string(row.detail)};
-    case Operation::Truncate: return event::FileOpen{name, first, {"truncate"}};
+    case Operation::Truncate: return event::FileOpen{name, first, {std::string(row.detail)}};
+    case Operation::CreateMemory: return event::FileCreate{name, first, std::string(row.detail)};
     case Operation::Execute: return event::ProcessExec{name, first, {}, {}};
-    case Operation::MapCode: return event::FileOpen{name, first, {"execute"}};
+    case Operation::MapCode:
+    case Operation::ProtectCode: return event::FileOpen{name, first, {"execute"}};
     default: return event::FileOpen{name, first, {"stat"}};
   }
 }
@@ -200,7 +204,9 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
 event::Body net_body(Operation operation, std::uint32_t number, event::Peer peer) {
   std::string name = call_name(number);
   if (operation == Operation::Connect) return event::NetConnect{name, std::move(peer)};
-  if (operation == Operation::Bind) return event::NetListen{name, std::move(peer)};
+  if (operation == Operation::Pair) return event::NetConnect{name, std::move(peer)};
+  if (operation == Operation::Accept) return event::NetAccept{name, std::move(peer)};
+  if (operation == Operation::Bind || operation == Operation::Listen) return event::NetListen{name, std::move(peer)};
   return event::NetSend{name, std::move(peer)};
 }
 
@@ -210,7 +216,18 @@ struct MessageName {
   std::uint32_t length = 0;
 };
 constexpr std::uint64_t kSizeOfMmsghdr = 64;
-constexpr std::uint64_t kMostMessages = 64;  // of one call; the kernel takes 1024
+constexpr std::uint64_t kMostMessages = 1024;  // of one call: UIO_MAXIOV, beyond which the kernel takes none
+
+// What getsockname(2) says of a socket of the caller's.
+event::Peer own_side(const Caller& caller, int descriptor) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  const Fd socket = caller.take(descriptor);
+  if (!socket || ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
+    return {.unknown = true};
+  const auto bytes = std::as_bytes(std::span(&address, 1));
+  return decode_address(bytes.first(std::min<std::size_t>(length, bytes.size()))).peer;
+}
 
 // --- What the filter says --------------------------------------------------------------------------------------------
 
@@ -263,6 +280,11 @@ event::Body call_body(const seccomp_data& data, std::string_view privilege = {})
   return event::SyscallDenied{call.name, call.number, std::string(call.abi), std::move(numbers)};
 }
 
+// Where nothing else says no, pid 1 has no ear for them.
+Prediction to_init(Rules::Signals signals) {
+  return signals == Rules::Signals::Scoped ? refused_by("landlock", EPERM) : Prediction{};
+}
+
 event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
   event::Event event{.body = std::move(body), .source = event::Source::Notify};
   event.verdict = std::move(verdict);
@@ -274,6 +296,8 @@ event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
 void Examiner::look_into(Fd root, const std::string& mount_table) {
   Mounts mounts(mount_table);
   memory_ = mounts.any_may_hang() ? Memory::Resident : Memory::Any;
+  own_ = Mounts(mount_table);
+  (void)own_.any_may_hang();  // read while the plugin is there to be asked
   links_ = Links(std::move(root), std::move(mounts));
 }
 
@@ -290,13 +314,25 @@ std::optional<event::Event> Examiner::refused(const seccomp_notif& notified, int
                                                            .predicted = false});
 }
 
-std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, const Call& call) {
+std::vector<event::Event> Examiner::allowed(const seccomp_notif& notified, const Call& call) {
+  if (call.operation == Operation::SendMessage) return to_messages(notified, call, 1);
+  if (call.operation == Operation::SendMessages) return to_messages(notified, call, notified.data.args[2]);
+  std::vector<event::Event> events;
+  if (MaybeEvent event = to_one(notified, call)) events.push_back(std::move(*event));
+  return events;
+}
+
+std::optional<event::Event> Examiner::to_one(const seccomp_notif& notified, const Call& call) {
   switch (call.operation) {
     case Operation::Connect:
     case Operation::Bind:
     case Operation::Send: return to_address(notified, call);
-    case Operation::SendMessage: return to_messages(notified, call, 1);
-    case Operation::SendMessages: return to_messages(notified, call, notified.data.args[2]);
+    case Operation::Listen:
+    case Operation::Accept: return to_own_side(notified, call);
+    case Operation::Pair: return to_pair(notified, call);
+    case Operation::CreateMemory: return to_new_memory(notified, call);
+    case Operation::ProtectCode: return to_mapped_code(notified, call);
+    case Operation::Signal: return to_process(notified);
     case Operation::ChangeIds: return to_ids(notified, call);
     case Operation::ChangePowers: return to_powers(notified);
     default: return to_files(notified, call);
@@ -306,6 +342,7 @@ std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, con
 std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, const Call& call) {
   const Caller caller = caller_of(notified);
   const seccomp_data& data = notified.data;
+  if (looks_at_descriptor(caller, data, call)) return std::nullopt;
   const Maps maps{places_, links_};
   NamedPlace first, second;
   if (call.operation != Operation::Symlink) first = read_place(maps, caller, data, call.first, last_of(data, call));
@@ -313,7 +350,8 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   const bool unreadable = first.kind == Kind::Unreadable || second.kind == Kind::Unreadable;
   std::optional<event::Verdict> verdict;
   if (!unreadable) {
-    const Prediction prediction = foresee({caller, host_, sockets_}, data, call, first, second);
+    Prediction prediction = foresee({caller, host_, sockets_}, data, call, first, second);
+    if (prediction.decision != Decision::Allowed && is_given(caller, call, first)) prediction = {};
     if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
     verdict = verdict_of(prediction);
   }
@@ -323,9 +361,59 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   return event_of(std::move(body), std::move(verdict));
 }
 
+// It was opened elsewhere, by rules of elsewhere: the plan foretells nothing of it, but of what opens it again. Memory
+// that is a file has a mount of the kernel's own, whoever made it.
+bool Examiner::is_given(const Caller& caller, const Call& call, const NamedPlace& place) {
+  using enum Operation;
+  const bool as_it_is = call.operation == Look || call.operation == Metadata || call.operation == Truncate ||
+                        call.operation == MapCode;
+  if (place.descriptor < 0 || !as_it_is || place.place.path.starts_with("/memfd:")) return false;
+  const std::string mount = caller.mount_of(place.descriptor);
+  return !mount.empty() && !own_.has(mount);
+}
+
+std::optional<event::Event> Examiner::to_new_memory(const seccomp_notif& notified, const Call& call) const {
+  const std::optional<std::string> name = caller_of(notified).text(notified.data.args[call.first.path]);
+  const event::Named named{.path = name ? "/memfd:" + *name : "", .unknown = !name};
+  return event_of(body_of(notified.data, call, named, {}), name ? std::optional(verdict_of({})) : std::nullopt);
+}
+
+// Memory of no file is not worth a word: it is what a compiler makes code in.
+std::optional<event::Event> Examiner::to_mapped_code(const seccomp_notif& notified, const Call& call) {
+  const Caller caller = caller_of(notified);
+  const std::string path = caller.file_at(notified.data.args[0]);
+  if (path.empty()) return std::nullopt;
+  const Prediction prediction = predict_one({caller, host_, sockets_}, place_of(places_, caller, path), kMap);
+  if (!is_worth(rules_.files, kMap, prediction.decision)) return std::nullopt;
+  return event_of(body_of(notified.data, call, {.path = path}, {}), verdict_of(prediction));
+}
+
+std::optional<event::Event> Examiner::to_own_side(const seccomp_notif& notified, const Call& call) const {
+  event::Peer own = own_side(caller_of(notified), static_cast<int>(notified.data.args[call.first.folder]));
+  return event_of(net_body(call.operation, call.number, std::move(own)), verdict_of({}));
+}
+
+std::optional<event::Event> Examiner::to_pair(const seccomp_notif& notified, const Call& call) const {
+  const auto family = static_cast<std::uint16_t>(notified.data.args[0]);
+  return event_of(net_body(call.operation, call.number, {.family = family}), verdict_of({}));
+}
+
+// A number that the jail has not is nobody's to its processes, whoever has it outside.
+std::optional<event::Event> Examiner::to_process(const seccomp_notif& notified) const {
+  const auto wanted = static_cast<std::int32_t>(notified.data.args[0]);
+  if (wanted <= 0) return std::nullopt;  // a group, or all: of the jail's own
+  const std::string number = std::to_string(wanted);
+  Prediction prediction{.decision = Decision::Failed, .error = ESRCH};
+  if (wanted == 1) prediction = to_init(rules_.signals);
+  else if (caller_of(notified).sees_process(number)) return std::nullopt;
+  else if (::access(("/proc/" + number).c_str(), F_OK) == 0) prediction = refused_by("permission", ESRCH);
+  if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
+  return event_of(call_body(notified.data, "signal"), verdict_of(prediction));
+}
+
 std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) {
   if (address.peer.unknown) return event_of(net_body(call.operation, call.number, address.peer), std::nullopt);
-  if (address.reach == Reach::Nobody) return std::nullopt;
+  if (address.reach == Reach::Nobody && !address.peer.family) return std::nullopt;  // no address at all
   const Asker asker{caller, host_, sockets_};
   Prediction prediction;
   if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, asker, address);
@@ -368,22 +456,24 @@ Examiner::Wanted Examiner::wanted(const seccomp_notif& notified, const Call& cal
   return wanted;
 }
 
-// The first of them that is worth a record; a call sends to one peer or to several.
-std::optional<event::Event> Examiner::to_messages(const seccomp_notif& notified, const Call& call,
-                                                  std::uint64_t count) {
+// One for each peer that is worth it: all that is told of a peer is where it is.
+std::vector<event::Event> Examiner::to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count) {
   const Caller caller = caller_of(notified);
-  const auto unknown = [&] {
-    return event_of(net_body(call.operation, call.number, event::Peer{.unknown = true}), std::nullopt);
-  };
-  count = static_cast<std::uint32_t>(count);
-  for (std::uint64_t i = 0; i < std::min(count, kMostMessages); ++i) {
+  std::vector<Address> peers;
+  std::vector<event::Event> events;
+  count = std::min<std::uint64_t>(static_cast<std::uint32_t>(count), kMostMessages);
+  for (std::uint64_t i = 0; i < count; ++i) {
     const auto name = caller.value<MessageName>(notified.data.args[call.first.path] + i * kSizeOfMmsghdr);
-    if (!name) return i == 0 ? std::optional(unknown()) : std::nullopt;  // the kernel stops there, too
-    if (name->address == 0) continue;
-    auto event = judge(caller, call, read_address(caller, name->address, name->length));
-    if (event) return event;
+    Address address;
+    if (name && name->address != 0) address = read_address(caller, name->address, name->length);
+    else if (name) continue;
+    else if (i != 0) break;  // the kernel stops there, too
+    else address.peer.unknown = true;
+    if (std::ranges::find(peers, address) != peers.end()) continue;
+    peers.push_back(address);
+    if (MaybeEvent event = judge(caller, call, std::move(address))) events.push_back(std::move(*event));
   }
-  return count > kMostMessages ? std::optional(unknown()) : std::nullopt;
+  return events;
 }
 
 std::optional<event::Event> Examiner::to_ids(const seccomp_notif& notified, const Call& call) const {

@@ -248,7 +248,8 @@ void Listening::State::answer(const seccomp_notif& notified) {
   const Call* const call = find_call(static_cast<std::uint32_t>(notified.data.nr));
   if (answer.reply == Reply::Refuse) keep(notified, examiner.refused(notified, answer.error));
   else if (call != nullptr && call->operation == Operation::Connect && connector) return connect(notified, *call);
-  else if (call != nullptr) keep(notified, examiner.allowed(notified, *call));
+  else if (call != nullptr)
+    for (event::Event& event : examiner.allowed(notified, *call)) keep(notified, std::move(event));
   if (start.loss->holds()) hold();
   listener->send(response(notified, answer));
 }

@@ -25,8 +25,10 @@ constexpr std::string_view kNotLogged = "what the filter denies is denied, not l
 const std::vector<std::string>& blind_spots() {
   static const std::vector<std::string> spots{
       "files that their own mode or owner denies",
-      "reads and writes of files that are open already",
-      "names in memory that nobody may read: said as path_unknown",
+      "reads and writes of what is open already: the opening is told, and what was open at the start",
+      "who repeats what was told: repeats are counted, with the last of those who did it",
+      "names in memory that nobody may read, or that a network or user's file system has not brought in yet: said as "
+      "path_unknown",
       "calls that a filter of the plugin's own refuses first",
   };
   return spots;
@@ -104,6 +106,8 @@ Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, 
   if (why_not) return plan;
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
+  if (plan.files != MonitorFiles::All)
+    plan.blind_spots.emplace_back("looks at a name beside AT_EMPTY_PATH: only files: all asks for them");
   if (plan.files == MonitorFiles::None) plan.blind_spots.insert(plan.blind_spots.begin(), "files: not watched");
   return plan;
 }

@@ -60,6 +60,7 @@ event::Event started_record(const Prepared& prepared, const Plan& plan, const Wa
     record.policy.push_back({std::string(layer.name), state_of(layer.state), layer.reason, text_of(layer.asked_by)});
   record.event_source = name_of(plan.monitor.source);
   record.blind_spots = plan.monitor.blind_spots;
+  record.passed = plan.passed;
   return {.body = std::move(record), .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}};
 }
 

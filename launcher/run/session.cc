@@ -174,12 +174,14 @@ class Session {
     const bool own = plan_.namespaces.net == confine::namespaces::Plan::Net::Own;
     const bool told_apart = (plan_.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
     const bool by_us = plan_.connections == monitor::Connections::BySupervisor;
+    const bool scoped = (plan_.landlock.scopes & confine::landlock::kScopeSignal) != 0;
     return {.rules = {.view = &plan_.view,
                       .seccomp = &plan_.seccomp,
                       .net = own ? Rules::Net::Own : Rules::Net::Hosts,
                       .unix_paths = told_apart ? Rules::UnixPaths::Landlock
                                     : by_us    ? Rules::UnixPaths::Supervisor
                                                : Rules::UnixPaths::Open,
+                      .signals = scoped ? Rules::Signals::Scoped : Rules::Signals::Open,
                       .uid = plan_.identity.uid,
                       .gid = plan_.identity.gid,
                       .files = plan_.monitor.files},
