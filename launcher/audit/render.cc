@@ -246,6 +246,7 @@ void tell_reason(Sentence& out, const event::Verdict& verdict) {
 
 void tell(Sentence& out, const event::Repeats& repeats) {
   out.add(" | " + std::to_string(repeats.count) + " more of these", Tone::Faint);
+  for (const std::string& sample : repeats.samples) out.add(" ").quote(sample, Tone::Faint);
 }
 
 // "2026-11-21 00:54:45.123Z"

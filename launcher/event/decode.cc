@@ -215,7 +215,7 @@ std::optional<Repeats> repeats(Value value) {
   const std::optional<clock::WallTime> first = clock::parse_rfc3339(text(value["first"]));
   const std::optional<clock::WallTime> last = clock::parse_rfc3339(text(value["last"]));
   if (!first || !last) return std::nullopt;
-  return Repeats{count(value["count"]), *first, *last};
+  return Repeats{count(value["count"]), *first, *last, texts(value["samples"])};
 }
 
 template <std::size_t kIndex = 0>
@@ -256,6 +256,7 @@ std::optional<Record> decode(std::string_view line) {
               .jail_pid = number<std::int32_t>(root["jail_pid"]),
               .mono_ns = 0,
               .verdict = decided,
+              .expected = root["expected"].boolean().value_or(false),
               .repeats = repeats(root)};
   return Record{*stamped, std::move(event), texts(root["truncated"])};
 }

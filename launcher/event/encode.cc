@@ -208,6 +208,7 @@ void write(Fields& out, const Repeats& repeats) {
   out.number("count", repeats.count);
   out.word("first", clock::rfc3339(repeats.first));
   out.word("last", clock::rfc3339(repeats.last));
+  if (!repeats.samples.empty()) out.texts("samples", repeats.samples);
 }
 
 void write_common(Fields& out, const Stamp& stamp, const Event& event) {
@@ -240,6 +241,7 @@ void encode_within(const Stamp& stamp, const Event& event, const Redactor& redac
   write_common(out, stamp, event);
   std::visit([&out](const auto& what) { write(out, what); }, event.body);
   if (event.verdict) write(out, *event.verdict);
+  out.flag("expected", event.expected);
   if (event.repeats) write(out, *event.repeats);
   write_truncated(writer, out.truncated());
   writer.end_object();

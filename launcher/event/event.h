@@ -307,6 +307,7 @@ struct Repeats {
   std::uint64_t count = 0;
   clock::WallTime first{};
   clock::WallTime last{};
+  std::vector<std::string> samples{};  // paths, where they differ
   bool operator==(const Repeats&) const = default;
 };
 
@@ -325,6 +326,7 @@ struct Event {
   std::optional<std::int32_t> jail_pid{};  // as the plugin sees it
   std::uint64_t mono_ns = 0;               // CLOCK_BOOTTIME when it happened; 0: the log takes the moment of writing
   std::optional<Verdict> verdict{};
+  bool expected = false;                   // what is not there and, as the profile says, need not be
   std::optional<Repeats> repeats{};        // then this stands for so many more of the same
   bool operator==(const Event&) const = default;
 };

@@ -1,6 +1,7 @@
 #include "monitor/examine.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/audit.h>
 #include <linux/sched.h>
 #include <sys/prctl.h>
@@ -61,6 +62,12 @@ bool is_worth(profile::MonitorFiles files, unsigned wants, Decision decision) {
   if (files == profile::MonitorFiles::All) return true;
   const unsigned changes = kWrite | kCreate | kDelete | kExecute;
   return files == profile::MonitorFiles::Changes && decision == Decision::Allowed && (wants & changes) != 0;
+}
+
+bool is_expected(std::span<const profile::AbsentPattern> patterns, const std::string& path) {
+  return std::ranges::any_of(patterns, [&path](const profile::AbsentPattern& pattern) {
+    return ::fnmatch(pattern.glob.c_str(), path.c_str(), 0) == 0;
+  });
 }
 
 std::string call_name(std::uint32_t number) { return std::string(confine::seccomp::name_of(number).value_or("")); }
@@ -358,7 +365,10 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   if (call.operation == Operation::Symlink) first.requested = caller.text(data.args[call.first.path]).value_or("");
   event::Body body = body_of(data, call, first.named(), second.named());
   if (auto* const executed = std::get_if<event::ProcessExec>(&body)) add_arguments(*executed, caller, data);
-  return event_of(std::move(body), std::move(verdict));
+  event::Event event = event_of(std::move(body), std::move(verdict));
+  const bool is_absent = event.verdict && event.verdict->decision == Decision::Failed && event.verdict->error == ENOENT;
+  event.expected = is_absent && is_expected(rules_.expect_absent, first.place.path);
+  return event;
 }
 
 // It was opened elsewhere, by rules of elsewhere: the plan foretells nothing of it, but of what opens it again. Memory

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Rules {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;
+  std::span<const profile::AbsentPattern> expect_absent{};
 };
 
 class Examiner {

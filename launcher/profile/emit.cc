@@ -202,6 +202,9 @@ void emit_watching(Writer& writer, const Profile& profile) {
   writer.list("hash");
   for (const HashPattern& pattern : profile.monitor.hash)
     writer.item(quoted_scalar(without_meaning(pattern.glob, Flavour::Glob)), pattern.place);
+  writer.list("expect_absent");
+  for (const AbsentPattern& pattern : profile.monitor.expect_absent)
+    writer.item(quoted_scalar(without_meaning(pattern.glob, Flavour::Glob)), pattern.place);
   writer.list("");
   writer.choice("on_loss", profile.monitor.on_loss, kOnLoss);
   writer.section("audit");
