@@ -115,6 +115,7 @@ class Session {
       record = started_record(prepared_, plan_, options_.wanted);
     }
     record.pid = jail.plugin.pid();
+    if (handover.ours) reserved_ = monitor::reserve_descriptors();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
     if (const auto error = log_files(construction.findings().plugin)) return refuse_sink(*error);
     status_.started(log_->run(), jail.plugin.pid());
@@ -189,6 +190,7 @@ class Session {
             .handover = std::move(handover),
             .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
             .pid = jail.plugin.pid(),
+            .reserved = std::move(reserved_),
             .log = [log = log_, digests = digests_](const event::Event& event) { append(*log, *digests, event); },
             .loss = loss_,
             .log_takes_records = [log = log_] { return log->takes_records(); }};
@@ -296,6 +298,7 @@ class Session {
   std::shared_ptr<monitor::Loss> loss_;
   audit::Problem log_problem_;
   Result result_;
+  std::vector<Fd> reserved_;
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };
 
