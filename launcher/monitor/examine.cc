@@ -28,7 +28,7 @@ using Kind = NamedPlace::Kind;
 constexpr std::string_view kDefault = "default";
 
 std::string rule_text(const profile::Place* place) {
-  return place == nullptr ? std::string(kDefault) : profile::to_string({place->file, place->line, 0});
+  return place == nullptr ? std::string(kDefault) : profile::line_of(*place);
 }
 
 event::Verdict verdict_of(const Prediction& prediction) {

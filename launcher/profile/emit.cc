@@ -99,7 +99,7 @@ class Writer {
 
  private:
   // Without the column: a line decides, and a person looks for lines.
-  static std::string shown(const Place& place) { return to_string(Place{place.file, place.line, 0}); }
+  static std::string shown(const Place& place) { return line_of(place); }
 
   void open() {
     if (!section_.empty() && section_ != open_section_) plain("\n" + section_ + ":"), open_list_.clear();
