@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <linux/audit.h>
-#include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -14,9 +13,11 @@
 #include <cerrno>
 
 #include "monitor/arguments.h"
+#include "monitor/call_attempt.h"
 #include "monitor/file_attempt.h"
 #include "monitor/host_files.h"
 #include "monitor/peer.h"
+#include "monitor/socket_attempt.h"
 #include "profile/paths.h"
 
 namespace jail::monitor {
@@ -69,8 +70,6 @@ bool is_expected(std::span<const profile::AbsentPattern> patterns, const std::st
     return ::fnmatch(pattern.glob.c_str(), path.c_str(), 0) == 0;
   });
 }
-
-std::string call_name(std::uint32_t number) { return std::string(confine::seccomp::name_of(number).value_or("")); }
 
 // --- Files -----------------------------------------------------------------------------------------------------------
 
@@ -151,25 +150,6 @@ void add_arguments(event::ProcessExec& executed, const Caller& caller, const sec
 
 // --- Sockets ---------------------------------------------------------------------------------------------------------
 
-constexpr std::size_t kMostOfAnAddress = 128;  // sizeof(sockaddr_storage)
-
-// None: it cannot be read.
-std::optional<std::vector<std::byte>> address_bytes(const Caller& caller, std::uint64_t address, std::uint64_t length) {
-  std::vector<std::byte> bytes(std::min<std::size_t>(static_cast<std::uint32_t>(length), kMostOfAnAddress));
-  return caller.bytes(address, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
-}
-
-Address decoded(const std::optional<std::vector<std::byte>>& bytes) {
-  if (bytes) return decode_address(*bytes);
-  Address unknown;
-  unknown.peer.unknown = true;
-  return unknown;
-}
-
-Address read_address(const Caller& caller, std::uint64_t address, std::uint64_t length) {
-  return decoded(address_bytes(caller, address, length));
-}
-
 Prediction refused_by(std::string_view layer, int error) { return {Decision::Denied, layer, error}; }
 
 Place place_of(const Places& places, const Caller& caller, const std::string& path) {
@@ -208,84 +188,7 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
   return {};
 }
 
-event::Body net_body(Operation operation, std::uint32_t number, event::Peer peer) {
-  std::string name = call_name(number);
-  if (operation == Operation::Connect) return event::NetConnect{name, std::move(peer)};
-  if (operation == Operation::Pair) return event::NetConnect{name, std::move(peer)};
-  if (operation == Operation::Accept) return event::NetAccept{name, std::move(peer)};
-  if (operation == Operation::Bind || operation == Operation::Listen) return event::NetListen{name, std::move(peer)};
-  return event::NetSend{name, std::move(peer)};
-}
-
-// What is said of a message by a pointer: msghdr(3), of which sendmmsg(2) takes several.
-struct MessageName {
-  std::uint64_t address = 0;
-  std::uint32_t length = 0;
-};
-constexpr std::uint64_t kSizeOfMmsghdr = 64;
-constexpr std::uint64_t kMostMessages = 1024;  // of one call: UIO_MAXIOV, beyond which the kernel takes none
-
-// What getsockname(2) says of a socket of the caller's.
-event::Peer own_side(const Caller& caller, int descriptor) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  const Fd socket = caller.take(descriptor);
-  if (!socket || ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
-    return {.unknown = true};
-  const auto bytes = std::as_bytes(std::span(&address, 1));
-  return decode_address(bytes.first(std::min<std::size_t>(length, bytes.size()))).peer;
-}
-
-// --- What the filter says --------------------------------------------------------------------------------------------
-
-constexpr std::uint64_t kNewTime = 0x80;
-constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                                      CLONE_NEWPID | CLONE_NEWNET | kNewTime;
-
-// Today's C library tries clone3(2) for every thread and process, and falls back.
-bool is_ordinary_clone3(const seccomp_notif& notified, const Caller& caller) {
-  if (notified.data.nr != SYS_clone3 || notified.data.arch != AUDIT_ARCH_X86_64) return false;
-  const auto flags = caller.value<std::uint64_t>(notified.data.args[0]);
-  return flags && (*flags & kNamespaces) == 0;
-}
-
-event::Counts plain_numbers(const seccomp_data& call, std::uint8_t which) {
-  event::Counts numbers;
-  for (unsigned argument = 0; argument < 6; ++argument)
-    if (which & (1U << argument))
-      numbers.emplace_back("arg" + std::to_string(argument), static_cast<std::uint32_t>(call.args[argument]));
-  return numbers;
-}
-
-struct Called {
-  std::uint32_t number;
-  std::string_view abi;
-  std::string name;
-  const Privilege* privilege;
-};
-
-Called called(const seccomp_data& call) {
-  const auto number = static_cast<std::uint32_t>(call.nr);
-  if (call.arch != AUDIT_ARCH_X86_64) {
-    const Privilege* const privilege = find_i386_privilege(number);
-    return {number, "i386", privilege == nullptr ? "" : std::string(privilege->call), privilege};
-  }
-  const std::uint32_t plain = number & ~confine::seccomp::kX32Bit;
-  std::string name = call_name(plain);
-  const Privilege* const privilege = find_privilege(name);
-  return {number, plain == number ? "" : "x32", std::move(name), privilege};
-}
-
-// `privilege`: what it asks for where the call alone does not say so.
-event::Body call_body(const seccomp_data& data, std::string_view privilege = {}) {
-  const Called call = called(data);
-  if (call.privilege != nullptr && privilege.empty()) privilege = call.privilege->privilege;
-  event::Counts numbers = plain_numbers(data, call.privilege == nullptr ? std::uint8_t{0} : call.privilege->numbers);
-  if (!privilege.empty())
-    return event::PrivilegeAttempt{std::string(privilege), call.name, call.number, std::string(call.abi),
-                                   std::move(numbers)};
-  return event::SyscallDenied{call.name, call.number, std::string(call.abi), std::move(numbers)};
-}
+// --- The rest --------------------------------------------------------------------------------------------------------
 
 // Where nothing else says no, pid 1 has no ear for them.
 Prediction to_init(Rules::Signals signals) {
@@ -469,20 +372,9 @@ Examiner::Wanted Examiner::wanted(const seccomp_notif& notified, const Call& cal
 // One for each peer that is worth it: all that is told of a peer is where it is.
 std::vector<event::Event> Examiner::to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count) {
   const Caller caller = caller_of(notified);
-  std::vector<Address> peers;
   std::vector<event::Event> events;
-  count = std::min<std::uint64_t>(static_cast<std::uint32_t>(count), kMostMessages);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const auto name = caller.value<MessageName>(notified.data.args[call.first.path] + i * kSizeOfMmsghdr);
-    Address address;
-    if (name && name->address != 0) address = read_address(caller, name->address, name->length);
-    else if (name) continue;
-    else if (i != 0) break;  // the kernel stops there, too
-    else address.peer.unknown = true;
-    if (std::ranges::find(peers, address) != peers.end()) continue;
-    peers.push_back(address);
-    if (MaybeEvent event = judge(caller, call, std::move(address))) events.push_back(std::move(*event));
-  }
+  for (Address& peer : read_peers(caller, notified.data.args[call.first.path], count))
+    if (MaybeEvent event = judge(caller, call, std::move(peer))) events.push_back(std::move(*event));
   return events;
 }
 
