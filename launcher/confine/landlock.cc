@@ -20,7 +20,7 @@ struct OwnPlace {
   const char* path;
   unsigned access;
 };
-constexpr OwnPlace kTemporary[] = {{"/tmp", view::kRead | view::kWrite}, {"/dev/shm", view::kRead | view::kWrite}};
+constexpr unsigned kTemporaryAccess = view::kRead | view::kWrite;
 constexpr OwnPlace kDevices = {"/dev", view::kRead | view::kWrite | view::kDevice};  // nodes and terminals
 constexpr OwnPlace kProcesses = {"/proc", view::kRead | view::kWrite};
 
@@ -31,7 +31,7 @@ std::vector<Rule> rules_of(const view::Plan& view, std::uint64_t handled) {
   };
   for (std::size_t i = 0; i < view.anchors.size(); ++i)
     add(view.anchors[i].path, i, rights_of(view.anchors[i].access, view.anchors[i].node));
-  for (const OwnPlace& place : kTemporary) add(place.path, Rule::kInView, rights_of(place.access, view::Node::Folder));
+  for (const char* path : view::kTemporary) add(path, Rule::kInView, rights_of(kTemporaryAccess, view::Node::Folder));
   add("/", Rule::kInView, kReadDir);
   add(kDevices.path, Rule::kInView, rights_of(kDevices.access, view::Node::File) | kReadDir);
   // /proc/self/oom_score_adj, comm and the like are written by ordinary programs.

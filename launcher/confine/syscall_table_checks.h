@@ -207,7 +207,8 @@ constexpr std::string_view kRiskTerminal = "input can be put into a terminal tha
 constexpr std::string_view kRiskPrograms = "programs run from memory that no `exec` line names";
 constexpr std::string_view kRiskPersonality = "address randomisation and non-executable data can be switched off";
 constexpr std::string_view kRiskSockets =
-    "every socket family and protocol of the kernel: the hypervisor, raw packets, TCP past the network rules";
+    "every socket family and protocol of the kernel: the hypervisor, raw packets, TCP past the network rules, and "
+    "below Landlock ABI 9 every unix socket that can be seen";
 constexpr std::string_view kRiskNetwork = "TCP connections that the network rules do not see";
 
 }  // namespace jail::confine::seccomp

@@ -58,7 +58,7 @@ struct Plan {
   std::vector<Anchor> anchors;  // parents before children
   std::vector<Link> links;
   // Folders in write grants with something hidden or less than writable below: were they renamed, the next run would
-  // protect a new folder of that name. Parents before children.
+  // protect a new folder of that name. And those of the own /tmp above a grant. Parents before children.
   std::vector<std::string> pins;
   std::vector<Mask> masks;
   std::vector<Hold> holds;  // parents before children; empty where nothing is taken out of a grant
@@ -76,6 +76,9 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const st
 
 // /dev/null and its kin: what every jail has, as far as the machine has them.
 inline constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
+
+// The tmpfs of a jail's own, by both its names.
+inline constexpr const char* kTemporary[] = {"/tmp", "/dev/shm"};
 
 // The empty root with /dev in it: what does not depend on the profile, made by pid 1 while the profile is read.
 // Attached over the host's /proc, the one folder that must be there and that nothing is granted from; host paths still

@@ -166,8 +166,18 @@ void add_pins(std::set<std::string>& pins, const std::vector<Anchor>& anchors, c
   for (std::string& folder : folders_between(around->path, path)) pins.insert(std::move(folder));
 }
 
+// The folders of the view's own tmpfs that lead to a grant are the plugin's, too: moved away, they would give the grant
+// a name that no plan knows.
+void add_pins_in_temporary(std::set<std::string>& pins, const std::vector<Anchor>& anchors, const std::string& path) {
+  if (nearest_above(anchors, path) != nullptr) return;
+  for (const char* const temporary : kTemporary)
+    if (beneath(path, temporary))
+      for (std::string& folder : folders_between(temporary, path)) pins.insert(std::move(folder));
+}
+
 std::vector<std::string> plan_pins(const std::vector<Anchor>& anchors, const std::vector<Mask>& masks) {
   std::set<std::string> pins;
+  for (const Anchor& anchor : anchors) add_pins_in_temporary(pins, anchors, anchor.path);
   for (const Mask& mask : masks) add_pins(pins, anchors, mask.path);
   for (const Anchor& anchor : anchors)
     if (anchor.mounted && !(anchor.access & kWrite)) add_pins(pins, anchors, anchor.path);

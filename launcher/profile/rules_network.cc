@@ -96,8 +96,19 @@ void check_host_mode(Case& now) {
 
 }  // namespace
 
+// A call that is opened by its own name makes sockets that nobody connects for the plugin.
+void refuse_sockets_beside_granted_ones(Case& now) {
+  if (now.profile.network.unix_sockets.empty()) return;
+  for (const SyscallName& call : now.profile.syscalls.allow)
+    if (call.name == "socket" || call.name == "socketpair")
+      now.error(call.place,
+                quoted(call.name) + " beside network.unix: every socket the plugin can see could be reached",
+                "take it out: stream and seqpacket sockets can be made as it is");
+}
+
 void check_network(Case& now) {
   const Network& network = now.profile.network;
+  refuse_sockets_beside_granted_ones(now);
   for (const Endpoint& endpoint : network.allow) check_allowed(now, endpoint);
   for (const Endpoint& endpoint : network.listen) check_listener(now, endpoint);
   if (network.mode.value == NetworkMode::Host) check_host_mode(now);

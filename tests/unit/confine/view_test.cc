@@ -308,6 +308,14 @@ TEST(ViewPins, ReachUpToTheMountNotToTheNextGrant) {
   EXPECT_EQ(planned(profile, machine).pins, (Paths{"/srv/a", "/srv/a/b"}));
 }
 
+TEST(ViewPins, HoldTheFoldersOfTheOwnTmpfsThatLeadToAGrant) {
+  Machine machine;
+  machine.folder("/tmp/a/b/c").folder("/dev/shm/d/e").folder("/srv/f/g");
+  const profile::Profile profile =
+      granting({{Access::Read, "/tmp/a/b/c"}, {Access::Write, "/dev/shm/d/e"}, {Access::Read, "/srv/f/g"}});
+  EXPECT_EQ(planned(profile, machine).pins, (Paths{"/dev/shm/d", "/tmp/a", "/tmp/a/b"}));
+}
+
 TEST(ViewPins, AreNoneWhereNothingCanBeRenamed) {
   Machine machine;
   machine.folder("/srv").folder("/srv/a/keys").folder("/srv/fixed").folder("/srv/fixed/b/keys");

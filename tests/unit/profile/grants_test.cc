@@ -129,6 +129,12 @@ TEST(Sockets, AreNoFilesAndFilesAreNoSockets) {
   const std::string beside = "filesystem: {write: [/srv]}\nnetwork: {unix: [/srv/s]}\n";
   EXPECT_NE(trial.said(beside).find("'/srv/s' lies in '/srv', which the plugin may write"), std::string::npos);
   EXPECT_EQ(trial.said("network: {unix: [/srv/s]}\n"), "");
+  for (const std::string call : {"socket", "socketpair"}) {
+    const std::string opened = "syscalls: {allow: [" + call + "]}\n";
+    EXPECT_NE(trial.said("network: {unix: [/srv/s]}\n" + opened).find("'" + call + "' beside network.unix"),
+              std::string::npos);
+    EXPECT_EQ(trial.said(opened), "");
+  }
 }
 
 TEST(Sockets, InFoldersThatHoldThemAreFound) {
