@@ -18,15 +18,16 @@ namespace jail::monitor {
 namespace {
 
 constexpr const char* kTemporary = "tmp";
+constexpr int kPieceMs = 500;
 
 bool is_socket(const struct stat& status) { return S_ISSOCK(status.st_mode); }
 
 // What happened to a connection, as the call that asked for it is told: success is 0, not "go on".
-seccomp_notif_resp made(std::uint64_t id, int error) noexcept {
-  seccomp_notif_resp told{};
-  told.id = id;
-  told.error = -error;
-  return told;
+seccomp_notif_resp told(std::uint64_t id, int error) noexcept {
+  seccomp_notif_resp answer{};
+  answer.id = id;
+  answer.error = -error;
+  return answer;
 }
 
 }  // namespace
@@ -34,6 +35,11 @@ seccomp_notif_resp made(std::uint64_t id, int error) noexcept {
 void PluginListener::send(const seccomp_notif_resp& response) noexcept {
   const std::lock_guard lock(mutex_);
   if (listener_) (void)sys::notification_send(listener_.get(), response);
+}
+
+bool PluginListener::is_pending(std::uint64_t id) noexcept {
+  const std::lock_guard lock(mutex_);
+  return listener_ && sys::notification_is_pending(listener_.get(), id) == 0;
 }
 
 void PluginListener::close() noexcept {
@@ -46,7 +52,8 @@ struct Connector::State {
   std::map<std::string, Fd> folders;  // of granted sockets
   std::atomic<unsigned> busy = 0;
 
-  int make(const Fd& socket, const Connection& wanted) const;
+  int make(const Fd& socket, const Connection& wanted, std::uint64_t id) const;
+  int connect_while_asked(const Fd& socket, const Fd& found, std::uint64_t id) const;
   [[nodiscard]] Fd find(const Connection& wanted, int& error) const;
   [[nodiscard]] bool is_jails(const struct stat& found) const;
 };
@@ -69,17 +76,31 @@ Fd Connector::State::find(const Connection& wanted, int& error) const {
   return is_socket(status) && (granted || is_jails(status)) ? std::move(found) : Fd();
 }
 
-int Connector::State::make(const Fd& socket, const Connection& wanted) const {
+int Connector::State::make(const Fd& socket, const Connection& wanted, std::uint64_t id) const {
   if (wanted.to == Connection::To::Address) return sys::connect_to(socket, wanted.address);
   int error = 0;
   const Fd found = find(wanted, error);
-  return found ? sys::connect_to_path(socket, "/proc/self/fd/" + std::to_string(found.get())) : error;
+  return found ? connect_while_asked(socket, found, id) : error;
+}
+
+// A queue may be full for ever, and whoever waits in it may be gone: so the wait is cut into pieces.
+int Connector::State::connect_while_asked(const Fd& socket, const Fd& found, std::uint64_t id) const {
+  const std::string path = "/proc/self/fd/" + std::to_string(found.get());
+  const sys::SendTimeout patience(socket, kPieceMs);
+  for (int pieces = 1;; ++pieces) {
+    const int error = sys::connect_to_path(socket, path);
+    if (error != EAGAIN || patience.is_over(pieces) || !start.listener->is_pending(id)) return error;
+  }
 }
 
 // One connection, in a thread that ends with it.
 struct Connector::Work {
-  Work(std::shared_ptr<State> of, std::uint64_t call, Fd the_plugins, Connection asked)
-      : state(std::move(of)), id(call), socket(std::move(the_plugins)), wanted(std::move(asked)) {
+  Work(std::shared_ptr<State> of, std::uint64_t call, Fd the_plugins, Connection asked, Made then)
+      : state(std::move(of)),
+        id(call),
+        socket(std::move(the_plugins)),
+        wanted(std::move(asked)),
+        made(std::move(then)) {
     ++state->busy;
   }
   ~Work() { --state->busy; }
@@ -87,8 +108,10 @@ struct Connector::Work {
   Work& operator=(const Work&) = delete;
 
   void run() const {
-    const int why_not = sys::take_ids_of_thread(state->start.uid, state->start.gid);
-    state->start.listener->send(made(id, why_not != 0 ? why_not : state->make(socket, wanted)));
+    int error = sys::take_ids_of_thread(state->start.uid, state->start.gid);
+    if (error == 0) error = state->make(socket, wanted, id);
+    made(error);
+    state->start.listener->send(told(id, error));
   }
 
   // False: no thread is to be had, which std::thread would throw.
@@ -108,6 +131,7 @@ struct Connector::Work {
   std::uint64_t id;
   Fd socket;
   Connection wanted;
+  Made made;
 };
 
 Connector::Connector(Start start, const confine::view::Plan& view) : state_(std::make_shared<State>()) {
@@ -120,17 +144,21 @@ Connector::Connector(Start start, const confine::view::Plan& view) : state_(std:
   }
 }
 
-void Connector::connect(const seccomp_notif& notified, std::int32_t process, Connection wanted) {
+void Connector::connect(const seccomp_notif& notified, std::int32_t process, Connection wanted, Made made) {
   PluginListener& listener = *state_->start.listener;
-  const auto refuse = [&](int error) { listener.send(response(notified, {Reply::Refuse, error})); };
+  const auto refuse = [&](int error) {
+    made(error);
+    listener.send(response(notified, {Reply::Refuse, error}));
+  };
   if (wanted.to == Connection::To::Nothing) return refuse(wanted.error);
   if (state_->busy >= kMostAtOnce) return refuse(EAGAIN);
   int error = 0;
   Fd socket = sys::try_pidfd_getfd(process, static_cast<int>(notified.data.args[0]), error);
   // It is the caller's if the caller waits still: its number was nobody else's meanwhile.
-  if (sys::notification_is_pending(listener.get(), notified.id) != 0) return;
+  if (!listener.is_pending(notified.id)) return;
   if (!socket) return refuse(error);
-  if (!Work::start(std::make_unique<Work>(state_, notified.id, std::move(socket), std::move(wanted)))) refuse(EAGAIN);
+  if (!Work::start(std::make_unique<Work>(state_, notified.id, std::move(socket), std::move(wanted), made)))
+    refuse(EAGAIN);
 }
 
 }  // namespace jail::monitor

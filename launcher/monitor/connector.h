@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,7 @@ class PluginListener {
   explicit PluginListener(Fd listener) : listener_(std::move(listener)) {}
   [[nodiscard]] int get() const { return listener_.get(); }  // for the owner, who closes it
   void send(const seccomp_notif_resp& response) noexcept;    // nothing once it is closed
+  [[nodiscard]] bool is_pending(std::uint64_t id) noexcept;
   void close() noexcept;
 
  private:
@@ -62,8 +64,11 @@ class Connector {
   // Finds the folders of the granted sockets: where a server makes its socket anew, it is found there again.
   Connector(Start start, const confine::view::Plan& view);
 
-  // Answers the call, now or later. `process`: the caller's, on the host.
-  void connect(const seccomp_notif& notified, std::int32_t process, Connection wanted);
+  // What became of it: 0 or errno; before the call is told.
+  using Made = std::function<void(int error)>;
+
+  // Answers the call, now or later, from this thread or another. `process`: the caller's, on the host.
+  void connect(const seccomp_notif& notified, std::int32_t process, Connection wanted, Made made);
 
  private:
   struct State;

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -142,7 +143,7 @@ class Alarm {
 
 }  // namespace
 
-struct Listening::State {
+struct Listening::State : std::enable_shared_from_this<State> {
   explicit State(Start given)
       : start(std::move(given)),
         examiner(start.rules),
@@ -150,7 +151,9 @@ struct Listening::State {
 
   Start start;
   Examiner examiner;
+  std::mutex events_mutex;  // connections are told of by those who make them
   Coalescer events;
+  bool is_finished = false;
   std::optional<std::uint64_t> due;  // the alarm is set for then
   confine::seccomp::Program deny;
   std::shared_ptr<PluginListener> listener;  // none: the plugin has ended before
@@ -169,6 +172,11 @@ struct Listening::State {
   void answer(const seccomp_notif& notified);
   void connect(const seccomp_notif& notified, const Call& call);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
+  void fill_in(event::Event& event, const seccomp_notif& notified);
+  void tell_made(event::Event event, int error);
+  void flush(std::uint64_t now_ns);
+  void finish_events();
+  [[nodiscard]] std::optional<std::uint64_t> next_flush();
   void hold();
   [[nodiscard]] Caller::Numbers numbers_of(const seccomp_notif& notified);
   void tell_loss();
@@ -183,7 +191,7 @@ void Listening::State::run() {
     start.reserved.clear();
     take_listener();
     if (listener) serve();
-    events.flush(~std::uint64_t{0});
+    finish_events();
     tell_loss();
     if (lost != 0 && !is_loss_told)
       start.log(told(event::MonitorLost{lost, "names and addresses in memory that could not be read"}));
@@ -191,6 +199,23 @@ void Listening::State::run() {
     give_up(error.what());
   }
   if (listener) listener->close();
+}
+
+void Listening::State::flush(std::uint64_t now_ns) {
+  const std::lock_guard lock(events_mutex);
+  events.flush(now_ns);
+}
+
+// What comes later is of nobody who is left.
+void Listening::State::finish_events() {
+  const std::lock_guard lock(events_mutex);
+  events.flush(~std::uint64_t{0});
+  is_finished = true;
+}
+
+std::optional<std::uint64_t> Listening::State::next_flush() {
+  const std::lock_guard lock(events_mutex);
+  return events.next_flush();
 }
 
 // Without the memory for one record there is no watching: the process ends, and the jail with it.
@@ -234,13 +259,13 @@ void Listening::State::serve() {
   Alarm alarm;
   while (!stop) {
     if (start.loss->holds()) hold();
-    if (const auto next = events.next_flush(); next != due) alarm.set(due = next);
+    if (const auto next = next_flush(); next != due) alarm.set(due = next);
     seccomp_notif notified;
     const int error = sys::notification_receive(listener->get(), notified);
     if (error == 0) answer(notified);
     else if (error != EINTR && error != ENOENT) throw SysError(error, "receive a notification");
     else if (error == ENOENT && is_hung_up(listener->get())) return;
-    if (due && clock::boottime_ns() >= *due) events.flush(clock::boottime_ns());
+    if (due && clock::boottime_ns() >= *due) flush(clock::boottime_ns());
   }
 }
 
@@ -260,9 +285,36 @@ void Listening::State::answer(const seccomp_notif& notified) {
 void Listening::State::connect(const seccomp_notif& notified, const Call& call) {
   Examiner::Wanted wanted = examiner.wanted(notified, call);
   const std::optional<std::int32_t> process = numbers_of(notified).process;
-  keep(notified, std::move(wanted.event));
   if (start.loss->holds()) hold();
-  connector->connect(notified, process.value_or(0), std::move(wanted.connection));
+  std::optional<event::Event> event = std::exchange(wanted.event, {});
+  if (event && event->verdict) {
+    fill_in(*event, notified);
+    wanted.event = std::move(event);
+  } else {
+    keep(notified, std::move(event));
+  }
+  connector->connect(notified, process.value_or(0), std::move(wanted.connection),
+                     [state = shared_from_this(), event = std::move(wanted.event)](int error) {
+                       if (event) state->tell_made(*event, error);
+                     });
+}
+
+// Here nothing is foretold: jail itself has made it, or not.
+void Listening::State::tell_made(event::Event event, int error) {
+  event::Verdict& verdict = *event.verdict;
+  const bool is_made = error == 0 || error == EINPROGRESS;
+  const bool is_refused = error == EACCES || error == EPERM;
+  if (is_made || verdict.decision == event::Decision::Allowed)
+    verdict = {.decision = is_made      ? event::Decision::Allowed
+                           : is_refused ? event::Decision::Denied
+                                        : event::Decision::Failed,
+               .layer = is_refused ? "permission" : "",
+               .rule = is_refused ? "default" : "",
+               .error = is_made ? 0 : error};
+  verdict.predicted = false;
+  if (!examiner.is_worth_telling(verdict.decision)) return;
+  const std::lock_guard lock(events_mutex);
+  if (!is_finished) events.add(std::move(event));
 }
 
 // Until the loss is over, or nobody is left to go on: then it does not matter who is answered.
@@ -290,17 +342,24 @@ Caller::Numbers Listening::State::numbers_of(const seccomp_notif& notified) {
   return last_numbers;
 }
 
+void Listening::State::fill_in(event::Event& event, const seccomp_notif& notified) {
+  const Caller::Numbers numbers = numbers_of(notified);
+  event.pid = numbers.process;
+  event.jail_pid = numbers.in_jail;
+  event.mono_ns = clock::boottime_ns();
+}
+
 void Listening::State::keep(const seccomp_notif& notified, std::optional<event::Event> event) {
   if (!event) return;
-  const Caller::Numbers numbers = numbers_of(notified);
-  event->pid = numbers.process;
-  event->jail_pid = numbers.in_jail;
+  fill_in(*event, notified);
   // Whatever was read of a caller that has ended meanwhile may be another's; the registers are its own.
   const bool goes_on = sys::notification_is_pending(listener->get(), notified.id) == 0;
   if (!goes_on) forget_memory(*event, notified);
-  event->mono_ns = clock::boottime_ns();
   const bool is_missed = goes_on && is_unknown(*event);
-  events.add(std::move(*event));
+  {
+    const std::lock_guard lock(events_mutex);
+    events.add(std::move(*event));
+  }
   if (!is_missed) return;
   ++lost;
   miss("names and addresses in memory that could not be read");

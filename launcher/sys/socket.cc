@@ -1,5 +1,6 @@
 #include "sys/socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 // net/if.h needs sys/socket.h before it.
@@ -98,6 +99,21 @@ int connect_to_path(const Fd& socket, std::string_view path) noexcept {
   if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
   path.copy(address.sun_path, path.size());
   return connect_to(socket, std::as_bytes(std::span(&address, 1)));
+}
+
+SendTimeout::SendTimeout(const Fd& socket, int piece_ms) noexcept : socket_(socket), piece_ms_(piece_ms) {
+  socklen_t size = sizeof own_;
+  (void)::getsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &own_, &size);
+  const timeval piece{piece_ms / 1000, piece_ms % 1000 * 1000};
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &piece, sizeof piece);
+}
+
+SendTimeout::~SendTimeout() { (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &own_, sizeof own_); }
+
+bool SendTimeout::is_over(int pieces) const noexcept {
+  if (::fcntl(socket_.get(), F_GETFL) & O_NONBLOCK) return true;
+  const std::int64_t own_ms = std::int64_t{own_.tv_sec} * 1000 + own_.tv_usec / 1000;
+  return own_ms != 0 && std::int64_t{pieces} * piece_ms_ >= own_ms;
 }
 
 void bring_up_loopback() {

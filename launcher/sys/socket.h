@@ -1,6 +1,8 @@
 // Local sockets that carry descriptors (unix(7)), and the loopback interface (netdevice(7)).
 #pragma once
 
+#include <sys/time.h>
+
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -34,6 +36,22 @@ Message receive_message(const Fd& socket);
 // wait, as the socket says.
 int connect_to(const Fd& socket, std::span<const std::byte> address) noexcept;
 int connect_to_path(const Fd& socket, std::string_view path) noexcept;
+
+// SO_SNDTIMEO (socket(7)), by which a connection to a full queue gives up: `piece_ms` while this lives, then as before.
+class SendTimeout {
+ public:
+  SendTimeout(const Fd& socket, int piece_ms) noexcept;
+  ~SendTimeout();
+  SendTimeout(const SendTimeout&) = delete;
+  SendTimeout& operator=(const SendTimeout&) = delete;
+  // Whether so many pieces are what the socket itself would have waited; at once where it never waits (O_NONBLOCK).
+  [[nodiscard]] bool is_over(int pieces) const noexcept;
+
+ private:
+  const Fd& socket_;
+  timeval own_{};
+  int piece_ms_;
+};
 
 // "lo" of the caller's network namespace, up.
 void bring_up_loopback();

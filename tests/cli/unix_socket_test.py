@@ -82,6 +82,23 @@ class GrantedSocket:
             self.assertEqual(ended.code, 124, ended)
         self.assertEqual(self.records()[-1]["outcome"], "timeout")
 
+    def test_who_waits_and_ends_leaves_room_for_others(self):
+        """More than may wait at a time: each is a process that is killed while it waits."""
+        with server(self.socket, backlog=0):
+            ended = self.connecting("unix-crowd", self.socket, 80, more="limits: {pids: 200, time: 60s}\n")
+            self.assertIn("VERDICT denied EAGAIN", ended.out, "the control: so many at once are too many")
+            ended = self.connecting("unix-crowd", self.socket, 20, more="limits: {pids: 200, time: 60s}\n")
+            self.assertIn("VERDICT allowed", ended.out, "80 in turn are not")
+
+    def test_what_its_mode_denies_is_told(self):
+        with server(self.socket):
+            os.chmod(self.socket, 0)
+            ended = self.connecting()
+        self.assertIn("VERDICT denied EACCES", ended.out, ended)
+        denial = next(record for record in self.records() if record["kind"] == "net.connect")
+        self.assertEqual((denial["decision"], denial["layer"], denial["errno"]), ("denied", "permission", "EACCES"))
+        self.assertNotIn("predicted", denial)
+
     def test_no_other_socket_is_reached_and_the_log_says_so(self):
         other = self.dir / "read" / "other"
         profile = self.profile(f"  read: [\"{self.dir}/read\"]\nnetwork: {{unix: [\"{self.socket}\"]}}\n")

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "attack.h"
@@ -232,6 +234,36 @@ static void unix_again(char **arguments) {
   verdict(connect(second, (struct sockaddr *)&address, length), "the second time");
 }
 
+/* Four crowds of so many processes, one after the other killed while they wait in the queue of a server that does not
+ * answer; then one more asks. */
+static void unix_crowd(char **arguments) {
+  struct sockaddr_un address;
+  const socklen_t length = unix_address(&address, need(arguments, 0));
+  const long crowd = number(need(arguments, 1));
+  pid_t children[128];
+  if (crowd > 128) broken("too many");
+  for (int turn = 0; turn < 4; turn++) {
+    for (long i = 0; i < crowd; i++)
+      if ((children[i] = fork()) == 0) {
+        const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        const int failed = connect(fd, (struct sockaddr *)&address, length) != 0 && errno == EAGAIN;
+        if (failed) _exit(1);
+        for (;;) pause();
+      }
+    sleep(1);
+    int refused = 0;
+    for (long i = 0; i < crowd; i++) {
+      int status;
+      kill(children[i], SIGKILL);
+      waitpid(children[i], &status, 0);
+      refused += WIFEXITED(status);
+    }
+    if (refused) denied(EAGAIN, "%d of them", refused);
+    sleep(2); /* whoever waits for them looks twice a second */
+  }
+  allowed("they never were too many");
+}
+
 /* Fills the queue of a server that does not answer, and waits in it. */
 static void unix_wait(char **arguments) {
   struct sockaddr_un address;
@@ -323,6 +355,7 @@ const struct attack socket_attacks[] = {
     {"unix-link", "PATH LINK: through a link to it", unix_link},
     {"unix-own", "PATH: connects to itself", unix_own},
     {"unix-again", "PATH READY GO: twice, with the files between", unix_again},
+    {"unix-crowd", "PATH COUNT: all of them wait", unix_crowd},
     {"unix-wait", "PATH: until somebody answers", unix_wait},
     {"tcp", "PORT [PROTOCOL]: the host's loopback", tcp_connect},
     {"tcp6", "PORT: the same as ::ffff:127.0.0.1", tcp6_connect},
