@@ -117,6 +117,13 @@ Fd Caller::take(int number) const {
   return process ? sys::try_pidfd_getfd(*process, number, error) : Fd();
 }
 
+std::string Caller::magic_link(std::string_view name) const {
+  constexpr std::string_view kThread = "thread-self/", kProcess = "self/";
+  if (name.starts_with(kThread)) return link(name.substr(kThread.size()));
+  const std::optional<std::int32_t> process = numbers().process;
+  return process ? Caller(*process, memory_).link(name.substr(kProcess.size())) : "";
+}
+
 bool Caller::sees_process(std::string_view number) const {
   const std::string path = "/proc/" + std::to_string(thread_) + "/root/proc/" + std::string(number);
   return ::access(path.c_str(), F_OK) == 0;

@@ -40,6 +40,9 @@ class Caller {
 
   // What these links say, in the view of the jail; empty where they cannot be read.
   [[nodiscard]] std::string link(std::string_view name) const;  // "cwd", "fd/7"
+  // "self/cwd", "thread-self/fd/7": by the first name it is the process that is asked, whose first thread may have
+  // another folder and other descriptors than the calling one (CLONE_FS, CLONE_FILES).
+  [[nodiscard]] std::string magic_link(std::string_view name) const;
   [[nodiscard]] std::string current_folder() const { return link("cwd"); }
   [[nodiscard]] std::string descriptor(int number) const { return link("fd/" + std::to_string(number)); }
 

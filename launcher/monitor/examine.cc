@@ -40,12 +40,15 @@ event::Verdict verdict_of(const Prediction& prediction) {
   return verdict;
 }
 
-// Who asks, the host's mounts, for whether it has what is asked for, and the jail's sockets.
+// Who asks, the host's mounts and the view, for whether they have what is asked for, and the jail's sockets.
 struct Asker {
   const Caller& caller;
   Mounts& host;
+  Links& view;
   sys::SocketDiag& sockets;
 };
+
+Prediction refused_by(std::string_view layer, int error) { return {Decision::Denied, layer, error}; }
 
 // A denial of what nobody has is an ordinary failure.
 void ask_host(Prediction& prediction, const Caller& caller, const Place& place, Mounts& host) {
@@ -74,6 +77,12 @@ bool is_expected(std::span<const profile::AbsentPattern> patterns, const std::st
 // --- Files -----------------------------------------------------------------------------------------------------------
 
 constexpr std::uint64_t kCreatFlags = O_CREAT | O_WRONLY | O_TRUNC;
+
+// openat2(2) has them first in a struct open_how.
+seccomp_data with_flags(const Caller& caller, seccomp_data call) {
+  if (call.nr == SYS_openat2) call.args[2] = caller.value<std::uint64_t>(call.args[2]).value_or(0);
+  return call;
+}
 
 std::uint64_t open_flags(const seccomp_data& call, const Call& row) {
   return row.flags == kNone ? kCreatFlags : call.args[row.flags];
@@ -118,10 +127,26 @@ event::Body body_of(const seccomp_data& call, const Call& row, event::Named firs
   }
 }
 
+// The host's /tmp is another: what is there and not here was not granted.
+bool is_in_the_hosts_alone(const Asker& asker, const Place& place, unsigned wants) {
+  if (place.own != Own::Temporary) return false;
+  const std::string needed = wants & kCreate ? std::string(profile::folder_of(place.path)) : place.path;
+  return !asker.view.has(needed) && host_may_have(needed, asker.host);
+}
+
 Prediction predict_one(const Asker& asker, const Place& place, unsigned wants) {
   Prediction prediction = predict(place, wants);
   ask_host(prediction, asker.caller, place, asker.host);
+  if (prediction.decision == Decision::Allowed && is_in_the_hosts_alone(asker, place, wants))
+    return refused_by("mount", ENOENT);
   return prediction;
+}
+
+// What is there already is not made: O_CREAT asks for nothing then.
+Prediction predict_open(const Asker& asker, const Place& place, unsigned wants, std::uint64_t flags) {
+  const Prediction prediction = predict_one(asker, place, wants);
+  const bool may_be_there = (wants & kCreate) && !(flags & O_EXCL) && prediction.decision == Decision::Denied;
+  return may_be_there && asker.view.has(place.path) ? predict_one(asker, place, wants & ~kCreate) : prediction;
 }
 
 Prediction predict_both(const Asker& asker, const Place& from, unsigned wants_from, const Place& to) {
@@ -138,6 +163,7 @@ Prediction foresee(const Asker& asker, const seccomp_data& call, const Call& row
   const NamedPlace& decisive = row.operation == Operation::Symlink ? second : first;
   const bool one = row.operation == Operation::Symlink || !row.second.is_there();
   if (decisive.kind != Kind::File || (!one && second.kind != Kind::File)) return {.decision = Decision::Failed};
+  if (row.operation == Operation::Open) return predict_open(asker, decisive.place, wants, open_flags(call, row));
   if (one) return predict_one(asker, decisive.place, wants);
   return predict_both(asker, first.place, row.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
 }
@@ -150,11 +176,9 @@ void add_arguments(event::ProcessExec& executed, const Caller& caller, const sec
 
 // --- Sockets ---------------------------------------------------------------------------------------------------------
 
-Prediction refused_by(std::string_view layer, int error) { return {Decision::Denied, layer, error}; }
-
 Place place_of(const Places& places, const Caller& caller, const std::string& path) {
   const std::string base = path.starts_with('/') ? "" : caller.current_folder() + "/";
-  return places.find(base + path, [&caller](std::string_view name) { return caller.link(name); });
+  return places.find(base + path, [&caller](std::string_view name) { return caller.magic_link(name); });
 }
 
 bool is_granted_socket(const Place& place) {
@@ -251,7 +275,7 @@ std::optional<event::Event> Examiner::to_one(const seccomp_notif& notified, cons
 
 std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, const Call& call) {
   const Caller caller = caller_of(notified);
-  const seccomp_data& data = notified.data;
+  const seccomp_data data = with_flags(caller, notified.data);
   if (looks_at_descriptor(caller, data, call)) return std::nullopt;
   const Maps maps{places_, links_};
   NamedPlace first, second;
@@ -260,7 +284,7 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   const bool unreadable = first.kind == Kind::Unreadable || second.kind == Kind::Unreadable;
   std::optional<event::Verdict> verdict;
   if (!unreadable) {
-    Prediction prediction = foresee({caller, host_, sockets_}, data, call, first, second);
+    Prediction prediction = foresee({caller, host_, links_, sockets_}, data, call, first, second);
     if (prediction.decision != Decision::Allowed && is_given(caller, call, first)) prediction = {};
     if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
     verdict = verdict_of(prediction);
@@ -296,7 +320,7 @@ std::optional<event::Event> Examiner::to_mapped_code(const seccomp_notif& notifi
   const Caller caller = caller_of(notified);
   const std::string path = caller.file_at(notified.data.args[0]);
   if (path.empty()) return std::nullopt;
-  const Prediction prediction = predict_one({caller, host_, sockets_}, place_of(places_, caller, path), kMap);
+  const Prediction prediction = predict_one({caller, host_, links_, sockets_}, place_of(places_, caller, path), kMap);
   if (!is_worth(rules_.files, kMap, prediction.decision)) return std::nullopt;
   return event_of(body_of(notified.data, call, {.path = path}, {}), verdict_of(prediction));
 }
@@ -325,14 +349,23 @@ std::optional<event::Event> Examiner::to_process(const seccomp_notif& notified) 
 }
 
 std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) {
+  MaybeEvent event = foretell(caller, call, std::move(address));
+  const bool is_told = event && (!event->verdict || is_worth_telling(event->verdict->decision));
+  return is_told ? std::move(event) : std::nullopt;
+}
+
+bool Examiner::is_worth_telling(Decision of_a_connection) const {
+  return is_worth(rules_.files, kWrite, of_a_connection);
+}
+
+std::optional<event::Event> Examiner::foretell(const Caller& caller, const Call& call, Address address) {
   if (address.peer.unknown) return event_of(net_body(call.operation, call.number, address.peer), std::nullopt);
   if (address.reach == Reach::Nobody && !address.peer.family) return std::nullopt;  // no address at all
-  const Asker asker{caller, host_, sockets_};
+  const Asker asker{caller, host_, links_, sockets_};
   Prediction prediction;
   if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, asker, address);
   else if (address.reach == Reach::Path)
     prediction = predict_one(asker, place_of(places_, caller, address.peer.path), kCreate);
-  if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
   return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
 }
 
@@ -351,7 +384,7 @@ Connection Examiner::connection_to(const Caller& caller, const Address& address)
   const Place place = place_of(places_, caller, address.peer.path);
   if (is_granted_socket(place)) return {.to = Connection::To::Granted, .path = place.path};
   if (place.own == Own::Temporary) return {.to = Connection::To::Jails, .path = place.path};
-  const int error = predict_one({caller, host_, sockets_}, place, kLook).error;
+  const int error = predict_one({caller, host_, links_, sockets_}, place, kLook).error;
   return refused(error != 0 ? error : EACCES);
 }
 
@@ -361,7 +394,7 @@ Examiner::Wanted Examiner::wanted(const seccomp_notif& notified, const Call& cal
   const std::uint64_t length = notified.data.args[call.second.path];
   auto bytes = address_bytes(caller, notified.data.args[call.first.path], length);
   const Address address = decoded(bytes);
-  Wanted wanted{connection_to(caller, address), judge(caller, call, address)};
+  Wanted wanted{connection_to(caller, address), foretell(caller, call, address)};
   if (static_cast<std::uint32_t>(length) > kMostOfAnAddress) wanted.connection = {.error = EINVAL};
   if (bytes) wanted.connection.address = std::move(*bytes);
   const bool is_answered = wanted.connection.to == Connection::To::Nothing;

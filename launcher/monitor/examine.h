@@ -49,12 +49,14 @@ class Examiner {
   [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
   // A call that the filter allows: several where it sends to several.
   [[nodiscard]] std::vector<event::Event> allowed(const seccomp_notif& notified, const Call& call);
-  // The same for a connect(2) that is made for the plugin: what it asks for goes with it.
+  // The same for a connect(2) that is made for the plugin: what it asks for goes with it, and the event, whether or not
+  // it will be worth telling.
   struct Wanted {
     Connection connection;
     std::optional<event::Event> event;
   };
   [[nodiscard]] Wanted wanted(const seccomp_notif& notified, const Call& call);
+  [[nodiscard]] bool is_worth_telling(event::Decision of_a_connection) const;
   // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
   // view may not answer, only memory is read that is there.
   void look_into(Fd root, const std::string& mount_table);
@@ -80,6 +82,7 @@ class Examiner {
   [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_powers(const seccomp_notif& notified) const;
   [[nodiscard]] Connection connection_to(const Caller& caller, const Address& address);
+  [[nodiscard]] MaybeEvent foretell(const Caller& caller, const Call& call, Address address);
   [[nodiscard]] MaybeEvent judge(const Caller& caller, const Call& call, Address address);
 
   const Rules& rules_;

@@ -33,7 +33,7 @@ NamedPlace found(const Maps& maps, const Caller& caller, std::string_view path, 
   place.requested = std::move(requested);
   if (!path.starts_with('/')) return place;
   place.kind = NamedPlace::Kind::File;
-  const auto magic = [&caller](std::string_view name) { return caller.link(name); };
+  const auto magic = [&caller](std::string_view name) { return caller.magic_link(name); };
   place.place = maps.places.find(path, magic);
   for (int followed = 0; followed < kMostLinks; ++followed) {
     const std::optional<Tree> tree = tree_of(place.place);
@@ -138,7 +138,8 @@ NamedPlace read_place(const Maps& maps, const Caller& caller, const seccomp_data
 }
 
 unsigned wants_of_open(std::uint64_t flags) {
-  if (flags & O_PATH) return kLook;
+  const bool is_for_neither = (flags & O_ACCMODE) == O_ACCMODE;  // reading nor writing: for ioctl(2)
+  if ((flags & O_PATH) || (is_for_neither && !(flags & (O_TRUNC | O_CREAT)))) return kLook;
   unsigned wants = 0;
   if ((flags & O_ACCMODE) != O_WRONLY) wants |= kRead;
   if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) wants |= kWrite;

@@ -42,6 +42,13 @@ bool Links::leads_through_one(const std::string& path, Last last, Tree tree) {
   return !found && error == ELOOP;
 }
 
+bool Links::has(const std::string& path) {
+  if (!root_ || (some_may_hang_ && mounts_.may_hang(path))) return true;
+  int error = 0;
+  const Fd found = sys::try_open_at(root_.get(), below_root(path), O_PATH | O_NOFOLLOW, sys::Resolve::NoLinks, error);
+  return found || error != ENOENT;
+}
+
 std::string Links::follow(const std::string& path, Last last, Tree tree) {
   if (!root_) return {};
   const bool kept = tree == Tree::Steady && last == Last::Followed;

@@ -27,6 +27,9 @@ class Links {
   // The path that the first link on the way makes of `path`, which is absolute and normal; empty: there is no link.
   std::string follow(const std::string& path, Last last, Tree tree);
 
+  // Whether the view has it, no link followed. Yes where it cannot be told.
+  [[nodiscard]] bool has(const std::string& path);
+
  private:
   bool leads_through_one(const std::string& path, Last last, Tree tree);
   [[nodiscard]] bool folder_is_without(const std::string& path) const;

@@ -13,20 +13,19 @@ void go_up(std::string& path) {
   if (!path.empty()) path.resize(path.rfind('/'));
 }
 
-// "cwd" of "/proc/self/cwd", "fd/7", "root"; empty for what is no magic link, or one of a process that nobody may look
-// into. All of a jail's processes have one root.
+// "self/cwd" of "/proc/self/cwd", "thread-self/fd/7", "root"; empty for what is no magic link, or one of a process that
+// nobody may look into. All of a jail's processes have one root.
 std::string_view magic_name(std::string_view path) {
   constexpr std::string_view kProc = "/proc/";
   if (!path.starts_with(kProc)) return {};
   path.remove_prefix(kProc.size());
   const std::string_view process = first_component(path);
   if (process.size() == path.size() || process == "1") return {};
-  path.remove_prefix(process.size() + 1);
+  const std::string_view name = path.substr(process.size() + 1);
   const bool own = process == "self" || process == "thread-self";
-  if (path == "root" && (own || process.find_first_not_of("0123456789") == std::string_view::npos)) return path;
-  return own && (path == "cwd" || (path.starts_with("fd/") && path.find('/', 3) == std::string_view::npos))
-             ? path
-             : std::string_view{};
+  if (name == "root" && (own || process.find_first_not_of("0123456789") == std::string_view::npos)) return name;
+  const bool is_link = name == "cwd" || (name.starts_with("fd/") && name.find('/', 3) == std::string_view::npos);
+  return own && is_link ? path : std::string_view{};
 }
 
 }  // namespace
@@ -122,6 +121,7 @@ void Places::consider(Place& place, std::size_t length) const {
   if (entry.own != Own::None) place.own = entry.own, place.anchor = nullptr;
   if (entry.anchor != nullptr) place.anchor = entry.anchor, place.own = Own::None;
   if (entry.mask != nullptr && place.mask == nullptr) place.mask = entry.mask, place.is_mask = is_all;
+  if (is_all) place.leads_on = entry.folder;
   if (is_all) place.folder_of_view = entry.folder && place.anchor == nullptr && place.own == Own::None;
 }
 

@@ -24,6 +24,7 @@ struct Place {
   const confine::view::Mask* mask = nullptr;      // the hidden place at or above
   bool is_mask = false;                           // it is the hidden place itself
   Own own = Own::None;                            // nearer than any anchor
+  bool leads_on = false;                          // to something that the view shows
   bool folder_of_view = false;                    // one of the empty folders that lead to what is granted
   bool in_folder_of_view = false;                 // its parent is one: the name is looked up there
   bool endless = false;                           // too many links
@@ -34,7 +35,7 @@ class Places {
   // The plan must live as long.
   explicit Places(const confine::view::Plan& plan);
 
-  // What a magic link of the caller's own in /proc leads to: of "cwd", of "fd/7".
+  // What a magic link of the caller's own in /proc leads to: of "self/cwd", of "thread-self/fd/7".
   using Magic = std::function<std::string(std::string_view name)>;
 
   // `path` is absolute.

@@ -30,6 +30,7 @@ const std::vector<std::string>& blind_spots() {
       "names in memory that nobody may read, or that a network or user's file system has not brought in yet: said as "
       "path_unknown",
       "calls that a filter of the plugin's own refuses first",
+      "what a name is changed to by another thread between the look at it and the kernel's own",
   };
   return spots;
 }

@@ -61,6 +61,7 @@ Prediction in_processes(const Place& place, unsigned wants) {
 Prediction in_own(const Place& place, unsigned wants) {
   switch (place.own) {
     case Own::Temporary:
+      if ((wants & kDelete) && place.leads_on) return denied(kMount, EBUSY);
       if (wants & kMap) return denied(kMount, EPERM);
       return wants & kExecute ? denied(kMount, EACCES) : Prediction{};
     case Own::Devices:

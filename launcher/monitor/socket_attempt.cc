@@ -16,12 +16,14 @@ struct MessageName {
   std::uint64_t address = 0;
   std::uint32_t length = 0;
 };
+constexpr std::uint64_t kFirstPage = 4096;  // vm.mmap_min_addr
 constexpr std::uint64_t kSizeOfMmsghdr = 64;
 constexpr std::uint64_t kMostMessages = 1024;  // of one call: UIO_MAXIOV, beyond which the kernel takes none
 
 }  // namespace
 
 std::optional<std::vector<std::byte>> address_bytes(const Caller& caller, std::uint64_t address, std::uint64_t length) {
+  if (address != 0 && address < kFirstPage) return std::vector<std::byte>{};  // EFAULT for everybody
   std::vector<std::byte> bytes(std::min<std::size_t>(static_cast<std::uint32_t>(length), kMostOfAnAddress));
   return caller.bytes(address, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
 }

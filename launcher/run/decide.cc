@@ -77,7 +77,7 @@ class Walk {
 
  private:
   [[nodiscard]] Place find(const std::string& path) const {
-    return places_.find(path, [this](std::string_view magic) { return magic == "cwd" ? plan_.view.cwd : ""; });
+    return places_.find(path, [this](std::string_view magic) { return magic.ends_with("/cwd") ? plan_.view.cwd : ""; });
   }
 
   // The granted place itself is no link: the view resolved it.

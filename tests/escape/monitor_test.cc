@@ -49,6 +49,62 @@ long told(const std::vector<std::string>& log, const std::vector<std::string>& t
 
 std::string last(const std::vector<std::string>& log) { return log.empty() ? "" : log.back(); }
 
+TEST_P(Monitor, TheFolderOfAProcessIsThatOfItsFirstThread) {
+  Scene scene(GetParam());
+  Profile profile = usual_grants();
+  profile.more = "monitor: {files: all}\n";
+  const Outcome outcome = run(scene.in_jail(profile, {"thread-elsewhere", "/tmp", "{read}/public"}));
+  EXPECT_EQ(verdict_of(outcome).kind, Verdict::Kind::Allowed) << describe(outcome);
+  EXPECT_EQ(told(scene.log_lines(), {"\"" + scene.at("{read}/public").string() + "\"", "/proc/self/cwd"}), 1);
+  const Outcome refused = run(scene.in_jail(profile, {"thread-elsewhere", "/tmp", "/etc/shadow"}));
+  EXPECT_EQ(verdict_of(refused).kind, Verdict::Kind::Denied) << describe(refused);
+  EXPECT_EQ(told(scene.log_lines(), {"\"/etc/shadow\"", "\"denied\""}), 1);
+}
+
+TEST_P(Monitor, Openat2IsTold) {
+  Scene scene(GetParam());
+  Profile profile = usual_grants();
+  profile.more = "syscalls: {allow: [openat2]}\nmonitor: {files: changes}\n";
+  EXPECT_EQ(verdict_of(run(scene.in_jail(profile, {"open-how", "{write}/new"}))).kind, Verdict::Kind::Allowed);
+  EXPECT_EQ(told(scene.log_lines(), {"\"openat2\"", "/write/new\"", "\"create\""}), 1);
+  EXPECT_EQ(verdict_of(run(scene.in_jail(profile, {"open-how", "{read}/new"}))).kind, Verdict::Kind::Denied);
+  EXPECT_EQ(told(scene.log_lines(), {"\"openat2\"", "/read/new\"", "\"denied\"", "\"EROFS\""}), 1);
+}
+
+TEST_P(Monitor, WhatIsThereIsReadAndNotMade) {
+  Scene scene(GetParam());
+  EXPECT_EQ(verdict_of(run(scene.in_jail(usual_grants(), {"open-or-create", "{read}/public"}))).kind,
+            Verdict::Kind::Allowed);
+  EXPECT_EQ(told(scene.log_lines(), {"\"denied\""}), 0);
+  EXPECT_EQ(verdict_of(run(scene.in_jail(usual_grants(), {"open-or-create", "{read}/new"}))).kind,
+            Verdict::Kind::Denied);
+  EXPECT_EQ(told(scene.log_lines(), {"/read/new\"", "\"denied\"", "\"EROFS\""}), 1);
+}
+
+// The folders of the jail's /tmp are the plugin's, but for those that lead to something granted.
+TEST_P(Monitor, AGrantBelowTmpKeepsItsName) {
+  Scene scene(GetParam());
+  char host[] = "/tmp/jail-escape-XXXXXX";
+  ASSERT_NE(::mkdtemp(host), nullptr);
+  const std::string folder = host;
+  std::filesystem::create_directories(folder + "/a/granted");
+  std::ofstream(folder + "/beside") << "the host's";
+  std::filesystem::permissions(folder, std::filesystem::perms{0755});
+  scene.at_end([folder] { std::filesystem::remove_all(folder); });
+  const Profile profile = usual_grants() + Profile{.read = {folder + "/a/granted"}};
+  for (const std::string& name : {folder, folder + "/a"}) {
+    const Outcome moved = run(scene.in_jail(profile, {"move-folder", name, name + "-moved"}));
+    EXPECT_EQ(verdict_of(moved).error, "EBUSY") << describe(moved);
+  }
+  EXPECT_EQ(told(scene.log_lines(), {"\"file.rename\"", "\"denied\"", "\"EBUSY\""}), 2);
+  const Outcome beside = run(scene.in_jail(profile, {"thread-read", folder + "/beside"}));
+  EXPECT_EQ(verdict_of(beside).error, "ENOENT") << describe(beside);
+  EXPECT_EQ(told(scene.log_lines(), {"/beside\"", "\"denied\"", "\"ENOENT\""}), 1) << "the host has it, the jail not";
+  const Outcome nowhere = run(scene.in_jail(profile, {"thread-read", folder + "/nothing"}));
+  EXPECT_EQ(verdict_of(nowhere).error, "ENOENT") << describe(nowhere);
+  EXPECT_EQ(told(scene.log_lines(), {"/nothing\"", "\"denied\""}), 0) << "nobody has it";
+}
+
 TEST_P(Monitor, ATimerNeitherHoldsACallUpNorTellsItTwice) {
   Scene scene(GetParam());
   const Outcome outcome = run(scene.in_jail(usual_grants(), {"timer-storm", "500"}));

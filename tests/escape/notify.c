@@ -142,7 +142,49 @@ static void deny_for_ever(char **arguments) {
   for (int i = 0;; i++) (void)!socket(40, 1, i);
 }
 
+/* The kernel takes /proc/self for the first thread of a process, whose folder this one does not share. */
+static volatile int opened_elsewhere = -2;
+static const char *elsewhere;
+
+static int from_elsewhere(void *folder) {
+  if (chdir(folder) != 0) _exit(3);
+  opened_elsewhere = open(elsewhere, O_RDONLY);
+  for (;;) pause();
+}
+
+static void thread_elsewhere(char **arguments) {
+  static char stack[1 << 16];
+  char path[256];
+  snprintf(path, sizeof path, "/proc/self/cwd%s", need(arguments, 1));
+  elsewhere = path;
+  if (chdir("/") != 0) broken("chdir");
+  if (clone(from_elsewhere, stack + sizeof stack, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD,
+            (void *)need(arguments, 0)) < 0)
+    broken("clone");
+  for (int i = 0; i < 1000 && opened_elsewhere == -2; i++) usleep(5000);
+  verdict(opened_elsewhere, path);
+}
+
+/* Its flags are behind a pointer. */
+static void open_how(char **arguments) {
+  const uint64_t how[3] = {O_RDWR | O_CREAT, 0600, 0};
+  verdict(syscall(SYS_openat2, AT_FDCWD, need(arguments, 0), how, sizeof how), arguments[0]);
+}
+
+/* O_CREAT asks for nothing where there is something. */
+static void open_or_create(char **arguments) {
+  verdict(open(need(arguments, 0), O_RDONLY | O_CREAT, 0600), arguments[0]);
+}
+
+static void move_folder(char **arguments) {
+  verdict(rename(need(arguments, 0), need(arguments, 1)), arguments[0]);
+}
+
 const struct attack notify_attacks[] = {
+    {"thread-elsewhere", "FOLDER PATH: opens PATH by the current folder of another thread", thread_elsewhere},
+    {"open-how", "PATH: written by openat2", open_how},
+    {"open-or-create", "PATH: read, with O_CREAT", open_or_create},
+    {"move-folder", "FROM TO", move_folder},
     {"timer-storm", "TIMES: a call of unshare does not come back with EPERM", timer_storm},
     {"open-in-flood", "FOLDER GRANTED TIMES FLOOD: opens FOLDER/0 and so on", open_in_flood},
     {"clone3-often", "TIMES", clone3_often},

@@ -43,7 +43,8 @@ const confine::view::Plan& view() {
 
 std::string magic(std::string_view name) {
   const std::map<std::string_view, std::string> links{
-      {"cwd", "/var/state"}, {"fd/7", "/srv/data/keys"}, {"fd/8", "pipe:[1]"}, {"fd/9", "/memfd:code"}};
+      {"self/cwd", "/var/state"}, {"thread-self/cwd", "/var/state"}, {"self/fd/7", "/srv/data/keys"},
+      {"self/fd/8", "pipe:[1]"}, {"self/fd/9", "/memfd:code"}};
   const auto found = links.find(name);
   return found != links.end() ? found->second : "";
 }
