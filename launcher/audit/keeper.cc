@@ -28,6 +28,7 @@ struct Keeper::Shared {
   Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::atomic<bool> written = false;
   std::atomic<bool> stopping = false;
+  Work::Sync of_a_short_run = Work::Sync::HandOver;  // read once `stopping`
   std::promise<void> done;
   std::uint64_t began = clock::boottime_ns();
 
@@ -56,7 +57,7 @@ struct Keeper::Shared {
       work.sync(Work::Sync::Wait);
     }
     if (!written) return;
-    work.sync(clock::boottime_ns() - began < kBatchNs ? Work::Sync::HandOver : Work::Sync::Wait);
+    work.sync(clock::boottime_ns() - began < kBatchNs ? of_a_short_run : Work::Sync::Wait);
   }
 
   void wait(std::uint64_t due) {
@@ -101,8 +102,9 @@ void Keeper::note_waiting() noexcept {
   if (shared_) shared_->poke();
 }
 
-void Keeper::stop() noexcept {
+void Keeper::stop(Work::Sync of_a_short_run) noexcept {
   if (!shared_) return;
+  shared_->of_a_short_run = of_a_short_run;
   shared_->stopping = true;
   shared_->poke();
   (void)shared_->done.get_future().wait_for(kPatience);

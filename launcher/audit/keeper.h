@@ -33,8 +33,8 @@ class Keeper {
   void start(Work work);
   void note_written() noexcept;  // there is something to sync
   void note_waiting() noexcept;  // there is something to flush
-  // The last sync, if there is anything to it; a run of less than kBatchNs does not wait for the disk.
-  void stop() noexcept;
+  // The last sync, if there is anything to it; a run of less than kBatchNs may be spared the wait for the disk.
+  void stop(Work::Sync of_a_short_run = Work::Sync::HandOver) noexcept;
 
  private:
   struct Shared;

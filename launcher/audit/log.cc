@@ -11,6 +11,7 @@
 #include <mutex>
 #include <utility>
 
+#include "audit/file.h"
 #include "audit/keeper.h"
 #include "audit/sink.h"
 #include "base/clock.h"
@@ -47,11 +48,12 @@ struct Slot {
   Sink sink;
   std::uint64_t rotate_at;
   std::size_t synced = 0;  // of the files it has left: on disk for good
+  bool named = false;      // so is the name of the file it is at
 };
 
 }  // namespace
 
-struct Log::State {
+struct Log::State : std::enable_shared_from_this<Log::State> {
   static constexpr std::chrono::seconds kPatience{1};
   using Lock = std::unique_lock<std::timed_mutex>;
 
@@ -78,6 +80,7 @@ struct Log::State {
     appended[event.body.index()] += 1;
     if (!budget.admits(weight)) {
       ++counted[event.body.index()];
+      if (weight == Weight::Reserved) on_loss({"the run's share of the log", EDQUOT});
       return std::nullopt;
     }
     for (Slot& slot : slots) rotate_if_grown(slot);
@@ -95,6 +98,7 @@ struct Log::State {
     for (Slot& slot : slots) {
       if (&slot == but) continue;
       const int error = write_to(slot.sink, weight, wait);
+      if (error != 0) on_loss({slot.sink.name(), error});
       if (error != 0 && !first) first = WriteError{slot.sink.name(), error};
       if (slot.sink.is_file()) keeper.note_written();
       else if (slot.sink.queues()) keeper.note_waiting();
@@ -126,6 +130,7 @@ struct Log::State {
       return line.substr(1);
     });
     if (rotation == Rotation::Busy) return;
+    slot.named = slot.named && rotation == Rotation::Failed;
     slot.rotate_at = policy.bounds.retention.file;
     if (rotation == Rotation::Failed) slot.rotate_at += slot.sink.size(), stamp = before;
     if (rotation != Rotation::Made) return;
@@ -155,21 +160,94 @@ struct Log::State {
     return files;
   }
 
+  // What must be on disk for a record to be there: its file, and the name of a new one.
+  struct Unsynced {
+    std::size_t slot;
+    int file;
+    Fd folder;  // empty: the name is there already
+  };
+
+  std::vector<Unsynced> unsynced() {
+    std::vector<Unsynced> files;
+    for (std::size_t index = 0; index < slots.size(); ++index) {
+      Slot& slot = slots[index];
+      if (!slot.sink.is_file()) continue;
+      files.push_back({index, slot.sink.fd().get(), {}});
+      if (slot.named || !slot.sink.place()) continue;
+      const int folder = slot.sink.place()->folder.get();
+      files.back().folder = std::move(file::open(folder, ".", O_RDONLY | O_DIRECTORY, 0, file::Walk::NoLinks).fd);
+      slot.named = true;
+    }
+    return files;
+  }
+
+  // Not under the lock: others go on writing meanwhile.
+  std::optional<WriteError> bring_to_disk(const std::vector<Unsynced>& files) {
+    std::optional<WriteError> first;
+    for (const Unsynced& file : files) {
+      if (::fdatasync(file.file) == 0 && (!file.folder || ::fsync(file.folder.get()) == 0)) continue;
+      const int error = errno;
+      const Lock held = lock();
+      if (!held) return WriteError{"log", ETIMEDOUT};
+      Sink& sink = slots[file.slot].sink;
+      sink.lose();
+      if (!first) first = WriteError{sink.name(), error};
+      on_loss({sink.name(), error});
+    }
+    return first;
+  }
+
+  [[nodiscard]] bool must_be_on_disk(const event::Event& event) const {
+    if (policy.durable != Durable::Each || weight_of(event) == Weight::Bulk) return false;
+    const bool ends = std::holds_alternative<event::RunEnded>(event.body);
+    return !ends && !std::holds_alternative<event::LogOpened>(event.body);
+  }
+
   std::vector<int> flush() {
     const Lock held = lock();
     std::vector<int> full;
     if (!held) return full;
     for (Slot& slot : slots) {
+      const std::uint64_t lost = slot.sink.lost();
       if (slot.sink.queues()) slot.sink.flush();
       if (slot.sink.queues()) full.push_back(slot.sink.fd().get());
+      if (slot.sink.lost() != lost) on_loss({slot.sink.name(), EAGAIN});
     }
     return full;
   }
 
-  // A short run does not wait for the disk; the kernel's write-back begins at once.
+  [[nodiscard]] bool takes_records() {
+    for (Slot& slot : slots) {
+      if (slot.sink.queues()) slot.sink.flush();
+      if (slot.sink.queues() || slot.sink.is_scarce()) return false;
+    }
+    return budget.admits(Weight::Reserved);
+  }
+
+  WriteError give_up() {
+    ++given_up;
+    const WriteError error{"log", ETIMEDOUT};
+    on_loss(error);
+    return error;
+  }
+
+  // By a thread, so that nobody waits for a disk for ever.
+  void keep() {
+    if (std::exchange(kept, true)) return;
+    const auto is_file = [](const Slot& slot) { return slot.sink.is_file(); };
+    const bool files = policy.durable != Durable::None && std::ranges::any_of(slots, is_file);
+    if (!files && std::ranges::all_of(slots, is_file)) return;
+    keeper.start({.sync = [state = shared_from_this(), files](Keeper::Work::Sync how) { if (files) state->sync(how); },
+                  .flush = [state = shared_from_this()] { return state->flush(); }});
+    keeper.note_written();
+  }
+
+  // A short run does not wait for the disk, unless the profile says so; the kernel's write-back begins at once.
   void end() {
-    keeper.stop();
-    if (started && !kept && policy.durable == Durable::Batch) sync(Keeper::Work::Sync::HandOver);
+    const bool each = policy.durable == Durable::Each;
+    keeper.stop(each ? Keeper::Work::Sync::Wait : Keeper::Work::Sync::HandOver);
+    if (kept || policy.durable == Durable::None) return;
+    if (started || each) sync(each ? Keeper::Work::Sync::Wait : Keeper::Work::Sync::HandOver);
   }
 
   mutable std::timed_mutex writing;  // one record at a time
@@ -186,6 +264,7 @@ struct Log::State {
   std::string line;  // framed: sink.h
   Tally appended{};
   Tally counted{};
+  OnLoss on_loss = [](const WriteError&) {};
   Keeper keeper;
 };
 
@@ -199,31 +278,38 @@ Log::Log(Log&&) noexcept = default;
 Log& Log::operator=(Log&&) noexcept = default;
 
 std::optional<WriteError> Log::append(const event::Event& event) {
-  const State::Lock held = state_->lock();
-  if (held) return state_->append(event);
-  ++state_->given_up;
-  return WriteError{"log", ETIMEDOUT};
+  std::optional<WriteError> error;
+  std::vector<State::Unsynced> files;
+  {
+    const State::Lock held = state_->lock();
+    if (!held) return state_->give_up();
+    error = state_->append(event);
+    if (state_->must_be_on_disk(event)) files = state_->unsynced();
+  }
+  const std::optional<WriteError> unconfirmed = state_->bring_to_disk(files);
+  return error ? error : unconfirmed;
 }
 
-void Log::start() {
+void Log::start(OnLoss on_loss) {
   const State::Lock held = state_->lock();
   if (!held) return;
   state_->started = true;
+  state_->on_loss = std::move(on_loss);
   for (Slot& slot : state_->slots) slot.sink.reserve();
+  if (state_->policy.durable == Durable::Each) state_->keep();
 }
 
 void Log::keep() {
+  if (const State::Lock held = state_->lock()) state_->keep();
+}
+
+bool Log::takes_records() {
   const State::Lock held = state_->lock();
-  if (!held || state_->kept) return;
-  state_->kept = true;
-  bool streams = false;
-  bool files = false;
-  for (const Slot& slot : state_->slots) (slot.sink.is_file() ? files : streams) = true;
-  files = files && state_->policy.durable == Durable::Batch;
-  if (!streams && !files) return;
-  state_->keeper.start({.sync = [state = state_, files](Keeper::Work::Sync how) { if (files) state->sync(how); },
-                        .flush = [state = state_] { return state->flush(); }});
-  state_->keeper.note_written();
+  return held && state_->takes_records();
+}
+
+bool Log::reaches_disk() const {
+  return std::ranges::any_of(state_->slots, [](const Slot& slot) { return slot.sink.is_file(); });
 }
 
 void Log::settle() {

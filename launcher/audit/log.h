@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,7 +58,8 @@ struct Identity {
   std::string profile_path;  // absolute and without links, so that one profile has one log
 };
 
-// A record that a sink did not take: which sink, and errno.
+// A record that a sink did not take, or the disk did not confirm, or for which nothing of the run's share was left
+// (EDQUOT): which sink or share, and errno.
 struct WriteError {
   std::string sink;
   int error = 0;
@@ -68,6 +70,7 @@ struct WriteError {
 enum class Durable {
   Batch,  // a second after they were written
   None,   // when the kernel comes to it
+  Each,   // denials, lifecycle and loss before append() returns, the rest as Batch
 };
 
 struct Bounds {
@@ -93,12 +96,20 @@ class Log {
   // Before start() and at run.ended this waits at most 200 ms for a pipe, socket or terminal that takes nothing, and
   // not again until it takes something; in between such a record waits by itself (sink.h).
   // Threads may append at the same time; who waits a second for another gives up (ETIMEDOUT), which counts as a loss.
+  // With Durable::Each it waits for the disk as long as that takes, but for log.opened, which the next one takes along,
+  // and for run.ended, which ~Log() brings there.
   [[nodiscard]] std::optional<WriteError> append(const event::Event& event);
 
-  // The plugin runs: from here on nothing waits. There is room on the disk for the end of the run.
-  void start();
+  // By the thread that finds it, which may hold the log: it must not ask the log anything.
+  using OnLoss = std::function<void(const WriteError&)>;
+  // The plugin runs: from here on nothing waits, and a loss is told. There is room on the disk for the end of the run.
+  void start(OnLoss on_loss = [](const WriteError&) {});
   // The run takes longer: from here on a thread hands over what waits and brings records to the disk.
   void keep();
+  // Whether every sink takes records again: nothing waits, and there is room.
+  [[nodiscard]] bool takes_records();
+  // Whether there is a file among the sinks, which can be asked to be on disk.
+  [[nodiscard]] bool reaches_disk() const;
   // The plugin has ended: what waits is handed over, or lost after the time above.
   void settle();
 

@@ -15,6 +15,7 @@ namespace jail::audit {
 namespace {
 
 constexpr std::size_t kShortRun = 8;       // characters of a run's id that people see
+constexpr std::size_t kShortDigest = 16;
 constexpr std::size_t kLongestText = 160;  // bytes of one text on a line; --json has all of it
 
 class Sentence {
@@ -164,7 +165,23 @@ void tell(Sentence& out, const event::FileMetadata& changed) {
   tell(out, changed.named);
 }
 
-void tell(Sentence& out, const event::ProcessExec& executed) { tell(out.add("run "), executed.named); }
+// Enough of a digest to tell versions apart by eye.
+void tell_digest(Sentence& out, std::string_view sha256) {
+  if (!sha256.empty()) out.add(" sha256 ", Tone::Faint).quote(sha256.substr(0, kShortDigest), Tone::Faint);
+}
+
+void tell(Sentence& out, const event::ProcessExec& executed) {
+  tell(out.add("run "), executed.named);
+  if (!executed.argv.empty() || executed.argv_cut)
+    out.add(" as ").quote(joined(executed.argv)).add(executed.argv_cut ? " ..." : "");
+  tell_digest(out, executed.sha256);
+}
+
+void tell(Sentence& out, const event::PluginFile& file) {
+  out.quote(file.path);
+  tell_digest(out, file.sha256);
+  if (!file.problem.empty()) out.add(": ").quote(file.problem, Tone::Warn);
+}
 
 void tell(Sentence& out, const event::Peer& peer) {
   if (peer.unknown) out.add("an unreadable address", Tone::Warn);

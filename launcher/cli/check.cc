@@ -26,6 +26,7 @@ int check_verb(const Options& options) {
   const bool wrong = profile::has_errors(prepared.diagnostics);
   profile::Diagnostics findings = prepared.diagnostics;
   if (!wrong) append(findings, run::refused_everywhere(prepared, wanted));
+  if (!wrong) append(findings, run::unmatched_patterns(prepared));
   append(findings, run::remarks(prepared, wanted));
   if (options.json) {
     std::puts(as_json(findings).c_str());

@@ -22,6 +22,7 @@ constexpr const char* kFooter = R"(Examples:
                                                      which line allows or denies it, and what to add
   jail audit tail crm                                what happened
   jail doctor                                        what this machine offers
+  jail digest /opt/crm                               the digest that a profile's integrity wants
 )";
 
 // Only the verb that is asked for, if it is one: describing all of them would be a tenth of the start-up time.

@@ -14,6 +14,7 @@ void add_check(CLI::App& app, int& status);
 void add_show(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_why(CLI::App& app, int& status);
+void add_digest(CLI::App& app, int& status);
 void add_audit(CLI::App& app, int& status);
 
 struct Verb {
@@ -23,6 +24,6 @@ struct Verb {
 
 inline constexpr Verb kVerbs[] = {
     {"run", add_run},       {"check", add_check}, {"show", add_show},
-    {"why", add_why},       {"doctor", add_doctor}, {"audit", add_audit}};
+    {"why", add_why},       {"doctor", add_doctor}, {"digest", add_digest}, {"audit", add_audit}};
 
 }  // namespace jail::cli

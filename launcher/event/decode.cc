@@ -1,5 +1,6 @@
 // The mirror of encode.cc. Lenient about what is absent, strict about what makes a record: schema, number, time, run
 // and a kind and spellings that this build knows.
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -112,44 +113,58 @@ Named name_in(Value value) {
   return {text(value["path"]), text(value["requested"]), value["path_unknown"].boolean().value_or(false)};
 }
 
+template <typename Call>
+std::string call_in(Value value) {
+  const Value call = value["call"];
+  return call ? text(call) : std::string(Call::kUsualCall);
+}
+
 bool read(Value value, FileOpen& opened) {
   opened = {text(value["call"]), name_in(value), texts(value["access"])};
+  if (!value["call"]) opened.call = usual_call(opened.access);
   return true;
 }
 
 bool read(Value value, FileCreate& created) {
-  created = {text(value["call"]), name_in(value), text(value["type"])};
+  created = {call_in<FileCreate>(value), name_in(value), text(value["type"])};
   return true;
 }
 
 bool read(Value value, FileDelete& deleted) {
-  deleted = {text(value["call"]), name_in(value)};
+  deleted = {call_in<FileDelete>(value), name_in(value)};
   return true;
 }
 
 bool read(Value value, FileRename& renamed) {
-  renamed = {text(value["call"]), name_in(value), name_in(value["to"])};
+  renamed = {call_in<FileRename>(value), name_in(value), name_in(value["to"])};
   return true;
 }
 
 bool read(Value value, FileLink& linked) {
-  linked = {text(value["call"]), name_in(value), name_in(value["target"])};
+  linked = {call_in<FileLink>(value), name_in(value), name_in(value["target"])};
   return true;
 }
 
 bool read(Value value, FileMetadata& changed) {
-  changed = {text(value["call"]), name_in(value), text(value["attribute"])};
+  changed = {call_in<FileMetadata>(value), name_in(value), text(value["attribute"])};
   return true;
 }
 
 bool read(Value value, ProcessExec& executed) {
-  executed = {text(value["call"]), name_in(value)};
+  const std::vector<std::string> truncated = texts(value["truncated"]);
+  const bool cut = std::ranges::find(truncated, "argv") != truncated.end();
+  executed = {call_in<ProcessExec>(value), name_in(value), texts(value["argv"]), cut, text(value["sha256"])};
+  return true;
+}
+
+bool read(Value value, PluginFile& file) {
+  file = {text(value["path"]), text(value["sha256"]), text(value["problem"])};
   return true;
 }
 
 template <typename Net>
 bool read_net(Value value, Net& net) {
-  net.call = text(value["call"]);
+  net.call = call_in<Net>(value);
   net.peer = {text(value["address"]), number<std::uint16_t>(value["port"]), text(value["path"]),
               number<std::uint16_t>(value["family"]), value["address_unknown"].boolean().value_or(false)};
   return true;
@@ -227,7 +242,9 @@ std::optional<Record> decode(std::string_view line) {
   if (!document) return std::nullopt;
   const Value root = document->root();
   const std::optional<Stamp> stamped = stamp(root);
-  const std::optional<Source> source = named<Source>(text(root["source"]));
+  const std::optional<Verdict> decided = verdict(root);
+  std::optional<Source> source = named<Source>(text(root["source"]));
+  if (!root["source"] && decided) source = Source::Notify;
   std::optional<Body> what = body(text(root["kind"]), root);
   if (!stamped || !source || !what) return std::nullopt;
   Event event{.body = std::move(*what),
@@ -236,7 +253,7 @@ std::optional<Record> decode(std::string_view line) {
               .pid = number<std::int32_t>(root["pid"]),
               .jail_pid = number<std::int32_t>(root["jail_pid"]),
               .mono_ns = 0,
-              .verdict = verdict(root),
+              .verdict = decided,
               .repeats = repeats(root)};
   return Record{*stamped, std::move(event), texts(root["truncated"])};
 }

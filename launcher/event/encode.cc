@@ -92,44 +92,58 @@ void write(Fields& out, const Named& named) {
   out.flag("path_unknown", named.unknown);
 }
 
+template <typename Call>
+void write_name(Fields& out, const Call& call) {
+  if (call.call != Call::kUsualCall) out.word("call", call.call);
+}
+
 void write(Fields& out, const FileOpen& opened) {
-  out.word("call", opened.call);
+  if (opened.call != usual_call(opened.access)) out.word("call", opened.call);
   write(out, opened.named);
   out.texts("access", opened.access);
 }
 
 void write(Fields& out, const FileCreate& created) {
-  out.word("call", created.call);
+  write_name(out, created);
   write(out, created.named);
   out.word("type", created.type);
 }
 
 void write(Fields& out, const FileDelete& deleted) {
-  out.word("call", deleted.call);
+  write_name(out, deleted);
   write(out, deleted.named);
 }
 
 void write(Fields& out, const FileRename& renamed) {
-  out.word("call", renamed.call);
+  write_name(out, renamed);
   write(out, renamed.named);
   out.object("to", [&] { write(out, renamed.to); });
 }
 
 void write(Fields& out, const FileLink& linked) {
-  out.word("call", linked.call);
+  write_name(out, linked);
   write(out, linked.named);
   out.object("target", [&] { write(out, linked.target); });
 }
 
 void write(Fields& out, const FileMetadata& changed) {
-  out.word("call", changed.call);
+  write_name(out, changed);
   write(out, changed.named);
   out.word("attribute", changed.attribute);
 }
 
 void write(Fields& out, const ProcessExec& executed) {
-  out.word("call", executed.call);
+  write_name(out, executed);
   write(out, executed.named);
+  if (!executed.argv.empty()) out.texts("argv", executed.argv);
+  if (executed.argv_cut) out.cut("argv");
+  if (!executed.sha256.empty()) out.word("sha256", executed.sha256);
+}
+
+void write(Fields& out, const PluginFile& file) {
+  out.text("path", file.path);
+  if (!file.sha256.empty()) out.word("sha256", file.sha256);
+  out.text("problem", file.problem);
 }
 
 void write(Fields& out, const Peer& peer) {
@@ -142,7 +156,7 @@ void write(Fields& out, const Peer& peer) {
 
 template <typename Net>
 void write_net(Fields& out, const Net& net) {
-  out.word("call", net.call);
+  write_name(out, net);
   write(out, net.peer);
 }
 void write(Fields& out, const NetConnect& net) { write_net(out, net); }
@@ -202,7 +216,7 @@ void write_common(Fields& out, const Stamp& stamp, const Event& event) {
   out.word("run", stamp.run);
   out.word("profile", stamp.profile);
   out.word("kind", kind_of(event.body));
-  out.word("source", spelled(event.source));
+  if (!event.verdict || event.source != Source::Notify) out.word("source", spelled(event.source));
   out.number("process", event.process);
   out.number("pid", event.pid);
   out.number("jail_pid", event.jail_pid);

@@ -121,7 +121,7 @@ struct Named {
   bool operator==(const Named&) const = default;
 };
 
-// In each of the kinds below `call` is the system call's name.
+// In each of the kinds below `call` is the system call's name, which a record leaves out where it is the usual one.
 
 struct FileOpen {
   static constexpr std::string_view kKind = "file.open";
@@ -133,6 +133,7 @@ struct FileOpen {
 
 struct FileCreate {
   static constexpr std::string_view kKind = "file.create";
+  static constexpr std::string_view kUsualCall = "mkdir";
   std::string call{};
   Named named{};
   std::string type{};  // "file" "folder" "fifo" "socket" "device"
@@ -141,6 +142,7 @@ struct FileCreate {
 
 struct FileDelete {
   static constexpr std::string_view kKind = "file.delete";
+  static constexpr std::string_view kUsualCall = "unlink";
   std::string call{};
   Named named{};
   bool operator==(const FileDelete&) const = default;
@@ -148,6 +150,7 @@ struct FileDelete {
 
 struct FileRename {
   static constexpr std::string_view kKind = "file.rename";
+  static constexpr std::string_view kUsualCall = "rename";
   std::string call{};
   Named named{};
   Named to{};
@@ -157,6 +160,7 @@ struct FileRename {
 // A second name, `named`, for `target`: the path of a hard link, the text of a symbolic one.
 struct FileLink {
   static constexpr std::string_view kKind = "file.link";
+  static constexpr std::string_view kUsualCall = "symlink";
   std::string call{};
   Named named{};
   Named target{};
@@ -165,6 +169,7 @@ struct FileLink {
 
 struct FileMetadata {
   static constexpr std::string_view kKind = "file.metadata";
+  static constexpr std::string_view kUsualCall = "fchmodat";
   std::string call{};
   Named named{};
   std::string attribute{};  // "mode" "owner" "times" "xattr" "flags"
@@ -173,9 +178,22 @@ struct FileMetadata {
 
 struct ProcessExec {
   static constexpr std::string_view kKind = "process.exec";
+  static constexpr std::string_view kUsualCall = "execve";
   std::string call{};
   Named named{};
+  std::vector<std::string> argv{};  // as asked for
+  bool argv_cut = false;            // there is more of it
+  std::string sha256{};  // as plugin.file gave it, where monitor.hash asked for this file; else empty
   bool operator==(const ProcessExec&) const = default;
+};
+
+// A file that monitor.hash asks for, before anything of the plugin runs.
+struct PluginFile {
+  static constexpr std::string_view kKind = "plugin.file";
+  std::string path{};     // in the jail's view, absolute and without links
+  std::string sha256{};   // 64 lower-case hexadecimal digits; empty where there is a problem
+  std::string problem{};  // why there is no digest
+  bool operator==(const PluginFile&) const = default;
 };
 
 // The other side of a socket call: an Internet address with its port, or the path of a Unix socket ("@name" for an
@@ -191,6 +209,7 @@ struct Peer {
 
 struct NetConnect {
   static constexpr std::string_view kKind = "net.connect";
+  static constexpr std::string_view kUsualCall = "connect";
   std::string call{};
   Peer peer{};
   bool operator==(const NetConnect&) const = default;
@@ -198,6 +217,7 @@ struct NetConnect {
 
 struct NetListen {
   static constexpr std::string_view kKind = "net.listen";
+  static constexpr std::string_view kUsualCall = "bind";
   std::string call{};
   Peer peer{};  // our own side
   bool operator==(const NetListen&) const = default;
@@ -205,6 +225,7 @@ struct NetListen {
 
 struct NetSend {
   static constexpr std::string_view kKind = "net.send";
+  static constexpr std::string_view kUsualCall = "sendto";
   std::string call{};
   Peer peer{};
   bool operator==(const NetSend&) const = default;
@@ -256,8 +277,8 @@ struct MonitorChanged {
 };
 
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
-                          FileLink, FileMetadata, ProcessExec, NetConnect, NetListen, NetSend, SyscallDenied,
-                          PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
+                          FileLink, FileMetadata, ProcessExec, PluginFile, NetConnect, NetListen, NetSend,
+                          SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.
 enum class Decision { Allowed, Denied, Failed };
@@ -280,6 +301,7 @@ struct Repeats {
 };
 
 std::string_view kind_of(const Body& body) noexcept;
+std::string_view usual_call(const std::vector<std::string>& access) noexcept;  // of FileOpen
 std::string_view name_of(Source source) noexcept;
 std::string_view name_of(LayerState state) noexcept;
 std::string_view name_of(Outcome outcome) noexcept;
@@ -287,7 +309,7 @@ std::string_view name_of(Decision decision) noexcept;
 
 struct Event {
   Body body;
-  Source source = Source::Supervisor;
+  Source source = Source::Supervisor;  // a record with a verdict leaves Notify out
   std::optional<std::uint64_t> process{};  // id of the process, as process.exec gave it
   std::optional<std::int32_t> pid{};       // on the host
   std::optional<std::int32_t> jail_pid{};  // as the plugin sees it

@@ -65,6 +65,8 @@ class Fields {
     writer_.end_object();
   }
 
+  // There was more of it than the event has.
+  void cut(std::string_view name) { note(name, json::Fit::Cut); }
   [[nodiscard]] const std::vector<std::string_view>& truncated() const noexcept { return truncated_; }
 
  private:

@@ -42,7 +42,10 @@ void add(Key& key, const event::FileDelete& body) { key.add(body.named); }
 void add(Key& key, const event::FileRename& body) { key.add(body.named), key.add(body.to); }
 void add(Key& key, const event::FileLink& body) { key.add(body.named), key.add(body.target); }
 void add(Key& key, const event::FileMetadata& body) { key.add(body.named); }
-void add(Key& key, const event::ProcessExec& body) { key.add(body.named); }
+void add(Key& key, const event::ProcessExec& body) {
+  key.add(body.named);
+  for (const std::string& argument : body.argv) key.add(std::string_view(argument));
+}
 
 template <typename Body>
 void add_call(Key& key, const Body& body) {

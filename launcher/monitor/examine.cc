@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 
+#include "monitor/arguments.h"
 #include "monitor/file_attempt.h"
 #include "monitor/host_files.h"
 #include "monitor/peer.h"
@@ -101,7 +102,7 @@ event::Body body_of(const seccomp_data& call, const Call& row, event::Named firs
     case Operation::Symlink: return event::FileLink{name, second, event::Named{.path = first.requested}};
     case Operation::Metadata: return event::FileMetadata{name, first, std::string(row.detail)};
     case Operation::Truncate: return event::FileOpen{name, first, {"truncate"}};
-    case Operation::Execute: return event::ProcessExec{name, first};
+    case Operation::Execute: return event::ProcessExec{name, first, {}, {}};
     case Operation::MapCode: return event::FileOpen{name, first, {"execute"}};
     default: return event::FileOpen{name, first, {"stat"}};
   }
@@ -129,6 +130,12 @@ Prediction foresee(const Asker& asker, const seccomp_data& call, const Call& row
   if (decisive.kind != Kind::File || (!one && second.kind != Kind::File)) return {.decision = Decision::Failed};
   if (one) return predict_one(asker, decisive.place, wants);
   return predict_both(asker, first.place, row.operation == Operation::Link ? unsigned{kLook} : wants, second.place);
+}
+
+void add_arguments(event::ProcessExec& executed, const Caller& caller, const seccomp_data& call) {
+  Arguments arguments = read_arguments(caller, call);
+  executed.argv = std::move(arguments.texts);
+  executed.argv_cut = arguments.cut;
 }
 
 // --- Sockets ---------------------------------------------------------------------------------------------------------
@@ -311,7 +318,9 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
     verdict = verdict_of(prediction);
   }
   if (call.operation == Operation::Symlink) first.requested = caller.text(data.args[call.first.path]).value_or("");
-  return event_of(body_of(data, call, first.named(), second.named()), std::move(verdict));
+  event::Body body = body_of(data, call, first.named(), second.named());
+  if (auto* const executed = std::get_if<event::ProcessExec>(&body)) add_arguments(*executed, caller, data);
+  return event_of(std::move(body), std::move(verdict));
 }
 
 std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) {

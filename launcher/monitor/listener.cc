@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -27,6 +28,7 @@ namespace {
 constexpr int kPatienceMs = 1000;
 constexpr int kKickMs = 1;
 constexpr long kAgainNs = 100'000'000;
+constexpr int kHoldMs = 100;  // between two looks at whether the log takes records again
 
 // Interrupts the thread where it waits for a call, and does nothing else.
 int kick() { return SIGRTMIN; }
@@ -75,6 +77,7 @@ void forget_memory(event::Event& event, const seccomp_notif& notified) {
         if constexpr (requires { body.to; }) forget(body.to);
         if constexpr (requires { body.target; }) forget(body.target);
         if constexpr (requires { body.peer; }) forget(body.peer);
+        if constexpr (requires { body.argv; }) body.argv.clear(), body.argv_cut = true;
         return requires { body.named; } || requires { body.peer; };
       },
       event.body);
@@ -155,6 +158,9 @@ struct Listening::State {
   std::atomic<bool> stop = false;
   Fd done = new_signal();
   std::atomic<std::uint64_t> lost = 0;
+  bool is_loss_told = false;
+  std::uint32_t last_thread = 0;  // and what it is called
+  Caller::Numbers last_numbers;
 
   void run();
   void take_listener();
@@ -163,6 +169,10 @@ struct Listening::State {
   void answer(const seccomp_notif& notified);
   void connect(const seccomp_notif& notified, const Call& call);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
+  void hold();
+  [[nodiscard]] Caller::Numbers numbers_of(const seccomp_notif& notified);
+  void tell_loss();
+  void miss(const std::string& reason);
   void give_up(const char* reason) noexcept;
 };
 
@@ -173,7 +183,8 @@ void Listening::State::run() {
     take_listener();
     if (listener) serve();
     events.flush(~std::uint64_t{0});
-    if (lost != 0)
+    tell_loss();
+    if (lost != 0 && !is_loss_told)
       start.log(told(event::MonitorLost{lost, "names and addresses in memory that could not be read"}));
   } catch (const std::exception& error) {
     give_up(error.what());
@@ -182,16 +193,23 @@ void Listening::State::run() {
 }
 
 // Without the memory for one record there is no watching: the process ends, and the jail with it.
-void Listening::State::give_up(const char* reason) noexcept { start.log(told(event::MonitorChanged{"none", reason})); }
+void Listening::State::give_up(const char* reason) noexcept {
+  start.log(told(event::MonitorChanged{"none", reason}));
+  miss(std::string("the source of events has ended: ") + reason);
+}
+
+void Listening::State::miss(const std::string& reason) { start.loss->tell(Loss::Sort::Lasting, reason); }
 
 void Listening::State::take_listener() {
   Handover given;
   const ssize_t size = TEMP_FAILURE_RETRY(::read(start.handover.get(), &given, sizeof given));
   start.handover.reset();
   if (size != sizeof given) return;  // it has ended before
-  if (given.listener < 0)
-    return start.log(told(event::MonitorChanged{"none", std::string("the filter holds without a listener: ") +
-                                                            std::strerror(-given.listener)}));
+  if (given.listener < 0) {
+    const std::string reason = std::string("the filter holds without a listener: ") + std::strerror(-given.listener);
+    start.log(told(event::MonitorChanged{"none", reason}));
+    return miss(reason);
+  }
   listener = std::make_shared<PluginListener>(sys::pidfd_getfd(start.plugin, given.listener));
   if (given.socket_diag >= 0) examiner.ask_sockets_by(sys::pidfd_getfd(start.plugin, given.socket_diag));
   const std::string plugin = "/proc/" + std::to_string(start.pid);
@@ -213,6 +231,7 @@ Connector::Start Listening::State::connector_start(const Fd& root) const {
 void Listening::State::serve() {
   Alarm alarm;
   while (!stop) {
+    if (start.loss->holds()) hold();
     if (const auto next = events.next_flush(); next != due) alarm.set(due = next);
     seccomp_notif notified;
     const int error = sys::notification_receive(listener->get(), notified);
@@ -230,27 +249,58 @@ void Listening::State::answer(const seccomp_notif& notified) {
   if (answer.reply == Reply::Refuse) keep(notified, examiner.refused(notified, answer.error));
   else if (call != nullptr && call->operation == Operation::Connect && connector) return connect(notified, *call);
   else if (call != nullptr) keep(notified, examiner.allowed(notified, *call));
+  if (start.loss->holds()) hold();
   listener->send(response(notified, answer));
 }
 
 // Never goes on: see connector.h.
 void Listening::State::connect(const seccomp_notif& notified, const Call& call) {
   Examiner::Wanted wanted = examiner.wanted(notified, call);
-  const std::optional<std::int32_t> process = examiner.caller_of(notified).numbers().process;
+  const std::optional<std::int32_t> process = numbers_of(notified).process;
   keep(notified, std::move(wanted.event));
+  if (start.loss->holds()) hold();
   connector->connect(notified, process.value_or(0), std::move(wanted.connection));
+}
+
+// Until the loss is over, or nobody is left to go on: then it does not matter who is answered.
+void Listening::State::hold() {
+  for (; !stop && start.loss->holds(); (void)::poll(nullptr, 0, kHoldMs)) {
+    if (start.loss->reaction() == profile::OnLoss::Kill || start.loss->now().sort == Loss::Sort::Lasting) tell_loss();
+    else if (start.log_takes_records()) {
+      const Loss::State loss = start.loss->now();
+      start.loss->end();  // before: a log that loses this one, too, begins anew
+      start.log(told(event::MonitorLost{loss.count, loss.reason}));
+    }
+  }
+}
+
+void Listening::State::tell_loss() {
+  const Loss::State loss = start.loss->now();
+  if (!loss.holds || std::exchange(is_loss_told, true)) return;
+  start.log(told(event::MonitorLost{loss.count, loss.reason}));
+}
+
+// Asked of /proc, which costs more than all the rest, and so once for calls in a row. A number comes back to another
+// only when all others have been given away (idr_alloc_cyclic(), kernel/pid.c), and then within this jail.
+Caller::Numbers Listening::State::numbers_of(const seccomp_notif& notified) {
+  if (std::exchange(last_thread, notified.pid) != notified.pid) last_numbers = examiner.caller_of(notified).numbers();
+  return last_numbers;
 }
 
 void Listening::State::keep(const seccomp_notif& notified, std::optional<event::Event> event) {
   if (!event) return;
-  const Caller::Numbers numbers = examiner.caller_of(notified).numbers();
+  const Caller::Numbers numbers = numbers_of(notified);
   event->pid = numbers.process;
   event->jail_pid = numbers.in_jail;
   // Whatever was read of a caller that has ended meanwhile may be another's; the registers are its own.
-  if (sys::notification_is_pending(listener->get(), notified.id) != 0) forget_memory(*event, notified);
+  const bool goes_on = sys::notification_is_pending(listener->get(), notified.id) == 0;
+  if (!goes_on) forget_memory(*event, notified);
   event->mono_ns = clock::boottime_ns();
-  if (is_unknown(*event)) ++lost;
+  const bool is_missed = goes_on && is_unknown(*event);
   events.add(std::move(*event));
+  if (!is_missed) return;
+  ++lost;
+  miss("names and addresses in memory that could not be read");
 }
 
 Listening::Listening(Start start) : state_(std::make_shared<State>(std::move(start))) {
@@ -275,6 +325,8 @@ Listening::End Listening::finish() {
   end_ == End::Clean ? thread_.join() : thread_.detach();
   return *end_;
 }
+
+void Listening::look_up() { (void)::pthread_kill(thread_.native_handle(), kick()); }
 
 std::uint64_t Listening::lost() const { return state_->lost; }
 

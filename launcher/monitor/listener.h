@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "event/event.h"
 #include "monitor/examine.h"
+#include "monitor/loss.h"
 
 namespace jail::monitor {
 
@@ -27,6 +28,8 @@ struct Start {
   Fd plugin;    // pidfd
   pid_t pid = 0;
   Log log;      // called by the thread alone, and by nobody after finish()
+  std::shared_ptr<Loss> loss;                  // never null
+  std::function<bool()> log_takes_records{};  // called as log is
 };
 
 class Listening {
@@ -41,6 +44,9 @@ class Listening {
   // When nothing of the jail is left: what waits is passed on, the thread ends. Stuck: it hangs in a file system; the
   // process can end all the same.
   End finish();
+
+  // While the jail is held: whoever waits for a call looks whether it may go on.
+  void look_up();
 
   [[nodiscard]] std::uint64_t lost() const;  // names and addresses that could not be read
 

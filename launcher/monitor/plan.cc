@@ -36,6 +36,7 @@ const std::vector<std::string>& blind_spots() {
 std::optional<profile::Place> asked_by(const profile::Monitor& wanted) {
   const bool source = wanted.source.value == MonitorSource::Notify || wanted.source.value == MonitorSource::Ebpf;
   if (source && wanted.source.stated) return wanted.source.stated;
+  if (wanted.on_loss.stated && wanted.on_loss.value != profile::OnLoss::Count) return wanted.on_loss.stated;
   if (wanted.files.stated && wanted.files.value != MonitorFiles::None) return wanted.files.stated;
   return std::nullopt;
 }
@@ -48,10 +49,6 @@ Layer absent(std::string reason, std::optional<profile::Place> asked) {
 std::optional<Layer> unbuilt(const profile::Monitor& wanted) {
   if (wanted.source.value == MonitorSource::Ebpf)
     return absent("an eBPF source of events is not part of this version", wanted.source.stated);
-  if (!wanted.hash.empty())
-    return absent("digests of loaded files are not part of this version", wanted.hash.front().place);
-  if (wanted.on_loss.value != profile::OnLoss::Count)
-    return absent("acting on lost events is not part of this version", wanted.on_loss.stated);
   return std::nullopt;
 }
 

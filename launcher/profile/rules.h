@@ -40,6 +40,9 @@ struct Case {
   [[nodiscard]] bool contains(const std::string& folder, const std::string& path) const;
 };
 
+// Whether some grant shows this path and nothing hides it.
+bool is_reachable(const Case& now, const std::string& path);
+
 // rules_paths.cc: what is granted at all
 void require_paths(Case& now);  // missing ones, and those that may not be resolved
 void refuse_dangerous_grants(Case& now);

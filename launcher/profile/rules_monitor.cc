@@ -1,5 +1,6 @@
 // What shall be watched, by a source that can.
 #include "profile/choices.h"
+#include "profile/glob.h"
 #include "profile/quoted.h"
 #include "profile/rules.h"
 
@@ -20,11 +21,21 @@ void check_without_source(Case& now) {
     refuse(*monitor.on_loss.stated, "monitor.on_loss: " + std::string(name_of(kOnLoss, monitor.on_loss.value)));
 }
 
+void check_hash(Case& now, const HashPattern& pattern) {
+  const Glob glob = parse_glob(pattern.glob);
+  if (!is_reachable(now, glob.root))
+    return now.error(pattern.place, quoted(glob.root) + " is not granted: its files are read inside the jail",
+                     "grant it under filesystem.read");
+  const std::string& refused = now.fact(glob.root).refused;
+  if (!refused.empty()) now.error(pattern.place, quoted(glob.root) + ": " + refused);
+}
+
 }  // namespace
 
 void check_monitor(Case& now) {
   const Monitor& monitor = now.profile.monitor;
   const Setting<Durable>& durable = now.profile.audit.durable;
+  for (const HashPattern& pattern : monitor.hash) check_hash(now, pattern);
   if (monitor.source.value == MonitorSource::None) check_without_source(now);
   if (durable.value == Durable::Each && monitor.source.value == MonitorSource::Ebpf)
     now.error(durable.stated.value_or(now.profile.place),

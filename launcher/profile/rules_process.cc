@@ -99,12 +99,6 @@ void check_least(Case& now, const Limits& limits) {
     now.error(place(limits.cpu_time_ms), "limits.cpu_time: the kernel counts whole seconds");
 }
 
-bool is_reachable(const Case& now, const std::string& path) {
-  const auto& [grants, hidden, temporary] = now.profile.filesystem;
-  const auto holds = [&](const auto& entry) { return now.contains(entry.path, path); };
-  return std::ranges::any_of(grants, holds) && std::ranges::none_of(hidden, holds);
-}
-
 }  // namespace
 
 void check_programs(Case& now) {
@@ -167,12 +161,20 @@ void check_cwd(Case& now) {
     now.error(place, "the working folder " + quoted(cwd.value) + " is no folder");
 }
 
+// The digest is that of the host's tree, and what is hidden reads otherwise in the jail.
 void check_integrity(Case& now) {
   if (!now.profile.integrity) return;
   const Integrity& integrity = *now.profile.integrity;
   if (!is_reachable(now, integrity.path))
-    now.error(integrity.place, quoted(integrity.path) + " is not granted: its digest is taken inside the jail",
-              "grant it under filesystem.read");
+    return now.error(integrity.place,
+                     quoted(integrity.path) + " is not granted: its digest is taken inside the jail",
+                     "grant it under filesystem.read");
+  for (const Hidden& hidden : now.profile.filesystem.hidden)
+    if (now.fact(hidden.path).kind != PathKind::Missing && now.contains(integrity.path, hidden.path))
+      now.error(hidden.place,
+                quoted(hidden.path) + " lies in the tree of " + see("integrity", integrity.place) +
+                    ": hidden, it has another digest",
+                "state the digest of a tree that holds nothing to hide");
 }
 
 void check_limits(Case& now) {

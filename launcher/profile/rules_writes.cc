@@ -2,6 +2,7 @@
 // decided this run, the plugin's code and what this profile starts.
 #include <algorithm>
 
+#include "profile/glob.h"
 #include "profile/host_executed.h"
 #include "profile/paths.h"
 #include "profile/quoted.h"
@@ -79,14 +80,18 @@ void refuse_granted_code(Case& now, const Grant& write, const Grant& code) {
     refuse_code(now, write, interpreter, quoted(interpreter) + ", " + see("which starts the program", code.place));
 }
 
-// "/srv/crm" of "/srv/crm/**/*.py": what stands before the first component with a pattern in it.
-std::string fixed_part(std::string_view glob) {
-  return std::string(folder_of(glob.substr(0, std::min(glob.find_first_of("*?[\\"), glob.size()))));
+// Where every match lies in what is written, the pattern has no sense; where some may, it has for the others.
+void check_writable_digest(Case& now, const Grant& write, const HashPattern& pattern) {
+  const Glob glob = parse_glob(pattern.glob);
+  const std::string what = "files of " + see("monitor.hash", pattern.place);
+  if (now.contains(write.path, glob.root)) refuse_code(now, write, glob.root, what);
+  else if (may_match_at(glob, write.path) || may_match_at(glob, now.real(write.path)))
+    now.warning(write.place, "write of " + quoted(write.path) + " may cover " + what,
+                "what the plugin changes after its start is not in the log: hash other files, or write elsewhere");
 }
 
 void refuse_writable_digests(Case& now, const Grant& write) {
-  for (const HashPattern& pattern : now.profile.monitor.hash)
-    refuse_code(now, write, fixed_part(pattern.glob), "files of " + see("monitor.hash", pattern.place));
+  for (const HashPattern& pattern : now.profile.monitor.hash) check_writable_digest(now, write, pattern);
   if (!now.profile.integrity) return;
   const Integrity& integrity = *now.profile.integrity;
   if (now.contains(write.path, integrity.path) || now.contains(integrity.path, write.path))

@@ -4,6 +4,7 @@
 #include <array>
 #include <tuple>
 
+#include "profile/glob.h"
 #include "profile/host_executed.h"
 #include "profile/paths.h"
 #include "profile/rules.h"
@@ -58,6 +59,12 @@ bool Case::contains(const std::string& folder, const std::string& path) const {
   return profile::contains(spot(folder), spot(path));
 }
 
+bool is_reachable(const Case& now, const std::string& path) {
+  const auto& [grants, hidden, temporary] = now.profile.filesystem;
+  const auto holds = [&](const auto& entry) { return now.contains(entry.path, path); };
+  return std::ranges::any_of(grants, holds) && std::ranges::none_of(hidden, holds);
+}
+
 std::string see(std::string_view what, const Place& place) { return std::string(what) + " in " + to_string(place); }
 
 Diagnostics validate(const Profile& profile, const Facts& facts) {
@@ -79,6 +86,7 @@ std::vector<std::string> paths_of_interest(const Profile& profile) {
   for (const UnixSocket& socket : profile.network.unix_sockets) paths.push_back(socket.path);
   if (!profile.cwd.value.empty()) paths.push_back(profile.cwd.value);
   if (profile.integrity) paths.push_back(profile.integrity->path);
+  for (const HashPattern& pattern : profile.monitor.hash) paths.push_back(parse_glob(pattern.glob).root);
   if (!profile.plugin.empty()) paths.push_back(profile.plugin);
   if (!profile.state.empty()) paths.push_back(profile.state);
   std::ranges::sort(paths);

@@ -9,7 +9,7 @@ namespace jail::profile {
 // Everything wrong with this profile on the machine the facts describe, sorted by place.
 Diagnostics validate(const Profile& profile, const Facts& facts);
 
-// The paths whose facts validate() and the plan need: grants, hidden paths, cwd, sockets, integrity.
+// The paths whose facts validate() and the plan need: grants, hidden paths, cwd, sockets, integrity, monitor.hash.
 std::vector<std::string> paths_of_interest(const Profile& profile);
 
 }  // namespace jail::profile

@@ -22,6 +22,7 @@ namespace jail::run {
 namespace {
 
 constexpr int kMostSetupMs = 30'000;  // a dead network file system among the grants must not hang the caller for ever
+constexpr int kMostKillMs = 2'000;    // who sleeps in a dead file system does not die of SIGKILL
 
 pid_t host_pid(const Fd& pidfd) {
   const std::string path = "/proc/self/fdinfo/" + std::to_string(pidfd.get());
@@ -95,6 +96,14 @@ sys::Ended Worker::end() noexcept {
   return ended;
 }
 
+void Worker::end_within(int ms) noexcept {
+  if (child_.pid <= 0) return;
+  (void)::kill(child_.pid, SIGKILL);
+  pollfd ended{child_.pidfd.get(), POLLIN, 0};
+  if (TEMP_FAILURE_RETRY(::poll(&ended, 1, ms)) == 0) child_.pid = 0;
+  (void)end();
+}
+
 void Worker::end_last() noexcept {
   if (child_.pid <= 0) return;
   (void)::kill(child_.pid, SIGKILL);
@@ -129,7 +138,7 @@ std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& ide
 
 Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
                            const std::vector<int>& passed, Fd handover)
-    : init_(std::move(init)) {
+    : init_(std::move(init)), wants_findings_(wants_findings(plan)) {
   // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.
   std::optional<Received> standing = receive_report(init_.socket());
   if (standing && standing->report.kind == ReportKind::Standing && !standing->descriptors.empty())
@@ -142,7 +151,7 @@ Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio
 // A plugin that was forked but not heard of is a child of ours by no number we know, and until it is reaped pid 1
 // cannot end (zap_pid_ns_processes: it waits for every number of its namespace).
 Construction::~Construction() {
-  (void)builder_.end();
+  builder_.end_within(kMostKillMs);
   init_.end_last();
 }
 
@@ -151,7 +160,7 @@ std::variant<Jail, BuildFailure> Construction::wait_ready(const Fd& signals, Pro
     pollfd polled[] = {
         {init_.socket().get(), POLLIN, 0}, {builder_.socket().get(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
     const int ready = check(TEMP_FAILURE_RETRY(::poll(polled, 3, kMostSetupMs)), "poll");
-    if (ready == 0) return BuildFailure{"mount", "building the jail took longer than 30 s", ETIMEDOUT};
+    if (ready == 0) return too_slow();
     if (polled[0].revents != 0) hear_init(proc);
     if (polled[1].revents != 0 && !failure_) hear_builder();
     if (polled[2].revents != 0 && pending_signal(signals))
@@ -164,6 +173,11 @@ std::variant<Jail, BuildFailure> Construction::wait_ready(const Fd& signals, Pro
   const pid_t pid = host_pid(plugin_);
   jail.plugin = Worker({pid, std::move(plugin_)}, std::move(builder_).take_socket());
   return jail;
+}
+
+BuildFailure Construction::too_slow() const {
+  if (examines_) return {"integrity", "reading the plugin's files for their digests took longer than 30 s", ETIMEDOUT};
+  return {"mount", "building the jail took longer than 30 s", ETIMEDOUT};
 }
 
 void Construction::hear_init(Proc proc) {
@@ -194,6 +208,9 @@ void Construction::hear_builder() {
   }
   if (received->report.kind == ReportKind::Entered) {
     send_proceed(init_.socket());
+    examines_ = wants_findings_;
+  } else if (received->report.kind == ReportKind::Examined && !received->descriptors.empty()) {
+    findings_ = unpack(received->descriptors.front());
   } else if (received->report.kind == ReportKind::Ready && !received->descriptors.empty()) {
     plugin_ = std::move(received->descriptors.front());
     for (std::size_t i = 1; i < received->descriptors.size(); ++i)

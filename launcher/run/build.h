@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "run/findings.h"
 #include "run/plan.h"
 #include "run/protocol.h"
 #include "run/stdio.h"
@@ -40,6 +41,7 @@ class Worker {
   [[nodiscard]] const Fd& socket() const { return socket_; }
 
   sys::Ended end() noexcept;  // SIGKILL, if it still runs, and reap
+  void end_within(int ms) noexcept;  // the same; who waits for a dead file system is left to die by itself
   void end_last() noexcept;   // the same, but whatever child of ours ends before it is reaped, too
   void reaped() noexcept { child_.pid = 0; }
   Fd take_socket() && { return std::move(socket_); }
@@ -73,19 +75,24 @@ class Construction {
 
   std::variant<Jail, BuildFailure> wait_ready(const Fd& signals, Proc proc);
   [[nodiscard]] const std::string& without_proc() const { return without_proc_; }
+  [[nodiscard]] const Findings& findings() const { return findings_; }
 
  private:
   void hear_init(Proc proc);
   void hear_builder();
+  [[nodiscard]] BuildFailure too_slow() const;
   [[nodiscard]] bool done() const { return sealed_ && plugin_; }
 
   Worker init_;
   Worker builder_;
   Fd plugin_;  // pidfd
   std::vector<Fd> masters_;
+  bool wants_findings_;
+  bool examines_ = false;  // the builder has the view, and files to read in it
   bool sealed_ = false;
   std::optional<BuildFailure> failure_;
   std::string without_proc_;
+  Findings findings_;
 };
 
 }  // namespace jail::run

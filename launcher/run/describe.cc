@@ -131,6 +131,16 @@ std::string describe_monitor(const monitor::Plan& plan) {
   return all;
 }
 
+std::string describe_files(const Plan& plan) {
+  std::string all;
+  if (plan.integrity)
+    all += line("integrity", text::for_people(plan.integrity->path) + " with digest " + plan.integrity->sha256 +
+                                 places({plan.integrity->place}));
+  for (const monitor::HashedFiles& files : plan.hashed)
+    all += line("monitor", "digest of " + text::for_people(files.pattern.glob) + places({files.pattern.place}));
+  return all;
+}
+
 std::string describe_layer(const confine::Layer& layer) {
   std::string text = confine::name_of(layer.state);
   if (!layer.reason.empty()) text += ": " + layer.reason;
@@ -150,6 +160,7 @@ std::string describe(const Plan& plan) {
   all += describe_seccomp(plan.seccomp);
   all += describe_limits(plan);
   all += describe_monitor(plan.monitor);
+  all += describe_files(plan);
   for (const std::string& descriptor : plan.passed) all += line("fds", "pass " + descriptor);
   return all + describe_environment(plan.environment);
 }

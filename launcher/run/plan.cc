@@ -44,9 +44,12 @@ void add_network(const profile::Network& network, const Plan& plan, std::vector<
   else layers.push_back(enforced("net"));
 }
 
-void add_audit(const profile::Audit& audit, std::vector<Layer>& layers) {
-  if (audit.durable.stated && audit.durable.value == profile::Durable::Each)
-    layers.push_back(absent("audit", "records on disk one by one are not part of this version", audit.durable.stated));
+// Whoever is denied something by the kernel itself goes on at once.
+void add_audit(const profile::Audit& audit, monitor::Source source, std::vector<Layer>& layers) {
+  const bool each = audit.durable.stated && audit.durable.value == profile::Durable::Each;
+  if (each && source != monitor::Source::Notify)
+    layers.push_back(absent("audit", "without notification nobody waits until a record is on disk",
+                            audit.durable.stated));
   else layers.push_back(enforced("audit"));
 }
 
@@ -61,9 +64,10 @@ std::vector<Layer> gather_layers(const profile::Profile& profile, const Plan& pl
     layers.push_back(enforced(name));
   layers.insert(layers.end(), plan.limits.layers.begin(), plan.limits.layers.end());
   layers.insert(layers.end(), plan.monitor.layers.begin(), plan.monitor.layers.end());
-  add_audit(profile.audit, layers);
+  add_audit(profile.audit, plan.monitor.source, layers);
   if (profile.integrity)
-    layers.push_back(absent("integrity", "tree digests are not part of this version", profile.integrity->place));
+    layers.push_back(
+        {.name = "integrity", .state = LayerState::Enforced, .reason = {}, .asked_by = profile.integrity->place});
   return layers;
 }
 
@@ -130,6 +134,15 @@ void plan_calls(const profile::Profile& profile, const Support& support, Plan& p
   plan.seccomp = filter(ConnectOnly);
 }
 
+// The view has links of its own on the way to a tree, the digest has none.
+std::optional<profile::Integrity> plan_integrity(const profile::Profile& profile, const profile::Facts& facts) {
+  std::optional<profile::Integrity> integrity = profile.integrity;
+  if (!integrity) return integrity;
+  const auto fact = facts.paths.find(integrity->path);
+  if (fact != facts.paths.end() && !fact->second.real.empty()) integrity->path = fact->second.real;
+  return integrity;
+}
+
 }  // namespace
 
 Support probe() { return {.landlock = confine::landlock::probe(), .monitor = monitor::probe()}; }
@@ -151,6 +164,8 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.limits = confine::limits::plan(profile.limits);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);
   plan_calls(profile, support, plan);
+  plan.integrity = plan_integrity(profile, facts);
+  plan.hashed = monitor::plan_hashed(profile, facts);
   if (!request.argv.empty()) plan.command = plan_command(request.argv, plan.environment);
   plan.time_ms = profile.limits.time_ms.value;
   plan.grace_ms = profile.limits.grace_ms.value;

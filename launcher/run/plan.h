@@ -17,6 +17,7 @@
 #include "confine/view.h"
 #include "monitor/connector.h"
 #include "monitor/plan.h"
+#include "monitor/plugin_files.h"
 #include "profile/facts.h"
 #include "profile/profile.h"
 #include "run/stdio.h"
@@ -68,6 +69,8 @@ struct Plan {
   confine::seccomp::Plan seccomp;
   monitor::Connections connections = monitor::Connections::ByPlugin;
   monitor::Plan monitor;
+  std::optional<profile::Integrity> integrity;  // its path without links
+  std::vector<monitor::HashedFiles> hashed;
   Command command;
   std::vector<std::string> passed;  // --pass-fd: "7: file, read"
   std::optional<std::uint64_t> time_ms;

@@ -9,6 +9,7 @@
 #include "profile/quoted.h"
 #include "profile/validate.h"
 #include "run/facts.h"
+#include "run/findings.h"
 
 namespace jail::run {
 namespace {
@@ -146,7 +147,8 @@ Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
 }
 
 profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& wanted) {
-  const Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
+  Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
+  best.monitor.seccomp.notify = best.monitor.seccomp.wait_killable = true;
   profile::Diagnostics warnings;
   for (const Refusal& refusal : plan_with(best, prepared, wanted).refusals)
     warnings.push_back(warning(refusal.place.value_or(prepared.profile.place),
@@ -166,6 +168,11 @@ profile::Diagnostics remarks(const Prepared& prepared, const Wanted& wanted) {
                                    profile::quoted(wanted.profile),
                                "its log and ${state} go by the name it states"));
   return warnings;
+}
+
+profile::Diagnostics unmatched_patterns(const Prepared& prepared) {
+  const std::vector<monitor::HashedFiles> hashed = monitor::plan_hashed(prepared.profile, prepared.facts);
+  return unmatched(hashed, monitor::count_matches(hashed));
 }
 
 std::string digest_of(const profile::Profile& profile) {

@@ -48,6 +48,9 @@ profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& 
 // (event::Redactor::kShortest), and a profile that was asked for by another name than its own.
 profile::Diagnostics remarks(const Prepared& prepared, const Wanted& wanted);
 
+// Patterns of monitor.hash that match no file now, as warnings. Only for a profile without errors.
+profile::Diagnostics unmatched_patterns(const Prepared& prepared);
+
 // SHA-256 over the digests of every file that had a part in the profile.
 std::string digest_of(const profile::Profile& profile);
 

@@ -33,6 +33,15 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+audit::Durable durability(const profile::Audit& audit) {
+  switch (audit.durable.value) {
+    case profile::Durable::Batch: return audit::Durable::Batch;
+    case profile::Durable::Each: return audit::Durable::Each;
+    case profile::Durable::None: return audit::Durable::None;
+  }
+  return audit::Durable::Batch;
+}
+
 }  // namespace
 
 event::Event started_record(const Prepared& prepared, const Plan& plan, const Wanted& wanted) {
@@ -100,14 +109,20 @@ std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Tar
   const audit::Home home{
       .euid = ::geteuid(), .xdg_state_home = variable("XDG_STATE_HOME"), .home = prepared.places.home};
   const std::vector<audit::Target> fallback{audit::DefaultFile{}};
-  const bool none = prepared.profile.audit.durable.value == profile::Durable::None;
   return audit::open(identity, targets.empty() ? fallback : targets, home, prepared.redactor,
-                     {.durable = none ? audit::Durable::None : audit::Durable::Batch, .bounds = {}});
+                     {.durable = durability(prepared.profile.audit), .bounds = {}});
 }
 
-void leave_out_proc(Plan& plan, const std::string& reason) {
+void leave_out(Plan& plan, std::string_view name, const std::string& reason) {
   for (confine::Layer& layer : plan.layers)
-    if (layer.name == "proc") layer.state = confine::LayerState::Absent, layer.reason = reason;
+    if (layer.name == name) layer.state = confine::LayerState::Absent, layer.reason = reason;
+}
+
+std::optional<Refusal> without_disk(const Prepared& prepared, const audit::Log& log) {
+  const auto& durable = prepared.profile.audit.durable;
+  if (durable.value != profile::Durable::Each || log.reaches_disk()) return std::nullopt;
+  return Refusal{"audit", "no record is on disk in a log that is not a file",
+                 "name a file by --audit, or take the line out", durable.stated};
 }
 
 }  // namespace jail::run

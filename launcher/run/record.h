@@ -25,7 +25,10 @@ std::string hint_for_program(const Plan& plan, int exit_status);
 std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets,
                                                     const Prepared& prepared);
 
-// The tier "no-own-proc": a container's masks over /proc forbid a new one (DECISIONS 3).
-void leave_out_proc(Plan& plan, const std::string& reason);
+// `audit.durable: each`, and a log that cannot be asked to be on disk: a pipe, a socket, a terminal.
+std::optional<Refusal> without_disk(const Prepared& prepared, const audit::Log& log);
+
+// What turns out while the jail is built: "proc" where a container's masks forbid a new one (DECISIONS 3), "audit".
+void leave_out(Plan& plan, std::string_view layer, const std::string& reason);
 
 }  // namespace jail::run

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "run/facts.h"
+#include "run/findings.h"
 #include "run/supervise.h"
 
 namespace jail::run {
@@ -17,6 +18,8 @@ std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc) {
   Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, {});
   auto ready = construction.wait_ready(signals, proc);
   if (auto* failure = std::get_if<BuildFailure>(&ready)) return *failure;
+  if (auto refusal = refusal_for(plan, construction.findings()))
+    return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
   return std::nullopt;
 }
 

@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <variant>
 
@@ -16,6 +19,7 @@
 #include "run/channels.h"
 #include "run/exit_status.h"
 #include "run/facts.h"
+#include "run/findings.h"
 #include "run/guard.h"
 #include "run/passed.h"
 #include "run/record.h"
@@ -25,6 +29,12 @@
 
 namespace jail::run {
 namespace {
+
+using Digests = std::map<std::string, std::string>;  // of monitor.hash, by path
+
+event::Event of_ours(event::Body body) {
+  return {.body = std::move(body), .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}};
+}
 
 // Everything that lasts from the first refusal on to the last record.
 class Session {
@@ -90,26 +100,59 @@ class Session {
     Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
                               std::move(handover.theirs));
     if (!open_log()) return refuse_log(log_problem_);
+    if (const auto refusal = without_disk(prepared_, *log_)) {
+      if (!may_lack("audit")) return refuse(std::vector{*refusal});
+      leave_out(plan_, "audit", refusal->reason);
+    }
     event::Event record = started_record(prepared_, plan_, options_.wanted);  // while the jail is being built
-    const bool proc_may_be_absent = may_be_absent(prepared_.profile, options_.wanted.strictness, "proc");
-    auto ready = construction.wait_ready(signals_, proc_may_be_absent ? Proc::MayBeAbsent : Proc::Required);
+    auto ready = construction.wait_ready(signals_, may_lack("proc") ? Proc::MayBeAbsent : Proc::Required);
     if (const auto* failure = std::get_if<BuildFailure>(&ready)) return refuse(*failure);
     Jail& jail = std::get<Jail>(ready);
     if (const auto refusal = guard_.settle(jail.plugin.pid())) return refuse(std::vector{*refusal});
+    if (const auto refusal = refusal_for(plan_, construction.findings())) return refuse(std::vector{*refusal});
     if (!construction.without_proc().empty()) {
-      leave_out_proc(plan_, construction.without_proc());
+      leave_out(plan_, "proc", construction.without_proc());
       record = started_record(prepared_, plan_, options_.wanted);
     }
     record.pid = jail.plugin.pid();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
+    if (const auto error = log_files(construction.findings().plugin)) return refuse_sink(*error);
     status_.started(log_->run(), jail.plugin.pid());
     return watch(jail, std::move(ends), std::move(handover.ours));
   }
 
+  [[nodiscard]] bool may_lack(std::string_view layer) const {
+    return may_be_absent(prepared_.profile, options_.wanted.strictness, layer);
+  }
+
+  // Before a line of their code runs.
+  std::optional<audit::WriteError> log_files(const monitor::PluginFiles& found) {
+    for (const event::PluginFile& file : found.files) {
+      if (const auto error = log_->append(of_ours(file))) return error;
+      if (!file.sha256.empty()) digests_->emplace(file.path, file.sha256);
+    }
+    for (const event::LimitReached& limit : found.limits)
+      if (const auto error = log_->append(of_ours(limit))) return error;
+    std::ranges::move(unmatched(plan_.hashed, found.matches), std::back_inserter(result_.remarks));
+    return std::nullopt;
+  }
+
+  // From the thread that listens.
+  static void append(audit::Log& log, const Digests& digests, const event::Event& event) {
+    const auto* executed = std::get_if<event::ProcessExec>(&event.body);
+    const auto digest = executed == nullptr ? digests.end() : digests.find(executed->named.path);
+    if (digest == digests.end()) return (void)log.append(event);  // it counts what it loses
+    event::Event with_digest = event;
+    std::get<event::ProcessExec>(with_digest.body).sha256 = digest->second;
+    (void)log.append(with_digest);
+  }
+
   Result watch(Jail& jail, StdioEnds ends, Fd handover) {
+    const profile::OnLoss wanted = prepared_.profile.monitor.on_loss.value;
+    loss_ = std::make_shared<monitor::Loss>(handover ? wanted : profile::OnLoss::Count);
     StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
     send_proceed(jail.plugin.socket());
-    log_->start();
+    log_->start([loss = loss_](const audit::WriteError& error) { tell(*loss, error); });
     if (handover) listening_.emplace(listening_start(jail, std::move(handover)));
     const Ending ending = supervise(jail, stdio, signals_,
                                     {.time_ms = plan_.time_ms,
@@ -117,7 +160,10 @@ class Session {
                                      .command = options_.wanted.command.front(),
                                      .parent = parent_ ? &parent_ : nullptr,
                                      .guard = &guard_,
-                                     .after_a_second = [this] { log_->keep(); }});
+                                     .after_a_second = [this] { log_->keep(); },
+                                     .loss = loss_.get(),
+                                     .say_frozen = [this](const std::string& why) { say_frozen(why); },
+                                     .while_frozen = [this] { if (listening_) listening_->look_up(); }});
     if (listening_ && listening_->finish() == monitor::Listening::End::Stuck)
       result_.problem = "the source of events hangs in a file system that does not answer";
     return end(ending);
@@ -140,7 +186,25 @@ class Session {
             .handover = std::move(handover),
             .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
             .pid = jail.plugin.pid(),
-            .log = [log = log_](const event::Event& event) { (void)log->append(event); }};  // it counts what it loses
+            .log = [log = log_, digests = digests_](const event::Event& event) { append(*log, *digests, event); },
+            .loss = loss_,
+            .log_takes_records = [log = log_] { return log->takes_records(); }};
+  }
+
+  // Room may come back, and a reader take up again. What a disk has not kept, or a reader that is gone, stays lost.
+  static void tell(monitor::Loss& loss, const audit::WriteError& error) {
+    using Sort = monitor::Loss::Sort;
+    const bool passes =
+        error.error == EAGAIN || error.error == ENOSPC || error.error == EDQUOT || error.error == ETIMEDOUT;
+    loss.tell(passes ? Sort::Passing : Sort::Lasting,
+              "the log lost a record: " + error.sink + ": " + std::generic_category().message(error.error));
+  }
+
+  void say_frozen(const std::string& why) const {
+    const std::string reason = prepared_.redactor.redact(why);
+    status_.frozen(reason);
+    say_now(reason.empty() ? "the plugin goes on: the log takes records again"
+                           : "the plugin is frozen (monitor.on_loss): " + reason);
   }
 
   Result end(const Ending& ending) {
@@ -154,13 +218,13 @@ class Session {
       result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
     if (listening_ && listening_->lost() != 0)
       record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());
-    if (const auto error = log_->append(
-            {.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}}))
+    if (const auto error = log_->append(of_ours(record)))
       result_.problem = "the log lost a record: " + error->sink + ": " + std::generic_category().message(error->error);
     status_.ended(record, ending.exit_status);
     const bool failed_to_start =
         ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError;
-    const bool killed_by_us = record.outcome == event::Outcome::Killed && !record.reason.empty();
+    const bool killed_by_us = (record.outcome == event::Outcome::Killed && !record.reason.empty()) ||
+                              record.outcome == event::Outcome::MonitorLost;
     if (failed_to_start || killed_by_us) result_.problem = record.reason;
     if (failed_to_start) result_.hint = prepared_.redactor.redact(hint_for_program(plan_, ending.exit_status));
     result_.exit_status = ending.exit_status;
@@ -193,9 +257,7 @@ class Session {
   }
 
   Result refuse_with(const event::RunRefused& record) {
-    if (open_log())
-      (void)log_->append(
-          {.body = record, .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}});
+    if (open_log()) (void)log_->append(of_ours(record));
     status_.refused(record.layer, record.reason);
     result_.exit_status = kExitJailFailed;
     return std::move(result_);
@@ -227,6 +289,8 @@ class Session {
   Guard guard_;
   std::variant<Worker, BuildFailure> init_;
   std::shared_ptr<audit::Log> log_;  // shared with the thread that listens, which may hang in it
+  std::shared_ptr<Digests> digests_ = std::make_shared<Digests>();
+  std::shared_ptr<monitor::Loss> loss_;
   audit::Problem log_problem_;
   Result result_;
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan

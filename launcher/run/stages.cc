@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "monitor/listener.h"
+#include "run/findings.h"
 #include "run/protocol.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
@@ -95,6 +96,11 @@ void apply_landlock(Site& site) {
   site.anchors.clear();
 }
 
+void examine_files(Site& site) {
+  if (!wants_findings(site.plan())) return;
+  send_report(site.supervisor, report_of(ReportKind::Examined), {pack(look_at_files(site.plan())).get()});
+}
+
 constexpr Stage kBuilderStages[] = {
     {"fds", close_descriptors},           // first: nothing of the supervisor's may be at hand below
     {"mount", join_mounts},               // descriptors of another namespace's mounts could not be cloned
@@ -109,6 +115,7 @@ constexpr Stage kBuilderStages[] = {
     {"fds", make_the_terminals},          // in the view: of the jail's own devpts
     {"capabilities", drop_capabilities},  // the stages above still needed some
     {"landlock", apply_landlock},         // in the final mounts, by the descriptors that were mounted
+    {"integrity", examine_files},         // last: with no power the plugin has not, so no file leads us astray
 };
 
 void connect_descriptors(Site& site) {

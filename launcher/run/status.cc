@@ -4,8 +4,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <climits>
+
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "run/exit_status.h"
 
 namespace jail::run {
@@ -50,6 +53,16 @@ void StatusReport::refused(const std::string& layer, const std::string& reason) 
   write(writer.text() + "\n");
 }
 
+void StatusReport::frozen(const std::string& reason) const {
+  if (number_ < 0) return;
+  json::Writer writer;
+  writer.begin_object();
+  writer.member("phase", reason.empty() ? "thawed" : "frozen");
+  if (!reason.empty()) writer.member("reason", reason);
+  writer.end_object();
+  write(writer.text() + "\n");
+}
+
 void StatusReport::ended(const event::RunEnded& record, int exit_status) const {
   if (number_ < 0) return;
   json::Writer writer;
@@ -62,6 +75,12 @@ void StatusReport::ended(const event::RunEnded& record, int exit_status) const {
   writer.member("exit_status", exit_status);
   writer.end_object();
   write(writer.text() + "\n");
+}
+
+void say_now(const std::string& message) {
+  const std::string line = ("jail: " + text::for_people(message)).substr(0, PIPE_BUF - 1) + "\n";
+  pollfd polled{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&polled, 1, 0) == 1) (void)!::write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace jail::run

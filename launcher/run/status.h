@@ -15,6 +15,7 @@ class StatusReport {
 
   void started(const std::string& run, int plugin_pid) const;  // {"phase":"started","run":...,"pid":...}
   void refused(const std::string& layer, const std::string& reason) const;  // {"phase":"refused",...,"exit_status":125}
+  void frozen(const std::string& reason) const;  // {"phase":"frozen","reason":...}; empty: {"phase":"thawed"}
   void ended(const event::RunEnded& record, int exit_status) const;         // {"phase":"ended","outcome":...,...}
 
  private:
@@ -22,5 +23,8 @@ class StatusReport {
 
   int number_;
 };
+
+// On standard error at once, where the run goes on and its messages come at the end: not where nobody reads it.
+void say_now(const std::string& message);
 
 }  // namespace jail::run

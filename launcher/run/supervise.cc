@@ -14,12 +14,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "run/exit_status.h"
+#include "run/freeze.h"
 
 namespace jail::run {
 namespace {
 
 constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr int kFrozenMs = 100;  // between two looks at whether the jail may go on
 
 Fd open_timer() { return Fd(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")); }
 
@@ -56,7 +58,7 @@ class Loop {
   }
 
  private:
-  enum Slot { kSignals, kReports, kPlugin, kInit, kParent, kTimer, kSlots };
+  enum Slot { kSignals, kReports, kPlugin, kInit, kParent, kTimer, kLoss, kSlots };
 
   void step() {
     std::vector<pollfd> polled(kSlots);
@@ -66,20 +68,29 @@ class Loop {
     polled[kInit] = {jail_.plugin.pid() != 0 ? jail_.init.pidfd().get() : -1, POLLIN, 0};
     polled[kParent] = {watch_.parent != nullptr && !orphaned_ ? watch_.parent->get() : -1, POLLIN, 0};
     polled[kTimer] = {timer_.get(), POLLIN, 0};
+    polled[kLoss] = {watch_.loss != nullptr ? watch_.loss->change().get() : -1, POLLIN, 0};
     stdio_.add_to(polled);
     if (watch_.guard != nullptr) watch_.guard->add_to(polled);
-    check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), ms_to_a_second())), "poll");
+    check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), most_ms())), "poll");
     look_for_breach(polled);
     if (!lasting_ && ms_to_a_second() == 0) {
       lasting_ = true;
       watch_.after_a_second();
     }
+    if (frozen_) watch_.while_frozen();
     if (polled[kReports].revents != 0) read_report();
+    if (polled[kLoss].revents != 0) follow_loss();
     if (polled[kTimer].revents != 0) time_is_up();
     if (polled[kParent].revents != 0) parent_ended();
     stdio_.handle(polled);
     if (polled[kSignals].revents != 0) read_signals();
     if (polled[kPlugin].revents != 0 || polled[kInit].revents != 0) plugin_ended();
+  }
+
+  [[nodiscard]] int most_ms() const {
+    const int second = ms_to_a_second();
+    if (!frozen_) return second;
+    return second < 0 ? kFrozenMs : std::min(second, kFrozenMs);
   }
 
   // What is left of the run's first second; -1: it is over.
@@ -95,6 +106,29 @@ class Loop {
     breach_ = watch_.guard->breach(polled);
     if (!breach_) return;
     (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGKILL);  // at once; pid 1 takes the others along
+    kill_jail();
+  }
+
+  void follow_loss() {
+    watch_.loss->heard();
+    if (jail_.plugin.pid() == 0) return;
+    const monitor::Loss::State loss = watch_.loss->now();
+    if (!loss.holds) return go_on();
+    if (watch_.loss->reaction() == profile::OnLoss::Kill) return end_for_loss(loss.reason);
+    if (!frozen_ && freeze(jail_) == Frozen::Partly) return end_for_loss(loss.reason + " (and it cannot be frozen)");
+    frozen_ = loss.reason;
+    watch_.say_frozen(loss.reason);
+  }
+
+  void go_on() {
+    if (!frozen_) return;
+    frozen_.reset();
+    thaw(jail_);
+    watch_.say_frozen({});
+  }
+
+  void end_for_loss(std::string reason) {
+    blinded_ = std::move(reason);
     kill_jail();
   }
 
@@ -117,6 +151,8 @@ class Loop {
 
   void forward(int signal) {
     asked_to_end_ = true;
+    const bool is_request_to_end = signal != SIGUSR1 && signal != SIGUSR2;
+    if (frozen_ && is_request_to_end) return end_for_loss(*frozen_ + "; ended while it was frozen");
     if (jail_.plugin.pid() != 0) (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), signal);
   }
 
@@ -143,7 +179,7 @@ class Loop {
     if (::read(timer_.get(), &expirations, sizeof expirations) < 0) return;
     time_passed_ = true;
     if (jail_.plugin.pid() == 0) return;  // only its output is still to be read
-    if (timed_out_ || watch_.grace_ms == 0) {
+    if (timed_out_ || frozen_ || watch_.grace_ms == 0) {  // who is frozen could make no use of grace
       kill_jail();
     } else {
       (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGTERM);
@@ -167,6 +203,7 @@ class Loop {
     ending.record.accounts = accounts();
     if (timed_out_) end(ending, event::Outcome::Timeout, kExitTimeout, "limits.time was reached");
     else if (breach_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, *breach_);
+    else if (blinded_) end(ending, event::Outcome::MonitorLost, kExitJailFailed, *blinded_);
     else if (orphaned_)
       end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, "the process that started jail ended");
     else if (exec_failure_) end_before_exec(ending);
@@ -228,6 +265,8 @@ class Loop {
   sys::Ended plugin_;
   sys::Ended init_;
   std::optional<std::string> breach_;
+  std::optional<std::string> frozen_;   // why the jail stands still
+  std::optional<std::string> blinded_;  // why it was ended: events were lost
   bool reports_open_ = true;
   bool lasting_ = false;
   bool time_passed_ = false;

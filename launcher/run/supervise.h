@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "event/event.h"
+#include "monitor/loss.h"
 #include "run/build.h"
 #include "run/guard.h"
 #include "run/stdio.h"
@@ -29,6 +30,9 @@ struct Watch {
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
   Guard* guard = nullptr;      // settled; null: nothing to guard
   std::function<void()> after_a_second = [] {};  // what a short run is spared
+  monitor::Loss* loss = nullptr;                 // null: nothing to end or to stop the jail for
+  std::function<void(const std::string& why)> say_frozen = [](const std::string&) {};  // empty: it goes on again
+  std::function<void()> while_frozen = [] {};  // again and again
 };
 
 // After the plugin was told to proceed. Returns when every process of the jail is gone.

@@ -1,11 +1,14 @@
 #include "sys/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
+#include <memory>
 
 #include "base/error.h"
 
@@ -49,6 +52,25 @@ struct stat file_status(const Fd& file) {
   struct stat status {};
   check(::fstat(file.get(), &status), "fstat");
   return status;
+}
+
+int try_status_at(int folder, const char* name, struct stat& status) noexcept {
+  return ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+}
+
+std::vector<std::string> names_in(const Fd& folder, std::size_t most) {
+  Fd copy(check(::fcntl(folder.get(), F_DUPFD_CLOEXEC, 0), "fcntl"));
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(copy.get()), ::closedir);
+  if (!stream) throw SysError(errno, "fdopendir");
+  (void)copy.release();  // the stream closes it
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = names.size() <= most ? ::readdir(stream.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) throw SysError(errno, "readdir");
+  return names;
 }
 
 std::string read_link(const Fd& link) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 
@@ -27,6 +28,12 @@ Fd open_at(const std::string& path, int flags, Resolve resolve, mode_t mode = 0)
 Fd try_open_at(int folder, const char* path, int flags, Resolve resolve, int& error) noexcept;
 
 struct stat file_status(const Fd& file);
+// Of the name itself, also where it is a link (fstatat(2)): 0, or errno.
+int try_status_at(int folder, const char* name, struct stat& status) noexcept;
+
+// The names in a folder that is open for reading, in no order, without "." and "..". `most` + 1 of them where there are
+// more than `most`: nobody has to hold what a folder of millions holds.
+std::vector<std::string> names_in(const Fd& folder, std::size_t most);
 
 // The text a symbolic link holds; `link` is an O_PATH descriptor of the link itself.
 std::string read_link(const Fd& link);

@@ -58,6 +58,8 @@ void unshare(std::uint64_t namespaces) { check(::unshare(static_cast<int>(namesp
 
 Fd pidfd_open(pid_t pid) { return Fd(static_cast<int>(check(::syscall(SYS_pidfd_open, pid, 0), "pidfd_open"))); }
 
+Fd try_pidfd_open(pid_t pid) noexcept { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+
 bool pidfd_send_signal(const Fd& process, int signal) {
   if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;
   if (errno == ESRCH) return false;

@@ -35,6 +35,7 @@ void join_namespaces(const Fd& process, std::uint64_t namespaces);
 void unshare(std::uint64_t namespaces);
 
 Fd pidfd_open(pid_t pid);
+Fd try_pidfd_open(pid_t pid) noexcept;  // empty where there is none, or no room
 // False when the process is gone (ESRCH).
 bool pidfd_send_signal(const Fd& process, int signal);
 

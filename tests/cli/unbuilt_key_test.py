@@ -11,11 +11,7 @@ KEYS = {
     "network.allow": ("network: {allow: [\"tcp://127.0.0.1:80\"]}\n", "net"),
     "network.listen": ("network: {listen: [\"tcp://127.0.0.1:8080\"]}\n", "net"),
     "monitor.source": ("monitor: {source: ebpf}\n", "monitor"),
-    "monitor.hash": ("monitor: {hash: [\"/usr/share/doc/**\"]}\n", "monitor"),
-    "monitor.on_loss": ("monitor: {on_loss: kill}\n", "monitor"),
-    "audit.durable": ("audit: {durable: each}\n", "audit"),
     "limits.cpu": ("limits: {cpu: 0.5}\n", "limits.cpu"),
-    "integrity": ("integrity: {path: \"READ\", sha256: \"" + "0" * 64 + "\"}\n", "integrity"),
 }
 
 

@@ -3,7 +3,7 @@ import unittest
 
 from jail_case import both_launchers
 
-VERBS = ("run", "check", "show", "why", "doctor", "audit")
+VERBS = ("run", "check", "show", "why", "doctor", "digest", "audit")
 
 
 @both_launchers

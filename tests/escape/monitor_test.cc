@@ -10,11 +10,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 
+#include "case.h"
 #include "scene.h"
 
 namespace jail::test {
@@ -125,6 +127,39 @@ TEST_P(Monitor, WithoutAListenerTheSameIsDeniedAndTheLogSaysSo) {
   EXPECT_EQ(told(log, {"\"privilege.attempt\""}), 0);
 }
 
+// The whole table of calls (SECURITY B8): who cannot listen must not deny one less, nor otherwise.
+TEST_P(Monitor, WithoutAListenerEveryCallIsDeniedTheSame) {
+  int denied = 0;
+  for (const Case& one : abi_cases()) {
+    if (one.name.starts_with("groups_") || one.setup || one.prepare || one.expect != Expect::Denied) continue;
+    Scene scene(GetParam());
+    Launch launch = scene.in_jail(usual_grants() + one.profile, one.attack, one.options);
+    const Verdict with = verdict_of(run(launch));
+    launch.prepare = take_the_listener;
+    const Verdict without = verdict_of(run(launch));
+    EXPECT_EQ(without.kind, with.kind) << one.name;
+    EXPECT_EQ(without.error, with.error) << one.name;
+    denied += without.kind == Verdict::Kind::Denied;
+  }
+  EXPECT_GT(denied, 50);
+}
+
+// The real thing: in a jail no namespaces are to be had, and less than a jail is not started.
+TEST_P(Monitor, InAJailThereIsNoWeakerJail) {
+  Scene scene(GetParam());
+  std::filesystem::copy_file(jail_binary(), scene.at("{bin}/jail"));
+  scene.make_folder("{read}/inner");
+  scene.write_file("{read}/inner/p.yaml",
+                   scene.expand("version: 1\nname: inner\nfilesystem: {exec: [\"{attacker}\"]}\n"));
+  const Profile outer = {.exec = {"{bin}/jail"}, .more = "env: {set: {HOME: \"{write}\"}}\n"};
+  const std::vector<std::string> inner = {"execute", "{bin}/jail", "run", "--best-effort", "--audit-fd", "2",
+                                          "{read}/inner/p.yaml", "--", "{attacker}", "exit", "0"};
+  const Outcome outcome = run(scene.in_jail(usual_grants() + outer, inner));
+  EXPECT_EQ(outcome.code(), 125) << describe(outcome);
+  EXPECT_TRUE(has(outcome.error, "as inside a jail")) << describe(outcome);
+  EXPECT_FALSE(has(outcome.error, "run.started")) << describe(outcome);
+}
+
 TEST_P(Monitor, WithoutAListenerNothingRunsThatAsksForOne) {
   Scene scene(GetParam());
   const Profile asking = {.more = "monitor: {source: notify}\n"};
@@ -140,6 +175,11 @@ int listeners_of(pid_t pid) {
   for (const auto& fd : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", ignored))
     count += std::filesystem::read_symlink(fd, ignored) == "anon_inode:seccomp notify";
   return count;
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::vector<pid_t> children_of(pid_t pid) {
@@ -163,6 +203,24 @@ TEST_P(Monitor, OnlyTheSupervisorHasTheListenerAndNobodyOutlivesIt) {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// It waits for an answer that will never come: of a supervisor that stands still, and then is gone.
+TEST_P(Monitor, WhoWaitsForAnAnswerEndsWithTheSupervisor) {
+  if (!is_root()) GTEST_SKIP() << "only root sees what another's process waits for";
+  Scene scene(GetParam());
+  Started started(scene.in_jail(usual_grants(), {"deny-for-ever"}));
+  ASSERT_TRUE(eventually(20, [&] { return told(scene.log_lines(), {"\"socket\""}) > 0; }));
+  const std::vector<pid_t> jailed = children_of(started.pid());
+  ::kill(started.pid(), SIGSTOP);
+  const auto waits = [](pid_t pid) {
+    return text_of("/proc/" + std::to_string(pid) + "/wchan").starts_with("seccomp");
+  };
+  EXPECT_TRUE(eventually(20, [&] { return std::ranges::any_of(jailed, waits); }));
+  const auto start = std::chrono::steady_clock::now();
+  ::kill(started.pid(), SIGKILL);
+  EXPECT_EQ(started.wait().survivors, 0);
+  EXPECT_LT(seconds_since(start), patience() / 2.0);
 }
 
 // Nobody reads the log: it is full soon, and the wall clock goes on.

@@ -53,6 +53,13 @@ TEST(AuditRender, SaysWhyARunWasRefused) {
                 " more | hint: see jail check");
 }
 
+TEST(AuditRender, SaysWhatAProgramWasToBeStartedWith) {
+  EXPECT_EQ(shown(event::ProcessExec{"execve", {"/bin/ls", "ls"}, {"ls", "-l\x1b"}, true}),
+            std::string(kBegin) + "process.exec  run /bin/ls (asked for as ls) as ls -l\\x1b ...");
+  EXPECT_EQ(shown(event::ProcessExec{"execve", {"/bin/ls"}, {}, false}),
+            std::string(kBegin) + "process.exec  run /bin/ls");
+}
+
 TEST(AuditRender, SaysWhatWasDeniedByWhomAndHowOften) {
   event::Event event{.body = event::FileOpen{"openat", {"/etc/shadow", "../shadow"}, {"read"}}};
   event.verdict = event::Verdict{event::Decision::Denied, "mount", "crm.yaml:7", 2, true};

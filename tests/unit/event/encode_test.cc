@@ -195,8 +195,8 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
        {Body(started), Body(ended), Body(refused), Body(LogOpened{worst, worst, UINT64_MAX}),
         Body(FileOpen{worst, named, texts}), Body(FileCreate{worst, named, worst}), Body(FileDelete{worst, named}),
         Body(FileRename{worst, named, named}), Body(FileLink{worst, named, named}),
-        Body(FileMetadata{worst, named, worst}), Body(ProcessExec{worst, named}), Body(NetConnect{worst, peer}),
-        Body(NetListen{worst, peer}), Body(NetSend{worst, peer}),
+        Body(FileMetadata{worst, named, worst}), Body(ProcessExec{worst, named, texts, true}),
+        Body(NetConnect{worst, peer}), Body(NetListen{worst, peer}), Body(NetSend{worst, peer}),
         Body(SyscallDenied{worst, UINT32_MAX, worst, counts}),
         Body(PrivilegeAttempt{worst, worst, UINT32_MAX, worst, counts}), Body(MonitorLost{UINT64_MAX, worst}),
         Body(MonitorChanged{worst, worst})}) {

@@ -90,11 +90,15 @@ TEST(MonitorPlan, IsPartialWhereASignalRepeatsACall) {
 
 TEST(MonitorPlan, LacksWhatIsNotBuilt) {
   expect_absent(planned(from(MonitorSource::Ebpf)), "eBPF", true);
-  profile::Monitor hash, kill;
-  hash.hash = {{"/x/**", kLine}};
+}
+
+TEST(MonitorPlan, WhoActsOnLossNeedsTheListener) {
+  profile::Monitor kill;
   kill.on_loss = {profile::OnLoss::Kill, kLine};
-  expect_absent(planned(hash), "digests", true);
-  expect_absent(planned(kill), "lost", true);
+  EXPECT_EQ(planned(kill).source, Source::Notify);
+  Support support = full();
+  support.listener = Listener::Taken;
+  expect_absent(planned(kill, support), "denied, not logged", true);
 }
 
 }  // namespace

@@ -172,6 +172,31 @@ TEST(IntegrityRules, ItsTreeIsVisible) {
   EXPECT_TRUE(is_error(verdict("integrity: {path: /srv/p, sha256: " + std::string(64, 'a') + "}\n")));
 }
 
+TEST(IntegrityRules, NothingInItsTreeIsHidden) {
+  const std::string more = "integrity: {path: /srv/p, sha256: " + std::string(64, 'a') + "}\n";
+  EXPECT_EQ(verdict("filesystem: {read: [/srv/p]}\n" + more), "");
+  const std::string said = verdict("filesystem: {read: [/srv/p], hide: [/srv/p/keys]}\n" + more);
+  EXPECT_NE(said.find("crm.yaml:3:37: error: '/srv/p/keys' lies in the tree of integrity"), std::string::npos) << said;
+}
+
+TEST(MonitorRules, HashOnlyWhatIsGranted) {
+  const std::string hash = "monitor: {hash: [\"/srv/p/**/*.py\"]}\n";
+  EXPECT_EQ(verdict("filesystem: {read: [/srv/p]}\n" + hash), "");
+  EXPECT_EQ(verdict("filesystem: {read: [/srv]}\n" + hash), "");
+  EXPECT_EQ(verdict("filesystem: {read: [/srv/p/main.py]}\nmonitor: {hash: [/srv/p/main.py]}\n"), "");
+  EXPECT_TRUE(is_error(verdict(hash)));
+  EXPECT_TRUE(is_error(verdict("filesystem: {read: [/srv/p/lib]}\n" + hash)));
+  EXPECT_TRUE(is_error(verdict("filesystem: {read: [/srv], hide: [/srv/p]}\n" + hash)));
+}
+
+TEST(MonitorRules, HashNothingBehindAForbiddenLink) {
+  Trial trial;
+  trial.machine.folder("/srv/p");
+  trial.machine.facts().paths["/srv/p"].refused = "'/srv/p' is a link that 'bob' may change";
+  const std::string said = trial.said("filesystem: {read: [/srv]}\nmonitor: {hash: [\"/srv/p/*.py\"]}\n");
+  EXPECT_NE(said.find("crm.yaml:4:18: error: '/srv/p': '/srv/p' is a link"), std::string::npos) << said;
+}
+
 TEST(MonitorRules, WantASourceForWhatTheyAsk) {
   EXPECT_TRUE(is_error(verdict("monitor: {source: none, files: all}\n")));
   EXPECT_TRUE(is_error(verdict("monitor: {source: none, on_loss: kill}\n")));

@@ -10,6 +10,7 @@ namespace jail::profile {
 namespace {
 
 using test::is_error;
+using test::is_warning;
 using test::overridden;
 using test::reading;
 using test::Trial;
@@ -213,7 +214,12 @@ TEST(Code, OfThePluginIsNotWritten) {
 TEST(Digests, CoverNothingThePluginWrites) {
   EXPECT_TRUE(is_error(verdict("filesystem: {write: [/srv/p]}\nmonitor: {hash: [\"/srv/p/**/*.py\"]}\n")));
   EXPECT_TRUE(is_error(verdict("filesystem: {write: [/srv/p]}\nmonitor: {hash: [/srv/p/sub/main.py]}\n")));
-  EXPECT_EQ(verdict("filesystem: {write: [/srv/p/data]}\nmonitor: {hash: [\"/srv/p/**/*.py\"]}\n"), "");
+  const std::string grants = "filesystem: {read: [/srv/p], write: [/srv/p/data]}\n";
+  EXPECT_TRUE(is_warning(verdict(grants + "monitor: {hash: [\"/srv/p/**/*.py\"]}\n")));
+  EXPECT_TRUE(is_warning(verdict(grants + "monitor: {hash: [\"/srv/p/d*/x.py\"]}\n")));
+  EXPECT_EQ(verdict(grants + "monitor: {hash: [\"/srv/p/*.py\"]}\n"), "");
+  EXPECT_EQ(verdict(grants + "monitor: {hash: [\"/srv/p/lib/**\"]}\n"), "");
+  EXPECT_TRUE(is_error(verdict(grants + "monitor: {hash: [\"/srv/p/data/*.py\"]}\n")));
   const std::string digest(64, 'a');
   const std::string integrity = "integrity: {path: /srv/p, sha256: " + digest + "}\n";
   EXPECT_TRUE(is_error(verdict("filesystem: {read: [/srv/p], write: [/srv/p/data]}\n" + integrity)));

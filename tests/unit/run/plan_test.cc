@@ -110,10 +110,6 @@ const std::vector<Unbuilt> kUnbuilt = {
      [](Profile& p) {
        p.monitor.files = {profile::MonitorFiles::All, line(9)};
      }},
-    {"monitor.hash", "monitor",
-     [](Profile& p) {
-       p.monitor.hash = {{"/srv/**", line(9)}};
-     }},
     {"monitor.on_loss kill", "monitor",
      [](Profile& p) {
        p.monitor.on_loss = {profile::OnLoss::Kill, line(9)};
@@ -121,10 +117,6 @@ const std::vector<Unbuilt> kUnbuilt = {
     {"audit.durable each", "audit",
      [](Profile& p) {
        p.audit.durable = {profile::Durable::Each, line(9)};
-     }},
-    {"integrity", "integrity",
-     [](Profile& p) {
-       p.integrity = profile::Integrity{"/srv", std::string(64, 'a'), line(9)};
      }},
     {"limits.cpu", "limits.cpu",
      [](Profile& p) {
@@ -178,7 +170,7 @@ TEST(PlanRefuses, AllOfThemAtOnce) {
   for (const Unbuilt& unbuilt : kUnbuilt) unbuilt.state(profile);
   Names names = refused_layers(planned(profile));
   std::ranges::sort(names);
-  EXPECT_EQ(names, (Names{"audit", "integrity", "limits.cpu", "monitor", "net"}));
+  EXPECT_EQ(names, (Names{"audit", "limits.cpu", "monitor", "net"}));
 }
 
 TEST(PlanRefuses, NothingThatIsStatedAsItIsByDefault) {

@@ -75,9 +75,9 @@ TEST(FaultsOf, LeavesWarningsOut) {
   EXPECT_EQ(faults[0].hint, "right");
 }
 
-TEST(LeaveOutProc, SaysSoInThePolicyAndChangesNothingElse) {
+TEST(LeaveOut, SaysSoInThePolicyAndChangesNothingElse) {
   Plan plan = sample_plan();
-  leave_out_proc(plan, "the container masks it");
+  leave_out(plan, "proc", "the container masks it");
   EXPECT_EQ(plan.layers[1].state, confine::LayerState::Absent);
   EXPECT_EQ(plan.layers[1].reason, "the container masks it");
   EXPECT_EQ(plan.layers[0].state, confine::LayerState::Partial);
