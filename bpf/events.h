@@ -10,13 +10,14 @@
 /* PATH_MAX is 4096; a walk that is longer, or a name that is, is cut and says so. */
 #define JAIL_PATH_BYTES 4096
 #define JAIL_PATHS 2
+#define JAIL_ARGUMENT_BYTES 4096
 /* Of a walk: deeper than any path of PATH_MAX bytes that people make; beyond it, JAIL_TRUNCATED. */
 #define JAIL_DEPTH 128
 /* A wake-up costs more than an event: the reader looks by itself, unless so much waits for it. */
 #define JAIL_WAKE_DIVISOR 4
 
 enum jail_kind {
-  JAIL_EXEC = 1,
+  JAIL_EXEC = 1, /* text 0: where the program is, 1: what was asked for, 2: the arguments, each with its NUL */
   JAIL_EXIT, /* of the last thread of a process */
   JAIL_OPEN, /* a file was opened: text 0 is where it is */
   JAIL_FILE, /* a call that names files, by its number: text 0 the folder, text 1 the name; 2 and 3 of a second */
@@ -31,6 +32,7 @@ enum jail_flag {
   JAIL_OUTSIDE = 4,    /* not below the root of the process: of a descriptor from elsewhere */
   JAIL_UNREADABLE = 8, /* a name in memory that could not be read */
   JAIL_PREDICTED = 16, /* told before the call was done */
+  JAIL_ARGUMENTS_CUT = 32,
 };
 
 /* What a run wants to be told. */

@@ -8,6 +8,7 @@
 #define O_RDWR 02
 #define TS_COMPAT 2 /* thread_info.status: called by the i386 table, which has other numbers */
 #define CALLS 512
+#define CREAT 85
 
 #define NONE 7
 enum what { NO_CALL, OPEN, CHANGE, LOOK, START };
@@ -22,7 +23,7 @@ struct call {
 
 static const struct call calls[CALLS] = {
     [2] = {OPEN, NONE, 0, NONE, NONE, 1}, /* open */
-    [85] = PLAIN(OPEN, 0),                /* creat */
+    [CREAT] = PLAIN(OPEN, 0),                /* creat */
     [257] = {OPEN, 0, 1, NONE, NONE, 2},  /* openat */
     [437] = BELOW(OPEN, 0, 1),            /* openat2 */
     [76] = PLAIN(CHANGE, 0),              /* truncate */
@@ -113,15 +114,18 @@ static __always_inline __u32 wanted_for(const struct call *call, long result) {
 }
 
 /* What it opened says itself how. */
-static __always_inline void tell_opened(struct jail *jail, __u32 number, long result) {
+static __always_inline void tell_opened(struct jail *jail, const struct call *call, struct pt_regs *regs, long result) {
   struct file *file = file_of(result);
   if (!file) return count_lost(jail);
-  __u32 flags = BPF_CORE_READ(file, f_flags);
+  __u32 flags = BPF_CORE_READ(file, f_flags); /* without what was for the open alone: O_CREAT, O_TRUNC */
+  if (call->flags != NONE) flags |= argument(regs, call->flags);
+  if (regs->orig_ax == CREAT) flags |= O_CHANGES;
   if (!(jail->run->want & (flags & (O_CHANGES | O_RDWR) ? JAIL_WANT_CHANGES : JAIL_WANT_READS))) return;
   struct draft *draft = take_draft(jail, JAIL_OPEN);
   if (!draft) return;
-  draft->event.call = number;
+  draft->event.call = regs->orig_ax;
   walk_file(draft, file, 0);
+  draft->event.place.flags = flags;
   put_draft(jail, draft);
 }
 
@@ -146,7 +150,7 @@ int BPF_PROG(file_exit, struct pt_regs *regs, long result) {
   if (!find_jail(&jail, wanted_for(call, result))) return 0;
   struct task_struct *task = bpf_get_current_task_btf();
   if (task->thread_info.status & TS_COMPAT) return 0;
-  if (call->what == OPEN && result >= 0) tell_opened(&jail, number, result);
+  if (call->what == OPEN && result >= 0) tell_opened(&jail, call, regs, result);
   else tell_named(&jail, call, regs, result);
   return 0;
 }

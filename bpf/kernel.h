@@ -47,7 +47,7 @@ struct path {
   struct dentry *dentry;
 };
 struct file {
-  unsigned int f_flags;
+  unsigned int f_flags, f_mode;
   struct inode *f_inode;
   struct path f_path;
 };
@@ -84,6 +84,9 @@ typedef struct {
 struct signal_struct {
   atomic_t live;
 };
+struct mm_struct {
+  unsigned long arg_start, arg_end;
+};
 struct thread_info {
   unsigned int status;
 };
@@ -97,6 +100,7 @@ struct task_struct {
   struct nsproxy *nsproxy;
   struct files_struct *files;
   struct fs_struct *fs;
+  struct mm_struct *mm;
 };
 struct linux_binprm {
   struct file *file;

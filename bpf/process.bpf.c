@@ -1,7 +1,20 @@
 /* What runs and what ends: the scheduler's tracepoints, which cost nobody anything between the two. */
 #include "path.h"
 
-char terms[] SEC("license") = "Dual BSD/GPL";
+/* As the new program finds them, each with its NUL. */
+static __always_inline void append_arguments(struct draft *draft, struct task_struct *task, int part) {
+  unsigned long start = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
+  __u32 offset = draft->offset;
+  if (end <= start || offset > TEXT_BYTES) return;
+  __u64 size = end - start;
+  if (size > JAIL_ARGUMENT_BYTES) {
+    size = JAIL_ARGUMENT_BYTES;
+    draft->event.flags |= JAIL_ARGUMENTS_CUT;
+  }
+  if (bpf_probe_read_user(&draft->text[offset], size, (void *)start)) return;
+  draft->event.text[part] = size;
+  draft->offset = offset + size;
+}
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *binary) {
@@ -12,6 +25,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
   draft->event.parent = BPF_CORE_READ(task, real_parent, tgid);
   walk_file(draft, BPF_CORE_READ(binary, file), 0);
   append_name(draft, BPF_CORE_READ(binary, filename), FROM_KERNEL, 1);
+  append_arguments(draft, task, 2);
   put_draft(&jail, draft);
   return 0;
 }

@@ -19,20 +19,23 @@ struct ring {
   __uint(max_entries, 4096);
 };
 
-/* Weak: each program file has them, and the linker makes one of all. */
+/* Many of the kernel's functions are for such programs only. */
+static const char terms[] SEC("license") __attribute__((used)) = "Dual BSD/GPL";
+
+/* Each object has these maps; the launcher makes one of each and gives it to all. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, MAX_RUNS);
   __type(key, __u32);
   __type(value, struct jail_run);
-} runs SEC(".maps") __weak;
+} runs SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
   __uint(max_entries, MAX_RUNS);
   __type(key, __u32);
   __array(values, struct ring);
-} rings SEC(".maps") __weak;
+} rings SEC(".maps");
 
 struct draft {
   struct jail_event event;
@@ -48,7 +51,7 @@ struct {
   __uint(max_entries, DRAFTS);
   __type(key, __u32);
   __type(value, struct draft);
-} drafts SEC(".maps") __weak;
+} drafts SEC(".maps");
 
 struct jail {
   __u32 key;
