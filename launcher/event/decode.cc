@@ -79,7 +79,8 @@ bool read(Value value, RunStarted& started) {
              .kernel = text(value["kernel"]),
              .policy = std::move(*layers),
              .event_source = text(value["event_source"]),
-             .blind_spots = texts(value["blind_spots"])};
+             .blind_spots = texts(value["blind_spots"]),
+             .sources = texts(value["sources"])};
   return true;
 }
 

@@ -60,6 +60,7 @@ void write(Fields& out, const RunStarted& started) {
   out.objects("policy", started.policy, [&](const Layer& layer) { write(out, layer); });
   out.word("event_source", started.event_source);
   out.texts("blind_spots", started.blind_spots);
+  if (!started.sources.empty()) out.texts("sources", started.sources);
 }
 
 void write(Fields& out, const RunEnded& ended) {

@@ -53,6 +53,7 @@ struct RunStarted {
   std::vector<Layer> policy{};
   std::string event_source{};              // "ebpf", "notify" or "none"
   std::vector<std::string> blind_spots{};  // what that source cannot see
+  std::vector<std::string> sources{};      // which family of events comes from where, where it is not one for all
   bool operator==(const RunStarted&) const = default;
 };
 
