@@ -331,7 +331,7 @@ std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& ca
   if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, asker, address);
   else if (address.reach == Reach::Path)
     prediction = predict_one(asker, place_of(places_, caller, address.peer.path), kCreate);
-  if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
+  if (!is_worth(rules_.addresses.value_or(rules_.files), kWrite, prediction.decision)) return std::nullopt;
   return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
 }
 

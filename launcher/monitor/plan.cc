@@ -57,16 +57,20 @@ trace::Family files_family(const trace::Support& support) {
   return support.has(trace::Family::FileHooks) ? trace::Family::FileHooks : trace::Family::FileExit;
 }
 
-std::vector<trace::Family> families(const profile::Monitor& wanted, const trace::Support& support) {
-  std::vector<trace::Family> all{trace::Family::Process, trace::Family::Network};
+// In a network of the jail's own notification is in the way of every address anyway, and knows who is not there.
+std::vector<trace::Family> families(const profile::Monitor& wanted, const trace::Support& support,
+                                    profile::NetworkMode network) {
+  std::vector<trace::Family> all{trace::Family::Process};
+  if (network == profile::NetworkMode::Host) all.push_back(trace::Family::Network);
   if (traces_files(wanted)) all.push_back(files_family(support));
   return all;
 }
 
-std::optional<Layer> without_trace(const profile::Monitor& wanted, const Support& support) {
+std::optional<Layer> without_trace(const profile::Monitor& wanted, const Support& support,
+                                   profile::NetworkMode network) {
   if (!is_traced(wanted)) return std::nullopt;
   if (!support.trace) return absent("eBPF was not looked at", wanted.source.stated);
-  for (const trace::Family family : families(wanted, *support.trace))
+  for (const trace::Family family : families(wanted, *support.trace, network))
     if (const std::string& why = support.trace->why_not(family); !why.empty())
       return absent("no eBPF programs (" + std::string(trace::name_of(family)) + "): " + why, wanted.source.stated);
   return std::nullopt;
@@ -78,16 +82,22 @@ std::string tell_files(trace::Family family) {
          "about 0.1 us a call";
 }
 
-void add_trace(const profile::Monitor& wanted, const trace::Support& support, Plan& plan) {
-  plan.traced = families(wanted, support);
+void add_trace(const profile::Monitor& wanted, const trace::Support& support, profile::NetworkMode network,
+               Plan& plan) {
+  plan.traced = families(wanted, support, network);
   plan.traced_what = JAIL_WANT_PROCESS | JAIL_WANT_NETWORK;
   if (traces_files(wanted)) plan.traced_what |= JAIL_WANT_CHANGES;
   if (wanted.files.value == MonitorFiles::All) plan.traced_what |= JAIL_WANT_READS;
   if (traces_files(wanted)) plan.files = MonitorFiles::Denied;
-  plan.sources = {"what is denied: notify", "programs started, and processes that end: ebpf",
-                  "Internet addresses spoken with: ebpf"};
+  plan.sources = {"what is denied: notify", "programs started, and processes that end: ebpf"};
+  if (network == profile::NetworkMode::Host) {
+    plan.sources.emplace_back("Internet addresses spoken with: ebpf");
+  } else {
+    plan.sources.emplace_back("addresses spoken with: notify");
+    plan.addresses = MonitorFiles::All;
+  }
   if (traces_files(wanted)) plan.sources.push_back(tell_files(plan.traced.back()));
-  plan.blind_spots.emplace_back("allowed connections to unix sockets");
+  if (!plan.addresses) plan.blind_spots.emplace_back("allowed connections to unix sockets");
   if (plan.traced.back() == trace::Family::FileHooks) plan.blind_spots.emplace_back("files opened for their path alone");
 }
 
@@ -135,17 +145,18 @@ std::string_view name_of(Source source) { return source == Source::Notify ? "not
 
 std::string_view source_name(const Plan& plan) { return plan.traced.empty() ? name_of(plan.source) : "ebpf"; }
 
-Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support) {
+Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,
+          profile::NetworkMode network) {
   Plan plan;
   plan.files = wanted.files.value;
   if (wanted.source.stated && wanted.source.value == MonitorSource::None) return plan;
-  std::optional<Layer> why_not = without_trace(wanted, support);
+  std::optional<Layer> why_not = without_trace(wanted, support, network);
   if (!why_not) why_not = without_listener(wanted, filter, support);
   plan.layers.push_back(why_not ? *why_not : notify_layer(wanted, support));
   if (why_not) return plan;
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
-  if (is_traced(wanted)) add_trace(wanted, *support.trace, plan);
+  if (is_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
   if (plan.files == MonitorFiles::None) plan.blind_spots.insert(plan.blind_spots.begin(), "files: not watched");
   return plan;
 }

@@ -32,6 +32,7 @@ struct Plan {
   Source source = Source::None;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;  // what of files the source tells
   std::vector<trace::Family> traced;     // by eBPF, beside the source
+  std::optional<profile::MonitorFiles> addresses{};  // what of these the source tells; none: as of files
   std::uint32_t traced_what = 0;         // of jail_want (bpf/events.h)
   std::vector<std::string> sources;      // which family of events comes from where, and what that costs others
   std::vector<std::string> blind_spots;  // what the source cannot see
@@ -41,7 +42,8 @@ struct Plan {
 // "ebpf", "notify" or "none".
 std::string_view source_name(const Plan& plan);
 
-Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support);
+Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,
+          profile::NetworkMode network = profile::NetworkMode::Isolated);
 
 // What this kernel and this process have. A process under a filter asks a child of its own, which tries.
 Support probe();

@@ -18,7 +18,7 @@ bool is_traced(const Plan& plan) { return !plan.monitor.traced.empty(); }
 }  // namespace
 
 std::optional<Refusal> Tracing::make_group(const Plan& plan) {
-  if (!is_traced(plan)) return std::nullopt;
+  if (std::ranges::find(plan.monitor.traced, trace::Family::Network) == plan.monitor.traced.end()) return std::nullopt;
   std::string why;
   group_ = trace::Cgroup::make("jail-" + std::to_string(::getpid()), why);
   if (!group_) return refusal(plan, why);
