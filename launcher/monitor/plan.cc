@@ -88,7 +88,6 @@ void add_trace(const profile::Monitor& wanted, const trace::Support& support, pr
   plan.traced_what = JAIL_WANT_PROCESS | JAIL_WANT_NETWORK;
   if (traces_files(wanted)) plan.traced_what |= JAIL_WANT_CHANGES;
   if (wanted.files.value == MonitorFiles::All) plan.traced_what |= JAIL_WANT_READS;
-  if (traces_files(wanted)) plan.files = MonitorFiles::Denied;
   plan.sources = {"what is denied: notify", "programs started, and processes that end: ebpf"};
   if (network == profile::NetworkMode::Host) {
     plan.sources.emplace_back("Internet addresses spoken with: ebpf");
@@ -142,6 +141,11 @@ Listener try_listener() {
 }  // namespace
 
 std::string_view name_of(Source source) { return source == Source::Notify ? "notify" : "none"; }
+
+profile::MonitorFiles told_by_source(const Plan& plan) {
+  const bool traced = (plan.traced_what & JAIL_WANT_CHANGES) != 0;
+  return traced ? MonitorFiles::Denied : plan.files;
+}
 
 std::string_view source_name(const Plan& plan) { return plan.traced.empty() ? name_of(plan.source) : "ebpf"; }
 

@@ -30,7 +30,7 @@ std::string_view name_of(Source source);
 
 struct Plan {
   Source source = Source::None;
-  profile::MonitorFiles files = profile::MonitorFiles::Denied;  // what of files the source tells
+  profile::MonitorFiles files = profile::MonitorFiles::Denied;
   std::vector<trace::Family> traced;     // by eBPF, beside the source
   std::optional<profile::MonitorFiles> addresses{};  // what of these the source tells; none: as of files
   std::uint32_t traced_what = 0;         // of jail_want (bpf/events.h)
@@ -38,6 +38,9 @@ struct Plan {
   std::vector<std::string> blind_spots;  // what the source cannot see
   std::vector<confine::Layer> layers;    // "monitor", or none where nobody wants it
 };
+
+// What of files the source itself tells: eBPF may do the rest.
+profile::MonitorFiles told_by_source(const Plan& plan);
 
 // "ebpf", "notify" or "none".
 std::string_view source_name(const Plan& plan);

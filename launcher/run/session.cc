@@ -203,7 +203,7 @@ class Session {
                                                : Rules::UnixPaths::Open,
                       .uid = plan_.identity.uid,
                       .gid = plan_.identity.gid,
-                      .files = plan_.monitor.files,
+                      .files = monitor::told_by_source(plan_.monitor),
                       .addresses = plan_.monitor.addresses},
             .handover = std::move(handover),
             .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
