@@ -1,6 +1,7 @@
-/* Files by the hooks that the kernel asks before it does a thing: costs other processes little, sees an open by whatever
- * way, and nothing that has failed before a hook was asked (no such file, the file's own mode, Landlock) or that has no
- * hook (O_PATH, stat). A hook other than that of open comes before the last checks: what it tells is predicted. */
+/* Files by the hooks that the kernel asks before it does a thing: costs other processes little, sees an open by
+ * whatever way, and nothing that has failed before a hook was asked (no such file, the file's own mode, Landlock) or
+ * that has no hook (O_PATH, stat). A hook other than that of open comes before the last checks: what it tells is
+ * predicted. */
 #include "path.h"
 
 #define O_CHANGES 01103 /* O_WRONLY, O_RDWR, O_CREAT, O_TRUNC */

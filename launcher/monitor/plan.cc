@@ -97,7 +97,8 @@ void add_trace(const profile::Monitor& wanted, const trace::Support& support, pr
   }
   if (traces_files(wanted)) plan.sources.push_back(tell_files(plan.traced.back()));
   if (!plan.addresses) plan.blind_spots.emplace_back("allowed connections to unix sockets");
-  if (plan.traced.back() == trace::Family::FileHooks) plan.blind_spots.emplace_back("files opened for their path alone");
+  if (plan.traced.back() == trace::Family::FileHooks)
+    plan.blind_spots.emplace_back("files opened for their path alone");
 }
 
 // By write(2) the plugin process hands its listener over, past the filter.

@@ -1,8 +1,8 @@
 // Which source of events a run has, what it is to look at, and what it cannot see. Pure.
 //
-// Seccomp notification needs no privilege: the filter of the plugin has one listener, in the supervisor; denied calls are
-// answered by it, watched ones looked at and let go on. eBPF is for those who may: it tells what was allowed, cheaply and
-// as it came about; what is denied, by which layer and line, notification alone knows.
+// Seccomp notification needs no privilege: the filter of the plugin has one listener, in the supervisor; denied calls
+// are answered by it, watched ones looked at and let go on. eBPF is for those who may: it tells what was allowed,
+// cheaply and as it came about; what is denied, by which layer and line, notification alone knows.
 #pragma once
 
 #include <optional>

@@ -2,8 +2,8 @@
 // a quarter of a millisecond.
 //
 // The folder is root's alone and named by the digest of the programs; another version of jail has another. One process
-// at a time works in it. Whatever is not exactly so is not trusted: the run then loads its own (SECURITY E4). While any
-// run has a family attached, that attachment is kept there, too, for all of them: twice, it would tell everything twice.
+// at a time works in it. Whatever is not exactly so is not trusted: the run then loads its own (SECURITY E4). While
+// any run has a family attached, that attachment is kept there, too, for all of them: two would tell everything twice.
 #pragma once
 
 #include <chrono>

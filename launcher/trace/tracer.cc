@@ -40,7 +40,8 @@ void Tracer::attach_family(Family family, const Fd* cgroup, Attached& attached, 
     attached.links.push_back(family != Family::Network ? attach_tracing(programs_.programs[i])
                                                        : Fd(::bpf_link_create(programs_.programs[i].get(),
                                                                               cgroup->get(), type, nullptr)));
-    if (!attached.links.back()) why = std::string("attaching ") + kPrograms[i].name.data() + ": " + std::strerror(errno);
+    if (!attached.links.back())
+      why = "attaching " + std::string(kPrograms[i].name) + ": " + std::strerror(errno);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -34,6 +35,10 @@ using Ring = std::unique_ptr<ring_buffer, CloseRing>;
 
 Fd new_signal() { return Fd(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
 
+Fd copy_of(const Fd& descriptor) { return Fd(check(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 3), "fcntl")); }
+
+std::string problem(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
+
 void raise(const Fd& signal) noexcept {
   const std::uint64_t one = 1;
   (void)!::write(signal.get(), &one, sizeof one);
@@ -45,9 +50,9 @@ bool is_raised(const Fd& signal, int wait_ms) {
 }
 
 // The number of the pid namespace of a process: what the programs know a jail by.
-std::uint32_t pid_namespace_of(pid_t process) {
+std::optional<std::uint32_t> pid_namespace_of(pid_t process) {
   struct stat status {};
-  check(::stat(("/proc/" + std::to_string(process) + "/ns/pid").c_str(), &status), "stat", "the pid namespace");
+  if (::stat(("/proc/" + std::to_string(process) + "/ns/pid").c_str(), &status) != 0) return std::nullopt;
   return static_cast<std::uint32_t>(status.st_ino);
 }
 
@@ -90,7 +95,7 @@ struct Watching::State {
   std::uint64_t told_lost = 0, looked_ns = 0;
   std::atomic<std::uint64_t> lost = 0;
 
-  void prepare(const Tracer& tracer);
+  std::string prepare(const Tracer& tracer);
   void run();
   void read(ring_buffer& ring_reader);
   void tell_lost();
@@ -99,21 +104,19 @@ struct Watching::State {
   void keep(std::span<const std::byte> record);
 };
 
-namespace {
-
-Fd copy_of(const Fd& descriptor) { return Fd(check(::dup(descriptor.get()), "dup")); }
-
-}  // namespace
-
-void Watching::State::prepare(const Tracer& tracer) {
+// Empty, or what went wrong.
+std::string Watching::State::prepare(const Tracer& tracer) {
+  const std::optional<std::uint32_t> space = pid_namespace_of(wanted.member);
+  if (!space) return problem("looking for the pid namespace");
+  key = *space;
   runs = copy_of(tracer.programs().runs);
   rings = copy_of(tracer.programs().rings);
-  key = pid_namespace_of(wanted.member);
   LIBBPF_OPTS(bpf_map_create_opts, options);
-  ring = Fd(check(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "jail_ring", 0, 0, wanted.ring_bytes, &options),
-                  "making a ring"));
+  ring = Fd(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "jail_ring", 0, 0, wanted.ring_bytes, &options));
+  if (!ring) return problem("making a ring");
   const jail_run run{.told = 0, .lost = 0, .want = wanted.what, .ring_bytes = wanted.ring_bytes};
-  check(::bpf_map_update_elem(runs.get(), &key, &run, BPF_ANY), "entering a run");
+  if (::bpf_map_update_elem(runs.get(), &key, &run, BPF_ANY) != 0) return problem("entering a run");
+  return {};
 }
 
 bool Watching::State::is_visible() const {
@@ -181,17 +184,13 @@ void Watching::State::run() {
 std::unique_ptr<Watching> Watching::start(const Tracer& tracer, Wanted wanted, std::string& why) {
   auto state = std::make_shared<State>();
   state->wanted = std::move(wanted);
-  try {
-    state->prepare(tracer);
-    std::unique_ptr<Watching> watching(new Watching(state));
-    while (!state->is_visible() && state->error == 0) ::sched_yield();
-    if (state->error != 0) why = std::string("handing over the ring: ") + std::strerror(state->error);
-    else state->attached = tracer.attach(state->wanted.families, state->wanted.cgroup, why);
-    if (why.empty()) return watching;
-  } catch (const SysError& failure) {
-    why = failure.what();
-  }
-  return nullptr;
+  why = state->prepare(tracer);
+  if (!why.empty()) return nullptr;
+  std::unique_ptr<Watching> watching(new Watching(state));
+  while (!state->is_visible() && !is_raised(state->done, 0)) ::sched_yield();
+  if (!state->is_visible()) why = std::string("handing over the ring: ") + std::strerror(state->error);
+  else state->attached = tracer.attach(state->wanted.families, state->wanted.cgroup, why);
+  return why.empty() ? std::move(watching) : nullptr;
 }
 
 Watching::Watching(std::shared_ptr<State> state) : state_(std::move(state)) {
