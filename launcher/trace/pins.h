@@ -4,6 +4,7 @@
 // The folder is root's alone and named by the digest of the programs; another version of jail has another. One process
 // at a time works in it. Whatever is not exactly so is not trusted: the run then loads its own (SECURITY E4). While
 // any run has a family attached, that attachment is kept there, too, for all of them: two would tell everything twice.
+// That of Process stays when they have ended.
 #pragma once
 
 #include <chrono>
@@ -25,7 +26,7 @@ class Pins {
   // What is kept, or what is loaded and kept now. None: `why`; the caller loads for itself.
   std::optional<Programs> programs(std::string& why);
 
-  // The attachments of a family, for as long as the object lives. Its last holder takes them away.
+  // The attachments of a family, for as long as the object lives. Its last holder takes them away, but of Process.
   class Held {
    public:
     Held() = default;

@@ -26,6 +26,7 @@ namespace {
 constexpr int kBusyMs = 10;    // a ring of 1 MiB lasts for so long at 300,000 events a second
 constexpr int kIdleMs = 100;   // a record waits no longer
 constexpr int kPatienceMs = 5000;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 struct CloseRing {
@@ -72,13 +73,19 @@ class NoSignals {
   sigset_t before_;
 };
 
-// The wait is a process's that nobody waits for. It has nothing of ours but the map.
-void remove_later(const Fd& map, std::uint32_t key) noexcept {
+enum class Change { Enter, Remove };
+
+// The wait is a process's that nobody waits for; not even its own end could be hurried, so a thread of ours would keep
+// us from ending. It has nothing of ours but the two descriptors. False: there is no such process.
+bool change_aside(Change change, const Fd& rings, std::uint32_t key, const Fd& ring) noexcept {
   const pid_t child = ::_Fork();
-  if (child != 0) return;
-  (void)::dup2(map.get(), 0);
-  (void)::close_range(1, ~0U, 0);
-  (void)::bpf_map_delete_elem(0, &key);
+  if (child != 0) return child > 0;
+  std::uint32_t number = 1;
+  const int high = ::fcntl(ring.get(), F_DUPFD, 3);
+  (void)::dup2(rings.get(), 0);
+  (void)::dup2(high, static_cast<int>(number));
+  (void)::close_range(2, ~0U, 0);
+  (void)(change == Change::Enter ? ::bpf_map_update_elem(0, &key, &number, BPF_ANY) : ::bpf_map_delete_elem(0, &key));
   ::_exit(0);
 }
 
@@ -90,7 +97,6 @@ struct Watching::State {
   std::uint32_t key = 0;
   Tracer::Attached attached;
   Fd stop = new_signal(), done = new_signal();
-  std::atomic<int> error = 0;
   std::uint64_t undecodable = 0;
   std::uint64_t told_lost = 0, looked_ns = 0;
   std::atomic<std::uint64_t> lost = 0;
@@ -99,6 +105,7 @@ struct Watching::State {
   void run();
   void read(ring_buffer& ring_reader);
   void tell_lost();
+  [[nodiscard]] bool is_entered() const;
   [[nodiscard]] bool is_visible() const;
   [[nodiscard]] jail_run counts() const;
   void keep(std::span<const std::byte> record);
@@ -125,6 +132,16 @@ bool Watching::State::is_visible() const {
   std::uint32_t size = sizeof info;
   return ::bpf_map_lookup_elem(rings.get(), &key, &id) == 0 &&
          ::bpf_obj_get_info_by_fd(ring.get(), &info, &size) == 0 && id == info.id;
+}
+
+bool Watching::State::is_entered() const {
+  if (!change_aside(Change::Enter, rings, key, ring)) return false;
+  const std::uint64_t limit = clock::boottime_ns() + kPatienceMs * kNsPerMs;
+  while (!is_visible()) {
+    if (clock::boottime_ns() > limit) return false;
+    ::sched_yield();
+  }
+  return true;
 }
 
 jail_run Watching::State::counts() const {
@@ -168,10 +185,6 @@ void Watching::State::read(ring_buffer& ring_reader) {
 }
 
 void Watching::State::run() {
-  if (::bpf_map_update_elem(rings.get(), &key, std::array{ring.get()}.data(), BPF_ANY) != 0) {
-    error = errno;
-    return;
-  }
   const auto keep_one = [](void* state, void* data, std::size_t size) {
     static_cast<State*>(state)->keep({static_cast<const std::byte*>(data), size});
     return 0;
@@ -186,10 +199,9 @@ std::unique_ptr<Watching> Watching::start(const Tracer& tracer, Wanted wanted, s
   state->wanted = std::move(wanted);
   why = state->prepare(tracer);
   if (!why.empty()) return nullptr;
-  std::unique_ptr<Watching> watching(new Watching(state));
-  while (!state->is_visible() && !is_raised(state->done, 0)) ::sched_yield();
-  if (!state->is_visible()) why = std::string("handing over the ring: ") + std::strerror(state->error);
-  else state->attached = tracer.attach(state->wanted.families, state->wanted.cgroup, why);
+  if (state->is_entered()) state->attached = tracer.attach(state->wanted.families, state->wanted.cgroup, why);
+  else why = "the ring could not be handed over";
+  std::unique_ptr<Watching> watching(new Watching(state));  // also where it failed: it takes away what was entered
   return why.empty() ? std::move(watching) : nullptr;
 }
 
@@ -214,7 +226,7 @@ Watching::End Watching::finish() {
   end_ = is_raised(state_->done, kPatienceMs) ? End::Clean : End::Stuck;
   end_ == End::Clean ? thread_.join() : thread_.detach();
   (void)::bpf_map_delete_elem(state_->runs.get(), &state_->key);
-  remove_later(state_->rings, state_->key);
+  (void)change_aside(Change::Remove, state_->rings, state_->key, state_->ring);
   return *end_;
 }
 

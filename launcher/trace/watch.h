@@ -1,7 +1,7 @@
 // One run, watched: a ring of its own, which no other run ever gets (SECURITY E1), and a thread that reads it.
 //
 // The kernel makes whoever changes a map of maps wait until no program can see the old one, 8 to 16 ms, though it can
-// see the new one at once: so the thread does that, and the run goes on when the new one is seen.
+// see the new one at once: so a process aside does that, and the run goes on when the new one is seen.
 #pragma once
 
 #include <sys/types.h>

@@ -553,23 +553,26 @@ TEST_F(Kept, NotWhileAnotherHasTheFolder) {
   EXPECT_TRUE(tracer.support().has(Family::Process));
 }
 
-// Two runs at a time share one attachment, each has its own events, and nothing hangs on a hook when both have ended.
+// Two runs at a time share one attachment, and each has its own events. That every call pays for goes with the last.
 TEST_F(Kept, TheAttachmentForAsLongAsItIsUsed) {
-  const std::string link = folder() + "/link_process_exec";
-  const auto is_attached = [&] { return std::filesystem::exists(link); };
-  EXPECT_FALSE(is_attached());
+  const auto is_attached = [](const char* program) {
+    return std::filesystem::exists(folder() + "/link_" + program);
+  };
+  const auto scene = [](const char* word) {
+    return Scene{.families = {Family::Process, Family::FileExit},
+                 .what = JAIL_WANT_PROCESS | JAIL_WANT_READS,
+                 .inside = [word] { run_program("/bin/true", word); }};
+  };
+  EXPECT_FALSE(is_attached("process_exec"));
   Outcome inner;
-  const Outcome outer = watch({.families = {Family::Process},
-                               .what = JAIL_WANT_PROCESS,
-                               .inside = [] { run_program("/bin/true", "outer"); },
-                               .outside =
-                                   [&] {
-                                     inner = watch({.families = {Family::Process},
-                                                    .what = JAIL_WANT_PROCESS,
-                                                    .inside = [] { run_program("/bin/true", "inner"); }});
-                                     EXPECT_TRUE(is_attached());
-                                   }});
-  EXPECT_FALSE(is_attached());
+  Scene outer_scene = scene("outer");
+  outer_scene.outside = [&] {
+    inner = watch(scene("inner"));
+    EXPECT_TRUE(is_attached("file_exit"));
+  };
+  const Outcome outer = watch(outer_scene);
+  EXPECT_FALSE(is_attached("file_exit"));
+  EXPECT_TRUE(is_attached("process_exec"));
   for (const std::string word : {"outer", "inner"}) {
     const auto executed = (word == "outer" ? outer : inner).told.of<event::ProcessExec>();
     ASSERT_EQ(executed.size(), 1U) << word;
