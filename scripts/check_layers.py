@@ -15,7 +15,7 @@ FLOORS = [
     {"confine", "egress", "trace", "audit", "learn", "ledger", "import"},
     {"broker"},
     {"monitor"},
-    {"run"},
+    {"run", "blindspot"},
     {"cli"},
 ]
 # First words of an include in <> -> the only modules that may have it.

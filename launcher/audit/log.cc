@@ -188,7 +188,7 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
       if (::fdatasync(file.file) == 0 && (!file.folder || ::fsync(file.folder.get()) == 0)) continue;
       const int error = errno;
       const Lock held = lock();
-      if (!held) return WriteError{"log", ETIMEDOUT};
+      if (!held) return give_up();
       Sink& sink = slots[file.slot].sink;
       sink.lose();
       if (!first) first = WriteError{sink.name(), error};

@@ -199,6 +199,7 @@ void tell(Sentence& out, const event::Peer& peer) {
 
 void tell(Sentence& out, const event::NetConnect& net) { tell(out.add("connect to "), net.peer); }
 void tell(Sentence& out, const event::NetListen& net) { tell(out.add("listen on "), net.peer); }
+void tell(Sentence& out, const event::NetAccept& net) { tell(out.add("accept on "), net.peer); }
 void tell(Sentence& out, const event::NetSend& net) { tell(out.add("send to "), net.peer); }
 
 template <typename Call>
@@ -251,6 +252,7 @@ void tell_reason(Sentence& out, const event::Verdict& verdict) {
 
 void tell(Sentence& out, const event::Repeats& repeats) {
   out.add(" | " + std::to_string(repeats.count) + " more of these", Tone::Faint);
+  for (const std::string& sample : repeats.samples) out.add(" ").quote(sample, Tone::Faint);
 }
 
 // "2026-11-21 00:54:45.123Z"

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/blindspots.h"
 #include "cli/print.h"
 #include "cli/verbs.h"
 #include "cli/wanted.h"
@@ -16,16 +17,20 @@
 namespace jail::cli {
 namespace {
 
-constexpr const char* kFooter = R"(0 when a jail can be built here, else 1.
+constexpr const char* kFooter = R"(0 when a jail can be built here, else 1;
+with --blindspots 0 when the log of a jail tells all that was done in it.
 
 Examples:
   jail doctor                                   what this machine offers
   jail doctor --set plugin=/opt/crm ./crm.yaml  whether it can run this profile
+  jail doctor --blindspots                      what the log of a jail tells of what is done in it
 )";
 
 struct Options {
   WantedOptions wanted;
   bool json = false;
+  bool blindspots = false;
+  std::vector<std::string> perform;  // words for whoever performs
 };
 
 struct Findings {
@@ -103,7 +108,15 @@ void print_json(const Findings& findings) {
   std::puts(writer.text().c_str());
 }
 
+int show_blindspots(const Options& options) {
+  return show_blindspots(options.json ? Form::Json : Form::Lines,
+                         options.wanted.best_effort ? blindspot::Strictness::BestEffort
+                                                    : blindspot::Strictness::Required);
+}
+
 int doctor_verb(const Options& options) {
+  if (!options.perform.empty()) return blindspot::perform_from(options.perform);
+  if (options.blindspots) return show_blindspots(options);
   run::Plan plan;
   if (options.wanted.profile.empty()) {
     plan = run::bare_plan();
@@ -128,6 +141,9 @@ void add_doctor(CLI::App& app, int& status) {
   verb->footer(kFooter);
   add_wanted(*verb, options->wanted, ProfileIs::Optional);
   verb->add_flag("--json", options->json, "One JSON object instead of lines");
+  verb->add_flag("--blindspots", options->blindspots, "Do some hundred things in a jail and say which its log tells")
+      ->excludes(verb->get_option("profile"));
+  verb->add_option(kPerformOption, options->perform)->expected(3)->group("");  // not in the help
   verb->callback([options, &status] { status = doctor_verb(*options); });
 }
 

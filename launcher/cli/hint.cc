@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "profile/dangers.h"
 #include "profile/emit.h"
 #include "profile/paths.h"
 
@@ -12,8 +13,6 @@ namespace {
 
 // The jail's own: what a profile grants there is the host's, and another file.
 constexpr const char* kOwn[] = {"/tmp", "/dev/shm"};
-// Grants that need the named override.
-constexpr const char* kDangerous[] = {"/proc", "/sys", "/dev", "/run", "/var/run"};
 
 // Lines of templates that are built into jail are nobody's to change.
 std::string where(const std::string& rule, const std::string& profile) {
@@ -52,7 +51,7 @@ class HintOf {
   std::string operator()(const event::NetSend& net) const { return peer(net.peer, "udp"); }
   std::string operator()(const event::SyscallDenied& denied) const {
     if (denied.call.empty() || !denied.abi.empty()) return {};
-    return where(verdict_.rule, profile_) + ", syscalls: " + brackets("allow", text::for_people(denied.call));
+    return hint_for_syscall(denied.call, verdict_.rule, profile_);
   }
   template <typename Body>
   std::string operator()(const Body&) const {
@@ -86,9 +85,14 @@ std::string hint_for_path(Grant grant, const std::string& path, const std::strin
   const auto lies_in = [&](const char* folder) { return profile::is_within(path, folder); };
   if (std::ranges::any_of(kOwn, lies_in)) return {};
   const std::string plain = profile::emit_path(path);
-  const std::string item = std::ranges::any_of(kDangerous, lies_in) ? "{path: " + plain + ", dangerous: true}" : plain;
+  const bool is_dangerous = profile::danger_of(path) != nullptr;
+  const std::string item = is_dangerous ? "{path: " + plain + ", dangerous: true}" : plain;
   const std::string_view key = grant == Grant::Read ? "read" : grant == Grant::Write ? "write" : "exec";
   return where(rule, profile) + ", filesystem: " + brackets(key, item);
+}
+
+std::string hint_for_syscall(const std::string& call, const std::string& rule, const std::string& profile) {
+  return where(rule, profile) + ", syscalls: " + brackets("allow", text::for_people(call));
 }
 
 std::string hint_for(const event::Record& record) {

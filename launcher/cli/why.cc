@@ -55,7 +55,7 @@ struct Answer {
 };
 
 std::string rule_of(const Answer& answer) {
-  return answer.rule ? profile::to_string(profile::Place{answer.rule->file, answer.rule->line, 0}) : "default";
+  return answer.rule ? profile::line_of(*answer.rule) : "default";
 }
 
 std::optional<run::HostFile> look(const std::string& path) {
@@ -124,9 +124,7 @@ Answer about_syscall(const Options& options, const run::Plan& plan) {
     answer.reason += otherwise ? "; some arguments are refused: " + errors_of(rule)
                                : "; only for some arguments: " + errors_of(rule);
   if (otherwise) return answer;
-  const std::string where = answer.rule && !answer.rule->file.starts_with('<') ? rule_of(answer) : "profile " +
-                                                                                                     plan.profile;
-  answer.hint = "add to " + text::for_people(where) + ", syscalls: allow: [" + options.syscall + "]";
+  answer.hint = hint_for_syscall(options.syscall, rule_of(answer), plan.profile);
   if (!row.risk.empty()) answer.hint += "; this gives away: " + std::string(row.risk);
   return answer;
 }

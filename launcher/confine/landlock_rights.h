@@ -50,9 +50,11 @@ struct Scope {
   std::string_view loss;
 };
 
+inline constexpr std::uint64_t kScopeSignal = 1ULL << 1;
+
 inline constexpr std::array kScopes{
     Scope{"abstract-unix-socket", 1ULL << 0, 6, "nothing: the network namespace holds abstract sockets apart"},
-    Scope{"signal", 1ULL << 1, 6, "nothing: the pid namespace holds other processes apart"},
+    Scope{"signal", kScopeSignal, 6, "nothing: the pid namespace holds other processes apart"},
 };
 
 inline constexpr std::uint64_t kReadDir = 1ULL << 3;

@@ -80,7 +80,8 @@ bool read(Value value, RunStarted& started) {
              .policy = std::move(*layers),
              .event_source = text(value["event_source"]),
              .blind_spots = texts(value["blind_spots"]),
-             .sources = texts(value["sources"])};
+             .sources = texts(value["sources"]),
+             .passed = texts(value["passed"])};
   return true;
 }
 
@@ -184,6 +185,7 @@ bool read_net(Value value, Net& net) {
 }
 bool read(Value value, NetConnect& net) { return read_net(value, net); }
 bool read(Value value, NetListen& net) { return read_net(value, net); }
+bool read(Value value, NetAccept& net) { return read_net(value, net); }
 bool read(Value value, NetSend& net) { return read_net(value, net); }
 
 template <typename Call>
@@ -226,7 +228,7 @@ std::optional<Repeats> repeats(Value value) {
   const std::optional<clock::WallTime> first = clock::parse_rfc3339(text(value["first"]));
   const std::optional<clock::WallTime> last = clock::parse_rfc3339(text(value["last"]));
   if (!first || !last) return std::nullopt;
-  return Repeats{count(value["count"]), *first, *last};
+  return Repeats{count(value["count"]), *first, *last, texts(value["samples"])};
 }
 
 template <std::size_t kIndex = 0>
@@ -267,6 +269,7 @@ std::optional<Record> decode(std::string_view line) {
               .jail_pid = number<std::int32_t>(root["jail_pid"]),
               .mono_ns = 0,
               .verdict = decided,
+              .expected = root["expected"].boolean().value_or(false),
               .repeats = repeats(root)};
   return Record{*stamped, std::move(event), texts(root["truncated"])};
 }

@@ -61,6 +61,7 @@ void write(Fields& out, const RunStarted& started) {
   out.word("event_source", started.event_source);
   out.texts("blind_spots", started.blind_spots);
   if (!started.sources.empty()) out.texts("sources", started.sources);
+  if (!started.passed.empty()) out.texts("passed", started.passed);
 }
 
 void write(Fields& out, const RunEnded& ended) {
@@ -172,6 +173,7 @@ void write_net(Fields& out, const Net& net) {
 }
 void write(Fields& out, const NetConnect& net) { write_net(out, net); }
 void write(Fields& out, const NetListen& net) { write_net(out, net); }
+void write(Fields& out, const NetAccept& net) { write_net(out, net); }
 void write(Fields& out, const NetSend& net) { write_net(out, net); }
 
 template <typename Call>
@@ -217,6 +219,7 @@ void write(Fields& out, const Repeats& repeats) {
   out.number("count", repeats.count);
   out.word("first", clock::rfc3339(repeats.first));
   out.word("last", clock::rfc3339(repeats.last));
+  if (!repeats.samples.empty()) out.texts("samples", repeats.samples);
 }
 
 void write_common(Fields& out, const Stamp& stamp, const Event& event) {
@@ -249,6 +252,7 @@ void encode_within(const Stamp& stamp, const Event& event, const Redactor& redac
   write_common(out, stamp, event);
   std::visit([&out](const auto& what) { write(out, what); }, event.body);
   if (event.verdict) write(out, *event.verdict);
+  out.flag("expected", event.expected);
   if (event.repeats) write(out, *event.repeats);
   write_truncated(writer, out.truncated());
   writer.end_object();

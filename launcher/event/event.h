@@ -54,6 +54,7 @@ struct RunStarted {
   std::string event_source{};              // "ebpf", "notify" or "none"
   std::vector<std::string> blind_spots{};  // what that source cannot see
   std::vector<std::string> sources{};      // which family of events comes from where, where it is not one for all
+  std::vector<std::string> passed{};       // open descriptors the plugin was given: "7: file, read, /srv/data"
   bool operator==(const RunStarted&) const = default;
 };
 
@@ -147,7 +148,7 @@ struct FileCreate {
   static constexpr std::string_view kUsualCall = "mkdir";
   std::string call{};
   Named named{};
-  std::string type{};  // "file" "folder" "fifo" "socket" "device"
+  std::string type{};  // "file" "folder" "fifo" "socket" "device" "memory" (memfd_create(2))
   bool operator==(const FileCreate&) const = default;
 };
 
@@ -241,6 +242,15 @@ struct NetListen {
   bool operator==(const NetListen&) const = default;
 };
 
+// Somebody may have been let in; who, is not known before the call.
+struct NetAccept {
+  static constexpr std::string_view kKind = "net.accept";
+  static constexpr std::string_view kUsualCall = "accept4";
+  std::string call{};
+  Peer peer{};  // our own side
+  bool operator==(const NetAccept&) const = default;
+};
+
 struct NetSend {
   static constexpr std::string_view kKind = "net.send";
   static constexpr std::string_view kUsualCall = "sendto";
@@ -262,7 +272,7 @@ struct SyscallDenied {
 // The same, where it asks for power.
 struct PrivilegeAttempt {
   static constexpr std::string_view kKind = "privilege.attempt";
-  std::string privilege{};  // "setuid" "ptrace" "mount" "bpf" "module" "namespace" "keyring"
+  std::string privilege{};  // "setuid" "ptrace" "mount" "bpf" "module" "namespace" "keyring" "signal"
   std::string call{};
   std::uint32_t number = 0;
   std::string abi{};
@@ -296,7 +306,8 @@ struct MonitorChanged {
 
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
                           FileLink, FileMetadata, ProcessExec, ProcessExit, PluginFile, NetConnect, NetListen,
-                          NetSend, SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
+                          NetAccept, NetSend, SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost,
+                          MonitorChanged>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.
 enum class Decision { Allowed, Denied, Failed };
@@ -315,6 +326,7 @@ struct Repeats {
   std::uint64_t count = 0;
   clock::WallTime first{};
   clock::WallTime last{};
+  std::vector<std::string> samples{};  // paths, where they differ
   bool operator==(const Repeats&) const = default;
 };
 
@@ -333,6 +345,7 @@ struct Event {
   std::optional<std::int32_t> jail_pid{};  // as the plugin sees it
   std::uint64_t mono_ns = 0;               // CLOCK_BOOTTIME when it happened; 0: the log takes the moment of writing
   std::optional<Verdict> verdict{};
+  bool expected = false;                   // what is not there and, as the profile says, need not be
   std::optional<Repeats> repeats{};        // then this stands for so many more of the same
   bool operator==(const Event&) const = default;
 };

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "base/fd.h"
+#include "sys/maps.h"
 #include "sys/process.h"
 
 namespace jail::monitor {
@@ -94,6 +95,26 @@ std::string Caller::link(std::string_view name) const {
   std::string_view text(target, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
   if (text.ends_with(kDeleted)) text.remove_suffix(kDeleted.size());
   return std::string(text);
+}
+
+std::string Caller::mount_of(int number) const {
+  const std::string info = file(("fdinfo/" + std::to_string(number)).c_str());
+  constexpr std::string_view kKey = "mnt_id:\t";
+  const std::size_t at = info.find(kKey);
+  if (at == std::string::npos) return {};
+  const std::size_t start = at + kKey.size();
+  return info.substr(start, info.find('\n', start) - start);
+}
+
+std::string Caller::file_at(std::uint64_t address) const {
+  const std::string path = "/proc/" + std::to_string(thread_) + "/maps";
+  return sys::mapped_file(path, address);
+}
+
+Fd Caller::take(int number) const {
+  const auto process = numbers().process;
+  int error = 0;
+  return process ? sys::try_pidfd_getfd(*process, number, error) : Fd();
 }
 
 bool Caller::sees_process(std::string_view number) const {

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/fd.h"
+
 namespace jail::monitor {
 
 // Resident: only memory that is there, because more may be in a file that does not answer (mounts.h). That is asked
@@ -40,6 +42,13 @@ class Caller {
   [[nodiscard]] std::string link(std::string_view name) const;  // "cwd", "fd/7"
   [[nodiscard]] std::string current_folder() const { return link("cwd"); }
   [[nodiscard]] std::string descriptor(int number) const { return link("fd/" + std::to_string(number)); }
+
+  // Which mount that descriptor was opened on, as mountinfo numbers them; empty where that cannot be read.
+  [[nodiscard]] std::string mount_of(int number) const;
+  // The file whose pages lie there; empty: none, or it cannot be told.
+  [[nodiscard]] std::string file_at(std::uint64_t address) const;
+  // The descriptor as one of ours: empty where this may not be had.
+  [[nodiscard]] Fd take(int number) const;
 
   // Whether the jail has a process of that number.
   [[nodiscard]] bool sees_process(std::string_view number) const;

@@ -19,7 +19,8 @@ using confine::seccomp::Test;
 using confine::seccomp::When;
 using enum Operation;
 
-// fstat(2) of today's C library. With a name and the flag the kernel takes the name: one look at a file goes unseen.
+// fstat(2) of a C library before glibc 2.39, which every file read costs once or twice. With a name beside the flag the
+// kernel takes the name, which no filter can tell: only where everything is asked for is that worth two switches.
 constexpr Test has_bits(std::uint8_t argument, std::uint32_t bits) {
   return {.argument = argument, .count = 1, .mask = bits, .values = {bits}};
 }
@@ -44,9 +45,11 @@ constexpr std::array kOtherIoctls{
                             kFsIocEnableVerity}}},
            kAllow}};
 
-// Code of files, as the loader maps it.
+// Code of files, as the loader maps it, and what is made code later.
+constexpr Clause kNoCode{When::Always, {Test{.argument = 2, .count = 1, .mask = PROT_EXEC}}, kAllow};
+constexpr std::array kOnlyCode{kNoCode};
 constexpr std::array kNoCodeOfFile{
-    Clause{When::Always, {Test{.argument = 2, .count = 1, .mask = PROT_EXEC}}, kAllow},
+    kNoCode,
     Clause{When::Always, {has_bits(3, MAP_ANONYMOUS)}, kAllow}};
 
 constexpr std::array kOtherPrctls{
@@ -78,8 +81,8 @@ constexpr Call kCalls[] = {
     {SYS_lgetxattr, Look, plain(0)},
     {SYS_listxattr, Look, plain(0)},
     {SYS_llistxattr, Look, plain(0)},
-    {SYS_newfstatat, Look, at(0, 1), nothing, kNone, {}, kStatByDescriptor},
-    {SYS_statx, Look, at(0, 1), nothing, kNone, {}, kStatxByDescriptor},
+    {SYS_newfstatat, Look, at(0, 1), nothing, kNone, {}, kStatByDescriptor, MayBe::Denied, Call::Quiet::UnlessAll},
+    {SYS_statx, Look, at(0, 1), nothing, kNone, {}, kStatxByDescriptor, MayBe::Denied, Call::Quiet::UnlessAll},
     {SYS_faccessat, Look, at(0, 1)},
     {SYS_faccessat2, Look, at(0, 1)},
     {SYS_readlinkat, Look, at(0, 1)},
@@ -102,7 +105,10 @@ constexpr Call kCalls[] = {
     {SYS_linkat, Link, at(0, 1), at(2, 3)},
     {SYS_symlink, Symlink, plain(0), plain(1)},
     {SYS_symlinkat, Symlink, plain(0), at(1, 2)},
-    {SYS_truncate, Truncate, plain(0)},
+    {SYS_truncate, Truncate, plain(0), nothing, kNone, "truncate"},
+    {SYS_ftruncate, Truncate, descriptor(0), nothing, kNone, "truncate", {}, MayBe::OnlyAllowed},
+    {SYS_fallocate, Truncate, descriptor(0), nothing, kNone, "write", {}, MayBe::OnlyAllowed},
+    {SYS_memfd_create, CreateMemory, plain(0), nothing, kNone, "memory", {}, MayBe::OnlyAllowed},
 
     {SYS_chmod, Metadata, plain(0), nothing, kNone, "mode"},
     {SYS_fchmod, Metadata, descriptor(0), nothing, kNone, "mode"},
@@ -131,9 +137,15 @@ constexpr Call kCalls[] = {
     {SYS_execveat, Execute, at(0, 1)},
 
     {SYS_mmap, MapCode, descriptor(4), nothing, kNone, {}, kNoCodeOfFile},
+    {SYS_mprotect, ProtectCode, nothing, nothing, kNone, {}, kOnlyCode},
+    {SYS_pkey_mprotect, ProtectCode, nothing, nothing, kNone, {}, kOnlyCode},
 
     {SYS_connect, Connect, plain(1), plain(2)},
     {SYS_bind, Bind, plain(1), plain(2)},
+    {SYS_listen, Listen, descriptor(0), nothing, kNone, {}, {}, MayBe::OnlyAllowed},
+    {SYS_accept, Accept, descriptor(0), nothing, kNone, {}, {}, MayBe::OnlyAllowed},
+    {SYS_accept4, Accept, descriptor(0), nothing, kNone, {}, {}, MayBe::OnlyAllowed},
+    {SYS_socketpair, Pair, nothing, nothing, kNone, {}, {}, MayBe::OnlyAllowed},
     {SYS_sendto, Send, plain(4), plain(5), kNone, {}, kNoAddress},
     {SYS_sendmsg, SendMessage, plain(1)},
     {SYS_sendmmsg, SendMessages, plain(1), plain(2)},
@@ -148,6 +160,12 @@ constexpr Call kCalls[] = {
     {SYS_setresgid, ChangeIds, nothing, nothing, 3},
     {SYS_setfsuid, ChangeIds, nothing, nothing, 1},
     {SYS_setfsgid, ChangeIds, nothing, nothing, 1},
+
+    {SYS_kill, Signal},
+    {SYS_tkill, Signal},
+    {SYS_tgkill, Signal},
+    {SYS_rt_sigqueueinfo, Signal},
+    {SYS_rt_tgsigqueueinfo, Signal},
 };
 
 // Row of each number plus one, for the one look-up that every notified call takes.
@@ -229,6 +247,8 @@ constexpr Privilege kPrivileges[] = {
     {"kill", "", 3},
     {"tkill", "", 3},
     {"tgkill", "", 7},
+    {"rt_sigqueueinfo", "", 3},
+    {"rt_tgsigqueueinfo", "", 7},
     {"prlimit64", "", 3},
     {"reboot", "", 4},
     {"syslog", "", 1},
@@ -264,9 +284,15 @@ const Call* find_call(std::uint32_t number) {
 }
 
 std::vector<confine::seccomp::Observation> observations(profile::MonitorFiles files) {
+  using profile::MonitorFiles;
+  const bool allowed_ones = files == MonitorFiles::Changes || files == MonitorFiles::All;
   std::vector<confine::seccomp::Observation> all;
-  for (const Call& call : kCalls)
-    if (files != profile::MonitorFiles::None || !is_of_files(call.operation)) all.push_back({call.number, call.quiet});
+  for (const Call& call : kCalls) {
+    const bool wanted = files != MonitorFiles::None || !is_of_files(call.operation);
+    const bool quiet = call.quiet_is == Call::Quiet::Always || files != MonitorFiles::All;
+    if (wanted && (allowed_ones || call.may_be == MayBe::Denied))
+      all.push_back({call.number, quiet ? call.quiet : std::span<const Clause>{}});
+  }
   return all;
 }
 

@@ -23,16 +23,22 @@ enum class Operation : std::uint8_t {
   Link,
   Symlink,   // the first name is a text
   Metadata,  // detail: which
-  Truncate,
+  Truncate,     // detail: "truncate", or "write" for what changes its blocks
+  CreateMemory,  // a file without a place; the first name is only a text
   MapCode,
+  ProtectCode,   // memory that is mapped already
   Execute,  // from here on, whatever `monitor.files` says
   Connect,   // address and length
   Bind,
+  Listen,  // on a socket, which knows its address
+  Accept,
+  Pair,    // sockets that are connected from the start
   Send,      // as Connect, of one datagram
   SendMessage,   // msghdr
   SendMessages,  // mmsghdr and how many
   ChangeIds,     // flags: how many ids
   ChangePowers,  // capabilities
+  Signal,        // to a process by its number, the first argument
 };
 
 constexpr std::int8_t kNone = -1;
@@ -44,6 +50,9 @@ struct FileArgument {
   [[nodiscard]] constexpr bool is_there() const { return folder != kNone || path != kNone; }
 };
 
+// Some calls no layer but the filter denies: nobody need look at them where only denials are told.
+enum class MayBe : std::uint8_t { Denied, OnlyAllowed };
+
 struct Call {
   std::uint16_t number;
   Operation operation;
@@ -52,6 +61,8 @@ struct Call {
   std::int8_t flags = kNone;
   std::string_view detail{};
   std::span<const confine::seccomp::Clause> quiet{};
+  MayBe may_be = MayBe::Denied;
+  enum class Quiet : std::uint8_t { Always, UnlessAll } quiet_is = Quiet::Always;  // All: as monitor.files says
 };
 
 // In no particular order, each number once.

@@ -63,6 +63,7 @@ void add(Key& key, const Body& body) {
 
 std::string key_of(const event::Event& event) {
   Key key;
+  if (event.expected) return std::move(key).take();
   key.add(event.body.index());
   std::visit(
       [&key](const auto& body) {
@@ -72,6 +73,20 @@ std::string key_of(const event::Event& event) {
       event.body);
   if (event.verdict) key.add(static_cast<std::uint64_t>(event.verdict->decision));
   return std::move(key).take();
+}
+
+std::string path_of(const event::Body& body) {
+  return std::visit(
+      [](const auto& what) {
+        if constexpr (requires { what.named; }) return what.named.path;
+        else return std::string();
+      },
+      body);
+}
+
+void add_sample(std::vector<std::string>& samples, std::string path) {
+  if (samples.size() >= Coalescer::kMostSamples || std::ranges::find(samples, path) != samples.end()) return;
+  samples.push_back(std::move(path));
 }
 
 }  // namespace
@@ -94,6 +109,7 @@ void Coalescer::add(event::Event event) {
   }
   waiting.repeats.count += 1;
   waiting.repeats.last = now;
+  if (event.expected) add_sample(waiting.repeats.samples, path_of(event.body));
   waiting.event = std::move(event);
 }
 

@@ -18,6 +18,7 @@ class Coalescer {
   using Pass = std::function<void(const event::Event&)>;
 
   static constexpr std::size_t kMostKinds = 1024;
+  static constexpr std::size_t kMostSamples = 5;  // of paths that are expected to be absent, which are of one kind
   static constexpr std::uint64_t kLongestWaitNs = 10'000'000'000;
 
   explicit Coalescer(Pass pass) : pass_(std::move(pass)) {}

@@ -1,20 +1,23 @@
 #include "monitor/examine.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/audit.h>
-#include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include "monitor/arguments.h"
+#include "monitor/call_attempt.h"
 #include "monitor/file_attempt.h"
 #include "monitor/host_files.h"
 #include "monitor/peer.h"
+#include "monitor/socket_attempt.h"
 #include "profile/paths.h"
 
 namespace jail::monitor {
@@ -26,7 +29,7 @@ using Kind = NamedPlace::Kind;
 constexpr std::string_view kDefault = "default";
 
 std::string rule_text(const profile::Place* place) {
-  return place == nullptr ? std::string(kDefault) : profile::to_string({place->file, place->line, 0});
+  return place == nullptr ? std::string(kDefault) : profile::line_of(*place);
 }
 
 event::Verdict verdict_of(const Prediction& prediction) {
@@ -57,12 +60,16 @@ void ask_host(Prediction& prediction, const Caller& caller, const Place& place, 
 
 bool is_worth(profile::MonitorFiles files, unsigned wants, Decision decision) {
   if (decision == Decision::Denied) return true;
-  if (files == profile::MonitorFiles::All) return (wants & ~kLook) != 0;
+  if (files == profile::MonitorFiles::All) return true;
   const unsigned changes = kWrite | kCreate | kDelete | kExecute;
   return files == profile::MonitorFiles::Changes && decision == Decision::Allowed && (wants & changes) != 0;
 }
 
-std::string call_name(std::uint32_t number) { return std::string(confine::seccomp::name_of(number).value_or("")); }
+bool is_expected(std::span<const profile::AbsentPattern> patterns, const std::string& path) {
+  return std::ranges::any_of(patterns, [&path](const profile::AbsentPattern& pattern) {
+    return ::fnmatch(pattern.glob.c_str(), path.c_str(), 0) == 0;
+  });
+}
 
 // --- Files -----------------------------------------------------------------------------------------------------------
 
@@ -83,7 +90,8 @@ unsigned wants_of(const seccomp_data& call, const Call& row) {
     case Operation::Metadata:
     case Operation::Truncate: return kWrite;
     case Operation::Execute: return kExecute;
-    case Operation::MapCode: return kMap;
+    case Operation::MapCode:
+    case Operation::ProtectCode: return kMap;
     case Operation::Enter: return kRead;
     default: return kLook;
   }
@@ -101,9 +109,11 @@ event::Body body_of(const seccomp_data& call, const Call& row, event::Named firs
     case Operation::Link: return event::FileLink{name, second, first};
     case Operation::Symlink: return event::FileLink{name, second, event::Named{.path = first.requested}};
     case Operation::Metadata: return event::FileMetadata{name, first, std::string(row.detail)};
-    case Operation::Truncate: return event::FileOpen{name, first, {"truncate"}};
+    case Operation::Truncate: return event::FileOpen{name, first, {std::string(row.detail)}};
+    case Operation::CreateMemory: return event::FileCreate{name, first, std::string(row.detail)};
     case Operation::Execute: return event::ProcessExec{name, first, {}, {}};
-    case Operation::MapCode: return event::FileOpen{name, first, {"execute"}};
+    case Operation::MapCode:
+    case Operation::ProtectCode: return event::FileOpen{name, first, {"execute"}};
     default: return event::FileOpen{name, first, {"stat"}};
   }
 }
@@ -139,25 +149,6 @@ void add_arguments(event::ProcessExec& executed, const Caller& caller, const sec
 }
 
 // --- Sockets ---------------------------------------------------------------------------------------------------------
-
-constexpr std::size_t kMostOfAnAddress = 128;  // sizeof(sockaddr_storage)
-
-// None: it cannot be read.
-std::optional<std::vector<std::byte>> address_bytes(const Caller& caller, std::uint64_t address, std::uint64_t length) {
-  std::vector<std::byte> bytes(std::min<std::size_t>(static_cast<std::uint32_t>(length), kMostOfAnAddress));
-  return caller.bytes(address, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
-}
-
-Address decoded(const std::optional<std::vector<std::byte>>& bytes) {
-  if (bytes) return decode_address(*bytes);
-  Address unknown;
-  unknown.peer.unknown = true;
-  return unknown;
-}
-
-Address read_address(const Caller& caller, std::uint64_t address, std::uint64_t length) {
-  return decoded(address_bytes(caller, address, length));
-}
 
 Prediction refused_by(std::string_view layer, int error) { return {Decision::Denied, layer, error}; }
 
@@ -197,70 +188,11 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
   return {};
 }
 
-event::Body net_body(Operation operation, std::uint32_t number, event::Peer peer) {
-  std::string name = call_name(number);
-  if (operation == Operation::Connect) return event::NetConnect{name, std::move(peer)};
-  if (operation == Operation::Bind) return event::NetListen{name, std::move(peer)};
-  return event::NetSend{name, std::move(peer)};
-}
+// --- The rest --------------------------------------------------------------------------------------------------------
 
-// What is said of a message by a pointer: msghdr(3), of which sendmmsg(2) takes several.
-struct MessageName {
-  std::uint64_t address = 0;
-  std::uint32_t length = 0;
-};
-constexpr std::uint64_t kSizeOfMmsghdr = 64;
-constexpr std::uint64_t kMostMessages = 64;  // of one call; the kernel takes 1024
-
-// --- What the filter says --------------------------------------------------------------------------------------------
-
-constexpr std::uint64_t kNewTime = 0x80;
-constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                                      CLONE_NEWPID | CLONE_NEWNET | kNewTime;
-
-// Today's C library tries clone3(2) for every thread and process, and falls back.
-bool is_ordinary_clone3(const seccomp_notif& notified, const Caller& caller) {
-  if (notified.data.nr != SYS_clone3 || notified.data.arch != AUDIT_ARCH_X86_64) return false;
-  const auto flags = caller.value<std::uint64_t>(notified.data.args[0]);
-  return flags && (*flags & kNamespaces) == 0;
-}
-
-event::Counts plain_numbers(const seccomp_data& call, std::uint8_t which) {
-  event::Counts numbers;
-  for (unsigned argument = 0; argument < 6; ++argument)
-    if (which & (1U << argument))
-      numbers.emplace_back("arg" + std::to_string(argument), static_cast<std::uint32_t>(call.args[argument]));
-  return numbers;
-}
-
-struct Called {
-  std::uint32_t number;
-  std::string_view abi;
-  std::string name;
-  const Privilege* privilege;
-};
-
-Called called(const seccomp_data& call) {
-  const auto number = static_cast<std::uint32_t>(call.nr);
-  if (call.arch != AUDIT_ARCH_X86_64) {
-    const Privilege* const privilege = find_i386_privilege(number);
-    return {number, "i386", privilege == nullptr ? "" : std::string(privilege->call), privilege};
-  }
-  const std::uint32_t plain = number & ~confine::seccomp::kX32Bit;
-  std::string name = call_name(plain);
-  const Privilege* const privilege = find_privilege(name);
-  return {number, plain == number ? "" : "x32", std::move(name), privilege};
-}
-
-// `privilege`: what it asks for where the call alone does not say so.
-event::Body call_body(const seccomp_data& data, std::string_view privilege = {}) {
-  const Called call = called(data);
-  if (call.privilege != nullptr && privilege.empty()) privilege = call.privilege->privilege;
-  event::Counts numbers = plain_numbers(data, call.privilege == nullptr ? std::uint8_t{0} : call.privilege->numbers);
-  if (!privilege.empty())
-    return event::PrivilegeAttempt{std::string(privilege), call.name, call.number, std::string(call.abi),
-                                   std::move(numbers)};
-  return event::SyscallDenied{call.name, call.number, std::string(call.abi), std::move(numbers)};
+// Where nothing else says no, pid 1 has no ear for them.
+Prediction to_init(Rules::Signals signals) {
+  return signals == Rules::Signals::Scoped ? refused_by("landlock", EPERM) : Prediction{};
 }
 
 event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
@@ -274,6 +206,8 @@ event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
 void Examiner::look_into(Fd root, const std::string& mount_table) {
   Mounts mounts(mount_table);
   memory_ = mounts.any_may_hang() ? Memory::Resident : Memory::Any;
+  own_ = Mounts(mount_table);
+  (void)own_.any_may_hang();  // read while the plugin is there to be asked
   links_ = Links(std::move(root), std::move(mounts));
 }
 
@@ -290,13 +224,25 @@ std::optional<event::Event> Examiner::refused(const seccomp_notif& notified, int
                                                            .predicted = false});
 }
 
-std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, const Call& call) {
+std::vector<event::Event> Examiner::allowed(const seccomp_notif& notified, const Call& call) {
+  if (call.operation == Operation::SendMessage) return to_messages(notified, call, 1);
+  if (call.operation == Operation::SendMessages) return to_messages(notified, call, notified.data.args[2]);
+  std::vector<event::Event> events;
+  if (MaybeEvent event = to_one(notified, call)) events.push_back(std::move(*event));
+  return events;
+}
+
+std::optional<event::Event> Examiner::to_one(const seccomp_notif& notified, const Call& call) {
   switch (call.operation) {
     case Operation::Connect:
     case Operation::Bind:
     case Operation::Send: return to_address(notified, call);
-    case Operation::SendMessage: return to_messages(notified, call, 1);
-    case Operation::SendMessages: return to_messages(notified, call, notified.data.args[2]);
+    case Operation::Listen:
+    case Operation::Accept: return to_own_side(notified, call);
+    case Operation::Pair: return to_pair(notified, call);
+    case Operation::CreateMemory: return to_new_memory(notified, call);
+    case Operation::ProtectCode: return to_mapped_code(notified, call);
+    case Operation::Signal: return to_process(notified);
     case Operation::ChangeIds: return to_ids(notified, call);
     case Operation::ChangePowers: return to_powers(notified);
     default: return to_files(notified, call);
@@ -306,6 +252,7 @@ std::optional<event::Event> Examiner::allowed(const seccomp_notif& notified, con
 std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, const Call& call) {
   const Caller caller = caller_of(notified);
   const seccomp_data& data = notified.data;
+  if (looks_at_descriptor(caller, data, call)) return std::nullopt;
   const Maps maps{places_, links_};
   NamedPlace first, second;
   if (call.operation != Operation::Symlink) first = read_place(maps, caller, data, call.first, last_of(data, call));
@@ -313,19 +260,73 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
   const bool unreadable = first.kind == Kind::Unreadable || second.kind == Kind::Unreadable;
   std::optional<event::Verdict> verdict;
   if (!unreadable) {
-    const Prediction prediction = foresee({caller, host_, sockets_}, data, call, first, second);
+    Prediction prediction = foresee({caller, host_, sockets_}, data, call, first, second);
+    if (prediction.decision != Decision::Allowed && is_given(caller, call, first)) prediction = {};
     if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
     verdict = verdict_of(prediction);
   }
   if (call.operation == Operation::Symlink) first.requested = caller.text(data.args[call.first.path]).value_or("");
   event::Body body = body_of(data, call, first.named(), second.named());
   if (auto* const executed = std::get_if<event::ProcessExec>(&body)) add_arguments(*executed, caller, data);
-  return event_of(std::move(body), std::move(verdict));
+  event::Event event = event_of(std::move(body), std::move(verdict));
+  const bool is_absent = event.verdict && event.verdict->decision == Decision::Failed && event.verdict->error == ENOENT;
+  event.expected = is_absent && is_expected(rules_.expect_absent, first.place.path);
+  return event;
+}
+
+// It was opened elsewhere, by rules of elsewhere: the plan foretells nothing of it, but of what opens it again. Memory
+// that is a file has a mount of the kernel's own, whoever made it.
+bool Examiner::is_given(const Caller& caller, const Call& call, const NamedPlace& place) {
+  using enum Operation;
+  const bool as_it_is = call.operation == Look || call.operation == Metadata || call.operation == Truncate ||
+                        call.operation == MapCode;
+  if (place.descriptor < 0 || !as_it_is || place.place.path.starts_with("/memfd:")) return false;
+  const std::string mount = caller.mount_of(place.descriptor);
+  return !mount.empty() && !own_.has(mount);
+}
+
+std::optional<event::Event> Examiner::to_new_memory(const seccomp_notif& notified, const Call& call) const {
+  const std::optional<std::string> name = caller_of(notified).text(notified.data.args[call.first.path]);
+  const event::Named named{.path = name ? "/memfd:" + *name : "", .unknown = !name};
+  return event_of(body_of(notified.data, call, named, {}), name ? std::optional(verdict_of({})) : std::nullopt);
+}
+
+// Memory of no file is not worth a word: it is what a compiler makes code in.
+std::optional<event::Event> Examiner::to_mapped_code(const seccomp_notif& notified, const Call& call) {
+  const Caller caller = caller_of(notified);
+  const std::string path = caller.file_at(notified.data.args[0]);
+  if (path.empty()) return std::nullopt;
+  const Prediction prediction = predict_one({caller, host_, sockets_}, place_of(places_, caller, path), kMap);
+  if (!is_worth(rules_.files, kMap, prediction.decision)) return std::nullopt;
+  return event_of(body_of(notified.data, call, {.path = path}, {}), verdict_of(prediction));
+}
+
+std::optional<event::Event> Examiner::to_own_side(const seccomp_notif& notified, const Call& call) const {
+  event::Peer own = own_side(caller_of(notified), static_cast<int>(notified.data.args[call.first.folder]));
+  return event_of(net_body(call.operation, call.number, std::move(own)), verdict_of({}));
+}
+
+std::optional<event::Event> Examiner::to_pair(const seccomp_notif& notified, const Call& call) const {
+  const auto family = static_cast<std::uint16_t>(notified.data.args[0]);
+  return event_of(net_body(call.operation, call.number, {.family = family}), verdict_of({}));
+}
+
+// A number that the jail has not is nobody's to its processes, whoever has it outside.
+std::optional<event::Event> Examiner::to_process(const seccomp_notif& notified) const {
+  const auto wanted = static_cast<std::int32_t>(notified.data.args[0]);
+  if (wanted <= 0) return std::nullopt;  // a group, or all: of the jail's own
+  const std::string number = std::to_string(wanted);
+  Prediction prediction{.decision = Decision::Failed, .error = ESRCH};
+  if (wanted == 1) prediction = to_init(rules_.signals);
+  else if (caller_of(notified).sees_process(number)) return std::nullopt;
+  else if (::access(("/proc/" + number).c_str(), F_OK) == 0) prediction = refused_by("permission", ESRCH);
+  if (!is_worth(rules_.files, kWrite, prediction.decision)) return std::nullopt;
+  return event_of(call_body(notified.data, "signal"), verdict_of(prediction));
 }
 
 std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& call, Address address) {
   if (address.peer.unknown) return event_of(net_body(call.operation, call.number, address.peer), std::nullopt);
-  if (address.reach == Reach::Nobody) return std::nullopt;
+  if (address.reach == Reach::Nobody && !address.peer.family) return std::nullopt;  // no address at all
   const Asker asker{caller, host_, sockets_};
   Prediction prediction;
   if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, asker, address);
@@ -368,22 +369,13 @@ Examiner::Wanted Examiner::wanted(const seccomp_notif& notified, const Call& cal
   return wanted;
 }
 
-// The first of them that is worth a record; a call sends to one peer or to several.
-std::optional<event::Event> Examiner::to_messages(const seccomp_notif& notified, const Call& call,
-                                                  std::uint64_t count) {
+// One for each peer that is worth it: all that is told of a peer is where it is.
+std::vector<event::Event> Examiner::to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count) {
   const Caller caller = caller_of(notified);
-  const auto unknown = [&] {
-    return event_of(net_body(call.operation, call.number, event::Peer{.unknown = true}), std::nullopt);
-  };
-  count = static_cast<std::uint32_t>(count);
-  for (std::uint64_t i = 0; i < std::min(count, kMostMessages); ++i) {
-    const auto name = caller.value<MessageName>(notified.data.args[call.first.path] + i * kSizeOfMmsghdr);
-    if (!name) return i == 0 ? std::optional(unknown()) : std::nullopt;  // the kernel stops there, too
-    if (name->address == 0) continue;
-    auto event = judge(caller, call, read_address(caller, name->address, name->length));
-    if (event) return event;
-  }
-  return count > kMostMessages ? std::optional(unknown()) : std::nullopt;
+  std::vector<event::Event> events;
+  for (Address& peer : read_peers(caller, notified.data.args[call.first.path], count))
+    if (MaybeEvent event = judge(caller, call, std::move(peer))) events.push_back(std::move(*event));
+  return events;
 }
 
 std::optional<event::Event> Examiner::to_ids(const seccomp_notif& notified, const Call& call) const {

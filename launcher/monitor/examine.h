@@ -6,6 +6,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "confine/seccomp.h"
 #include "confine/view.h"
@@ -13,6 +16,7 @@
 #include "monitor/caller.h"
 #include "monitor/calls.h"
 #include "monitor/connector.h"
+#include "monitor/file_attempt.h"
 #include "monitor/links.h"
 #include "monitor/mounts.h"
 #include "monitor/peer.h"
@@ -30,12 +34,14 @@ struct Rules {
   enum class Net : std::uint8_t { Own, Hosts } net = Net::Own;
   // Who tells the path sockets of a folder apart: nobody, Landlock (ABI 9), the supervisor (connector.h).
   enum class UnixPaths : std::uint8_t { Open, Landlock, Supervisor } unix_paths = UnixPaths::Open;
+  enum class Signals : std::uint8_t { Open, Scoped } signals = Signals::Open;  // Scoped: Landlock ABI 6
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;
   // The same of addresses. In a network of its own the kernel does not refuse, there is nobody: so whether an attempt
   // was a denial is foretold here or nowhere.
   std::optional<profile::MonitorFiles> addresses{};  // none: as files
+  std::span<const profile::AbsentPattern> expect_absent{};
 };
 
 class Examiner {
@@ -44,8 +50,8 @@ class Examiner {
 
   // A call that the filter denies with `error`. Nothing: not worth a record.
   [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
-  // A call that the filter allows.
-  [[nodiscard]] std::optional<event::Event> allowed(const seccomp_notif& notified, const Call& call);
+  // A call that the filter allows: several where it sends to several.
+  [[nodiscard]] std::vector<event::Event> allowed(const seccomp_notif& notified, const Call& call);
   // The same for a connect(2) that is made for the plugin: what it asks for goes with it.
   struct Wanted {
     Connection connection;
@@ -63,9 +69,17 @@ class Examiner {
 
  private:
   using MaybeEvent = std::optional<event::Event>;
+  [[nodiscard]] MaybeEvent to_one(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] MaybeEvent to_files(const seccomp_notif& notified, const Call& call);
+  [[nodiscard]] MaybeEvent to_new_memory(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] MaybeEvent to_mapped_code(const seccomp_notif& notified, const Call& call);
+  [[nodiscard]] bool is_given(const Caller& caller, const Call& call, const NamedPlace& place);
   [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call);
-  [[nodiscard]] MaybeEvent to_messages(const seccomp_notif& notified, const Call& call, std::uint64_t count);
+  [[nodiscard]] MaybeEvent to_own_side(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] MaybeEvent to_pair(const seccomp_notif& notified, const Call& call) const;
+  [[nodiscard]] std::vector<event::Event> to_messages(const seccomp_notif& notified, const Call& call,
+                                                      std::uint64_t count);
+  [[nodiscard]] MaybeEvent to_process(const seccomp_notif& notified) const;
   [[nodiscard]] MaybeEvent to_ids(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_powers(const seccomp_notif& notified) const;
   [[nodiscard]] Connection connection_to(const Caller& caller, const Address& address);
@@ -74,6 +88,7 @@ class Examiner {
   const Rules& rules_;
   Places places_;
   Links links_;
+  Mounts own_{""};  // of the view
   sys::SocketDiag sockets_;
   Mounts host_{"/proc/self/mountinfo"};
   Memory memory_ = Memory::Any;

@@ -107,12 +107,21 @@ Last last_of(const seccomp_data& call, const Call& row) {
   return asked || never_follows(row.number) ? Last::Itself : Last::Followed;
 }
 
+bool looks_at_descriptor(const Caller& caller, const seccomp_data& call, const Call& row) {
+  const std::int8_t flags = row.operation == Operation::Look ? flag_argument(row.number) : kNone;
+  if (flags == kNone || !(call.args[flags] & AT_EMPTY_PATH)) return false;
+  const std::uint64_t name = call.args[row.first.path];
+  return name == 0 || caller.value<char>(name) == '\0';
+}
+
 NamedPlace read_place(const Maps& maps, const Caller& caller, const seccomp_data& call, FileArgument argument,
                       Last last) {
   const int folder = argument.folder == kNone ? AT_FDCWD : static_cast<int>(call.args[argument.folder]);
   const auto of_descriptor = [&] {
-    return found(maps, caller, folder == AT_FDCWD ? caller.current_folder() : caller.descriptor(folder), {},
-                 Last::Itself);
+    NamedPlace place = found(maps, caller, folder == AT_FDCWD ? caller.current_folder() : caller.descriptor(folder),
+                             {}, Last::Itself);
+    if (folder != AT_FDCWD) place.descriptor = folder;
+    return place;
   };
   if (argument.path == kNone) return of_descriptor();
   const std::uint64_t address = call.args[argument.path];

@@ -23,6 +23,7 @@ struct NamedPlace {
   Kind kind = Kind::NoFile;
   Place place;
   std::string requested;  // as it stands in memory
+  int descriptor = -1;    // what is meant is this one itself, whatever its name is now
 
   [[nodiscard]] event::Named named() const;
 };
@@ -38,6 +39,10 @@ NamedPlace read_place(const Maps& maps, const Caller& caller, const seccomp_data
 
 // Whether this call follows a link that its first name ends in.
 Last last_of(const seccomp_data& call, const Call& row);
+
+// Whether it only looks at a descriptor, as fstat(2) does: with AT_EMPTY_PATH the kernel takes a name if there is one.
+// Most looks are that, so it is the cheapest of questions.
+bool looks_at_descriptor(const Caller& caller, const seccomp_data& call, const Call& row);
 
 // Of Want (predict.h).
 unsigned wants_of_open(std::uint64_t flags);

@@ -180,6 +180,7 @@ struct Listening::State {
 void Listening::State::run() {
   try {
     deny = confine::seccomp::compile(*start.rules.seccomp);
+    start.reserved.clear();
     take_listener();
     if (listener) serve();
     events.flush(~std::uint64_t{0});
@@ -196,6 +197,7 @@ void Listening::State::run() {
 void Listening::State::give_up(const char* reason) noexcept {
   start.log(told(event::MonitorChanged{"none", reason}));
   miss(std::string("the source of events has ended: ") + reason);
+  if (!listener) (void)sys::pidfd_send_signal(start.plugin, SIGKILL);  // it holds the listener itself, and waits
 }
 
 void Listening::State::miss(const std::string& reason) { start.loss->tell(Loss::Sort::Lasting, reason); }
@@ -248,7 +250,8 @@ void Listening::State::answer(const seccomp_notif& notified) {
   const Call* const call = find_call(static_cast<std::uint32_t>(notified.data.nr));
   if (answer.reply == Reply::Refuse) keep(notified, examiner.refused(notified, answer.error));
   else if (call != nullptr && call->operation == Operation::Connect && connector) return connect(notified, *call);
-  else if (call != nullptr) keep(notified, examiner.allowed(notified, *call));
+  else if (call != nullptr)
+    for (event::Event& event : examiner.allowed(notified, *call)) keep(notified, std::move(event));
   if (start.loss->holds()) hold();
   listener->send(response(notified, answer));
 }
@@ -301,6 +304,13 @@ void Listening::State::keep(const seccomp_notif& notified, std::optional<event::
   if (!is_missed) return;
   ++lost;
   miss("names and addresses in memory that could not be read");
+}
+
+std::vector<Fd> reserve_descriptors() {
+  constexpr std::size_t kHeld = 8;  // listener, sockets, two roots, the mounts of both sides, what is asked of /proc
+  std::vector<Fd> reserved;
+  while (reserved.size() < kHeld) reserved.push_back(new_signal());
+  return reserved;
 }
 
 Listening::Listening(Start start) : state_(std::make_shared<State>(std::move(start))) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/fd.h"
 #include "event/event.h"
@@ -22,11 +23,16 @@ namespace jail::monitor {
 // What goes wrong with the source is passed on as an event as well.
 using Log = std::function<void(const event::Event&)>;
 
+// As many descriptors as the thread holds at a time, taken while a run can still be refused: a plugin whose listener
+// cannot be had waits in its first call for ever. Throws SysError.
+std::vector<Fd> reserve_descriptors();
+
 struct Start {
   Rules rules;  // what it points to lives as long as the thread
   Fd handover;  // where the plugin process says which of its descriptors are for us
   Fd plugin;    // pidfd
   pid_t pid = 0;
+  std::vector<Fd> reserved;  // given up when the thread begins
   Log log;      // called by the thread alone, and by nobody after finish()
   std::shared_ptr<Loss> loss;                  // never null
   std::function<bool()> log_takes_records{};  // called as log is

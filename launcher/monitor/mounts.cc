@@ -35,12 +35,17 @@ void Mounts::read_again_if_changed() {
   for (ssize_t size = 0; (size = ::read(opened_.get(), block, sizeof block)) > 0;)
     text.append(block, static_cast<std::size_t>(size));
   for (sys::MountEntry& entry : sys::parse_mounts(text))
-    if (!entry.type.empty()) mounts_.push_back({std::move(entry.path), is_local(entry.type)});
+    if (!entry.type.empty()) mounts_.push_back({std::move(entry.id), std::move(entry.path), is_local(entry.type)});
 }
 
 bool Mounts::any_may_hang() {
   read_again_if_changed();
   return mounts_.empty() || !std::ranges::all_of(mounts_, &Mount::local);
+}
+
+bool Mounts::has(std::string_view id) {
+  read_again_if_changed();
+  return std::ranges::find(mounts_, id, &Mount::id) != mounts_.end();
 }
 
 // The mount of the longest path holds it; of several on one place the last.

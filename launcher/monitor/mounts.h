@@ -19,9 +19,12 @@ class Mounts {
   bool may_hang(std::string_view path);
   // Anywhere at all.
   bool any_may_hang();
+  // Whether one of them has this number. A descriptor of another was opened elsewhere, and given.
+  bool has(std::string_view id);
 
  private:
   struct Mount {
+    std::string id;
     std::string path;
     bool local = false;
   };

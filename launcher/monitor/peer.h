@@ -21,6 +21,7 @@ enum class Reach : std::uint8_t {
 struct Address {
   event::Peer peer;
   Reach reach = Reach::Nobody;
+  bool operator==(const Address&) const = default;
 };
 
 // `bytes`: as many as the caller has said it has.

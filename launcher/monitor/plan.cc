@@ -26,8 +26,10 @@ constexpr std::string_view kNotLogged = "what the filter denies is denied, not l
 const std::vector<std::string>& blind_spots() {
   static const std::vector<std::string> spots{
       "files that their own mode or owner denies",
-      "reads and writes of files that are open already",
-      "names in memory that nobody may read: said as path_unknown",
+      "reads and writes of what is open already: the opening is told, and what was open at the start",
+      "who repeats what was told: repeats are counted, with the last of those who did it",
+      "names in memory that nobody may read, or that a network or user's file system has not brought in yet: said as "
+      "path_unknown",
       "calls that a filter of the plugin's own refuses first",
   };
   return spots;
@@ -87,7 +89,7 @@ void add_trace(const profile::Monitor& wanted, const trace::Support& support, pr
   plan.traced = families(wanted, support, network);
   plan.traced_what = JAIL_WANT_PROCESS | JAIL_WANT_NETWORK;
   if (traces_files(wanted)) plan.traced_what |= JAIL_WANT_CHANGES;
-  if (wanted.files.value == MonitorFiles::All) plan.traced_what |= JAIL_WANT_READS;
+  if (wanted.files.value == MonitorFiles::All) plan.traced_what |= JAIL_WANT_READS | JAIL_WANT_LOOKS;
   plan.sources = {"what is denied: notify", "programs started, and processes that end: ebpf"};
   if (network == profile::NetworkMode::Host) {
     plan.sources.emplace_back("Internet addresses spoken with: ebpf");
@@ -98,7 +100,7 @@ void add_trace(const profile::Monitor& wanted, const trace::Support& support, pr
   if (traces_files(wanted)) plan.sources.push_back(tell_files(plan.traced.back()));
   if (!plan.addresses) plan.blind_spots.emplace_back("allowed connections to unix sockets");
   if (plan.traced.back() == trace::Family::FileHooks)
-    plan.blind_spots.emplace_back("files opened for their path alone");
+    plan.blind_spots.emplace_back("files that are there and only looked at, or opened for their path alone");
 }
 
 // By write(2) the plugin process hands its listener over, past the filter.
@@ -162,6 +164,8 @@ Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, 
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
   if (is_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
+  if (plan.files != MonitorFiles::All)
+    plan.blind_spots.emplace_back("looks at a name beside AT_EMPTY_PATH: only files: all asks for them");
   if (plan.files == MonitorFiles::None) plan.blind_spots.insert(plan.blind_spots.begin(), "files: not watched");
   return plan;
 }

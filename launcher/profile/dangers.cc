@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "profile/paths.h"
+
 namespace jail::profile {
 namespace {
 
@@ -70,6 +72,12 @@ constexpr std::array kDangerousSockets{
 }  // namespace
 
 std::span<const Danger> dangerous_places() { return kPlaces; }
+
+const Danger* danger_of(const std::string& path) {
+  for (const Danger& danger : kPlaces)
+    if (danger.reach == Reach::Exactly ? path == danger.path : is_within(path, danger.path)) return &danger;
+  return nullptr;
+}
 std::span<const DangerousSocket> dangerous_sockets() { return kDangerousSockets; }
 
 }  // namespace jail::profile

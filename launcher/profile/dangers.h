@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace jail::profile {
@@ -18,6 +19,8 @@ struct Danger {
 
 // Folders that hold everybody's doors (DECISIONS 10). $HOME is judged by the rule itself: it has no fixed path.
 std::span<const Danger> dangerous_places();
+// The first of them that a grant of this path, absolute and normal, would open; null: none.
+const Danger* danger_of(const std::string& path);
 
 struct DangerousSocket {
   std::string_view pattern;  // fnmatch(3) with FNM_PATHNAME; one that ends in "/*" means the folder as well

@@ -21,6 +21,8 @@ std::string to_string(const Place& place) {
   return text;
 }
 
+std::string line_of(const Place& place) { return to_string(Place{place.file, place.line, 0}); }
+
 std::string to_string(const Diagnostic& diagnostic) {
   std::string text = to_string(diagnostic.place);
   if (!text.empty()) text += ": ";

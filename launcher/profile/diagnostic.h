@@ -17,6 +17,8 @@ struct Place {
 
 // "crm.yaml:12:5", without the numbers that are 0.
 std::string to_string(const Place& place);
+// "crm.yaml:12": the line as events name the one that decides.
+std::string line_of(const Place& place);
 
 struct Diagnostic {
   enum class Severity { Error, Warning };

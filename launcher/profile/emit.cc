@@ -99,7 +99,7 @@ class Writer {
 
  private:
   // Without the column: a line decides, and a person looks for lines.
-  static std::string shown(const Place& place) { return to_string(Place{place.file, place.line, 0}); }
+  static std::string shown(const Place& place) { return line_of(place); }
 
   void open() {
     if (!section_.empty() && section_ != open_section_) plain("\n" + section_ + ":"), open_list_.clear();
@@ -201,6 +201,9 @@ void emit_watching(Writer& writer, const Profile& profile) {
   writer.choice("files", profile.monitor.files, kMonitorFiles);
   writer.list("hash");
   for (const HashPattern& pattern : profile.monitor.hash)
+    writer.item(quoted_scalar(without_meaning(pattern.glob, Flavour::Glob)), pattern.place);
+  writer.list("expect_absent");
+  for (const AbsentPattern& pattern : profile.monitor.expect_absent)
     writer.item(quoted_scalar(without_meaning(pattern.glob, Flavour::Glob)), pattern.place);
   writer.list("");
   writer.choice("on_loss", profile.monitor.on_loss, kOnLoss);

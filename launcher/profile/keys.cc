@@ -89,6 +89,7 @@ constexpr Key kMonitor[] = {
     {"source", Shape::Choice, choice<kMonitorSources, &Profile::monitor, &Monitor::source>, {}, kSourceNames},
     {"files", Shape::Choice, choice<kMonitorFiles, &Profile::monitor, &Monitor::files>, {}, kFilesNames},
     {"hash", Globs, read_globs},
+    {"expect_absent", Globs, read_expect_absent},
     {"on_loss", Shape::Choice, choice<kOnLoss, &Profile::monitor, &Monitor::on_loss>, {}, kLossNames},
 };
 

@@ -151,10 +151,18 @@ struct HashPattern {
   bool operator==(const HashPattern&) const = default;
 };
 
+// Paths that programs look for and that need not be there.
+struct AbsentPattern {
+  std::string glob;  // fnmatch(3), where a star also stands for slashes
+  Place place;
+  bool operator==(const AbsentPattern&) const = default;
+};
+
 struct Monitor {
   Setting<MonitorSource> source;
   Setting<MonitorFiles> files{MonitorFiles::Denied, {}};
   std::vector<HashPattern> hash;
+  std::vector<AbsentPattern> expect_absent;
   Setting<OnLoss> on_loss;
   bool operator==(const Monitor&) const = default;
 };

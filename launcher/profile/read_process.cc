@@ -137,13 +137,24 @@ void read_calls(Reader& reader, const Node& list, std::vector<SyscallName>& call
   });
 }
 
-void read_globs(Reader& reader, const Node& list) {
+namespace {
+
+template <typename Pattern>
+void read_patterns(Reader& reader, const Node& list, std::vector<Pattern>& patterns) {
   reader.each(list, [&](const Node& node) {
     const std::optional<Expanded> text = reader.expanded(node, Flavour::Glob);
     if (!text) return;
     const std::optional<std::string> pattern = reader.absolute(node, *text);
-    if (pattern) reader.profile().monitor.hash.push_back({*pattern, reader.place(node)});
+    if (pattern) patterns.push_back({*pattern, reader.place(node)});
   });
+}
+
+}  // namespace
+
+void read_globs(Reader& reader, const Node& list) { read_patterns(reader, list, reader.profile().monitor.hash); }
+
+void read_expect_absent(Reader& reader, const Node& list) {
+  read_patterns(reader, list, reader.profile().monitor.expect_absent);
 }
 
 void read_integrity_path(Reader& reader, const Node& value) {

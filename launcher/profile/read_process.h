@@ -1,5 +1,5 @@
-// The values that say as what and with what the plugin runs: name, env, syscalls, user, integrity, monitor.hash,
-// best_effort.
+// The values that say as what and with what the plugin runs: name, env, syscalls, user, integrity, the
+// patterns of monitor, best_effort.
 #pragma once
 
 #include "profile/reader.h"
@@ -14,6 +14,7 @@ void read_env_names(Reader& reader, const Node& list, std::vector<EnvName>& name
 void read_env_values(Reader& reader, const Node& mapping);
 void read_calls(Reader& reader, const Node& list, std::vector<SyscallName>& calls);
 void read_globs(Reader& reader, const Node& list);
+void read_expect_absent(Reader& reader, const Node& list);
 // Both need `profile().integrity` to be there.
 void read_integrity_path(Reader& reader, const Node& value);
 void read_integrity_digest(Reader& reader, const Node& value);

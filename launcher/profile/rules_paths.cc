@@ -53,10 +53,6 @@ void require_socket(Case& now, const UnixSocket& socket) {
     now.error(socket.place, quoted(socket.path) + " is no socket", "grant files under filesystem");
 }
 
-bool applies(const Danger& danger, const std::string& path) {
-  return danger.reach == Reach::Exactly ? path == danger.path : is_within(path, danger.path);
-}
-
 void refuse(Case& now, const Grant& grant, std::string_view reason, Override override_by) {
   if (override_by == Override::Named && grant.dangerous) return;
   now.error(grant.place,
@@ -72,9 +68,9 @@ bool is_runtime_folder(const Case& now, std::string_view path) {
 
 void refuse_grant(Case& now, const Grant& grant) {
   const std::string real = now.real(grant.path);
-  for (const Danger& danger : dangerous_places())
-    if (applies(danger, grant.path) || applies(danger, real))
-      return refuse(now, grant, danger.reason, danger.override_by);
+  const Danger* danger = danger_of(grant.path);
+  if (danger == nullptr) danger = danger_of(real);
+  if (danger != nullptr) return refuse(now, grant, danger->reason, danger->override_by);
   if (is_runtime_folder(now, grant.path) || is_runtime_folder(now, real))
     return refuse(now, grant, "it holds the sockets of a user's session", Override::Named);
   if (!now.facts.home.empty() && now.contains(grant.path, now.facts.home))

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "sys/file.h"
 #include "sys/terminal.h"
 
 namespace jail::run {
@@ -37,6 +38,15 @@ int socket_option(int number, int option) {
   int value = -1;
   socklen_t size = sizeof value;
   return ::getsockopt(number, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+// ", /srv/data" for what has a place in the file system.
+std::string place_of(int number) {
+  const std::string link = "/proc/self/fd/" + std::to_string(number);
+  int error = 0;
+  const Fd itself = sys::try_open_at(AT_FDCWD, link.c_str(), O_PATH | O_NOFOLLOW, sys::Resolve::Anything, error);
+  const std::string place = itself ? sys::read_link(itself) : "";
+  return place.starts_with('/') ? ", " + place : "";
 }
 
 // A socket stays in the network it was made in, and all but a connected stream of AF_UNIX can be pointed elsewhere:
@@ -85,7 +95,8 @@ PassedPlan plan_passed(std::vector<int> numbers) {
     const int flags = ::fcntl(number, F_GETFL);
     if (flags >= 0) (void)::fstat(number, &status);
     if (plan.problem.empty()) plan.problem = problem_with(number, flags, status);
-    plan.seen.push_back(std::to_string(number) + ": " + kind_of(status.st_mode) + ", " + access_of(flags));
+    plan.seen.push_back(std::to_string(number) + ": " + kind_of(status.st_mode) + ", " + access_of(flags) +
+                        place_of(number));
   }
   plan.numbers = std::move(numbers);
   return plan;

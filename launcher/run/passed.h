@@ -9,7 +9,7 @@ namespace jail::run {
 
 struct PassedPlan {
   std::vector<int> numbers;       // sorted
-  std::vector<std::string> seen;  // "7: file, read", in the same order
+  std::vector<std::string> seen;  // "7: file, read, /srv/data", in the same order
   std::string problem;            // not empty: the run must be refused
 };
 

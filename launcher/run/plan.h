@@ -72,7 +72,7 @@ struct Plan {
   std::optional<profile::Integrity> integrity;  // its path without links
   std::vector<monitor::HashedFiles> hashed;
   Command command;
-  std::vector<std::string> passed;  // --pass-fd: "7: file, read"
+  std::vector<std::string> passed;  // --pass-fd: "7: file, read, /srv/data"
   std::optional<std::uint64_t> time_ms;
   std::uint64_t grace_ms = 0;
   unsigned umask = kOwnUmask;  // the plugin's: as the caller's was

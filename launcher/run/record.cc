@@ -61,6 +61,7 @@ event::Event started_record(const Prepared& prepared, const Plan& plan, const Wa
   record.event_source = source_name(plan.monitor);
   record.sources = plan.monitor.sources;
   record.blind_spots = plan.monitor.blind_spots;
+  record.passed = plan.passed;
   return {.body = std::move(record), .source = event::Source::Supervisor, .process = {}, .pid = {}, .jail_pid = {}};
 }
 

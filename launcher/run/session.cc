@@ -118,6 +118,7 @@ class Session {
     }
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
     record.pid = jail.plugin.pid();
+    if (handover.ours) reserved_ = monitor::reserve_descriptors();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
     if (const auto error = log_files(construction.findings().plugin)) return refuse_sink(*error);
     status_.started(log_->run(), jail.plugin.pid());
@@ -195,19 +196,23 @@ class Session {
     const bool own = plan_.namespaces.net == confine::namespaces::Plan::Net::Own;
     const bool told_apart = (plan_.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
     const bool by_us = plan_.connections == monitor::Connections::BySupervisor;
+    const bool scoped = (plan_.landlock.scopes & confine::landlock::kScopeSignal) != 0;
     return {.rules = {.view = &plan_.view,
                       .seccomp = &plan_.seccomp,
                       .net = own ? Rules::Net::Own : Rules::Net::Hosts,
                       .unix_paths = told_apart ? Rules::UnixPaths::Landlock
                                     : by_us    ? Rules::UnixPaths::Supervisor
                                                : Rules::UnixPaths::Open,
+                      .signals = scoped ? Rules::Signals::Scoped : Rules::Signals::Open,
                       .uid = plan_.identity.uid,
                       .gid = plan_.identity.gid,
                       .files = monitor::told_by_source(plan_.monitor),
-                      .addresses = plan_.monitor.addresses},
+                      .addresses = plan_.monitor.addresses,
+                      .expect_absent = prepared_.profile.monitor.expect_absent},
             .handover = std::move(handover),
             .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
             .pid = jail.plugin.pid(),
+            .reserved = std::move(reserved_),
             .log = [log = log_, digests = digests_](const event::Event& event) { append(*log, *digests, event); },
             .loss = loss_,
             .log_takes_records = [log = log_] { return log->takes_records(); }};
@@ -317,6 +322,7 @@ class Session {
   audit::Problem log_problem_;
   Result result_;
   Tracing tracing_;
+  std::vector<Fd> reserved_;
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };
 

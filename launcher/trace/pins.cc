@@ -229,7 +229,8 @@ Pins::Held::~Held() {
   const Locked locked(folder_);
   links_.clear();
   // Nobody else has it, and nobody can get it while we hold the lock.
-  if (!is_kept_attached(family_) && locked && ::flock(users_.get(), LOCK_EX | LOCK_NB) == 0) remove_links(folder_, family_);
+  const bool may_go = !is_kept_attached(family_) && locked;
+  if (may_go && ::flock(users_.get(), LOCK_EX | LOCK_NB) == 0) remove_links(folder_, family_);
   users_.reset();
 }
 

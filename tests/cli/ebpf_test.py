@@ -81,6 +81,16 @@ class Ebpf:
         self.assertEqual((opened["source"], opened["decision"], opened["access"]), ("ebpf", "allowed", ["read"]))
         self.assertEqual((opened["inode"], opened["device"]), (file.stat().st_ino, file.stat().st_dev))
 
+    def test_a_look(self):
+        self.needs("process", "file_exit")
+        loads = json.loads(self.jail("doctor", "--json").out)["ebpf"]
+        if loads["file_lsm"] == "loads":
+            self.skipTest("the hooks of security modules are not asked who looks")
+        file = self.dir / "read" / "file"
+        self.run_plugin("read-by", "stat", file, profile=self.stating())
+        looked = self.told("file.open", path=str(file), source="ebpf", access=["stat"])
+        self.assertEqual(len(looked), 1)
+
     def test_changes_only(self):
         self.needs("process", "file_exit")
         self.run_plugin("read-by", "open", self.dir / "read" / "file", profile=self.stating("changes"))

@@ -87,6 +87,88 @@ TEST_P(Monitor, NewNamespacesByClone3AreToldAndNewProcessesAreNot) {
   EXPECT_EQ(told(scene.log_lines(), {"\"privilege.attempt\"", "\"clone3\"", "\"ENOSYS\""}), 7);
 }
 
+// What could once be done without a record; `jail doctor --blindspots` found it.
+TEST_P(Monitor, ANameBesideAnEmptyPathIsTold) {
+  Scene scene(GetParam());
+  const Profile all = {.more = "monitor: {files: all}\n"};
+  const Outcome outcome = run(scene.in_jail(usual_grants() + all, {"look-past-empty-path", "{secret}/key"}));
+  EXPECT_EQ(verdict_of(outcome).error, "ENOENT") << describe(outcome);
+  const auto log = scene.log_lines();
+  EXPECT_EQ(told(log, {"\"file.open\"", "/secret/key\"", "\"denied\""}), 2);
+  EXPECT_EQ(told(log, {"\"statx\"", "/secret/key\"", "\"denied\""}), 1);
+  const Outcome control = run(scene.in_jail(usual_grants() + all, {"look-past-empty-path", "{read}/public"}));
+  EXPECT_EQ(verdict_of(control).kind, Verdict::Kind::Allowed) << describe(control);
+  EXPECT_EQ(told(scene.log_lines(), {"/read/public\"", "\"denied\""}), 0);
+}
+
+TEST_P(Monitor, TheLastOfManyMessagesIsTold) {
+  Scene scene(GetParam());
+  const Outcome outcome = run(scene.in_jail(usual_grants(), {"send-behind-others", "1000", "192.0.2.77"}));
+  EXPECT_EQ(verdict_of(outcome).detail, "999 sent") << describe(outcome);
+  EXPECT_EQ(told(scene.log_lines(), {"\"net.send\"", "\"192.0.2.77\"", "\"ENETUNREACH\""}), 1);
+  const Outcome control = run(scene.in_jail(usual_grants(), {"send-behind-others", "1000", "127.0.0.1"}));
+  EXPECT_EQ(verdict_of(control).kind, Verdict::Kind::Allowed) << describe(control);
+}
+
+TEST_P(Monitor, MemoryThatIsMadeCodeLaterIsTold) {
+  Scene scene(GetParam());
+  const Outcome outcome = run(scene.in_jail(usual_grants(), {"late-code", "{write}/code"}));
+  EXPECT_EQ(verdict_of(outcome).error, "EACCES") << describe(outcome);
+  EXPECT_EQ(told(scene.log_lines(), {"\"mprotect\"", "/write/code\"", "\"denied\""}), 1);
+  EXPECT_EQ(verdict_of(run(scene.outside({"late-code", "{write}/code"}))).kind, Verdict::Kind::Allowed);
+}
+
+TEST_P(Monitor, ASignalToSomebodyOutsideIsTold) {
+  Scene scene(GetParam());
+  scene.spawn_victim();
+  const Outcome outcome = run(scene.in_jail(usual_grants(), {"signal-process", "{victim}"}));
+  EXPECT_EQ(verdict_of(outcome).error, "ESRCH") << describe(outcome);
+  EXPECT_EQ(told(scene.log_lines(), {"\"privilege.attempt\"", "\"signal\"", "\"kill\"", "\"ESRCH\""}), 1);
+  EXPECT_EQ(verdict_of(run(scene.outside({"signal-process", "{victim}"}))).kind, Verdict::Kind::Allowed);
+}
+
+TEST_P(Monitor, WhatNobodyDeniesIsToldWhereThatIsAskedFor) {
+  const std::vector<std::vector<std::string>> wanted = {
+      {"\"file.create\"", "\"/memfd:plain\"", "\"memory\""},    {"\"ftruncate\"", "/write/new\"", "\"truncate\""},
+      {"\"fallocate\"", "/write/new\"", "\"write\""},           {"\"net.connect\"", "\"socketpair\"", "\"family\":1"},
+      {"\"net.listen\"", "\"listen\"", "\"address\":\"0.0.0.0\""}, {"\"net.accept\"", "\"accept\""}};
+  for (const char* files : {"all", "denied"}) {
+    Scene scene(GetParam());
+    const Profile profile = {.more = std::string("monitor: {files: ") + files + "}\n"};
+    const Outcome outcome = run(scene.in_jail(usual_grants() + profile, {"make-and-listen", "{write}/new"}));
+    EXPECT_EQ(verdict_of(outcome).kind, Verdict::Kind::Allowed) << describe(outcome);
+    for (const auto& texts : wanted)
+      EXPECT_EQ(told(scene.log_lines(), texts), files == std::string("all") ? 1 : 0) << texts.front() << texts.back();
+  }
+}
+
+TEST_P(Monitor, WhatIsDoneWithADescriptorThatWasGivenIsNotForetoldByTheView) {
+  Scene scene(GetParam());
+  scene.write_file("{side}/given", "content", 0666);
+  const int given = ::open(scene.at("{side}/given").c_str(), O_RDWR);  // handed down to jail
+  ASSERT_GE(given, 0);
+  const Profile all = {.more = "monitor: {files: all}\n"};
+  const std::string number = std::to_string(given);
+  const Outcome outcome =
+      run(scene.in_jail(usual_grants() + all, {"change-given", number}, {"--pass-fd", number}));
+  ::close(given);
+  EXPECT_EQ(verdict_of(outcome).kind, Verdict::Kind::Allowed) << describe(outcome);
+  const auto log = scene.log_lines();
+  EXPECT_EQ(told(log, {"\"run.started\"", "\"passed\"", "/side/given\""}), 1);
+  EXPECT_EQ(told(log, {"\"ftruncate\"", "/side/given\"", "\"allowed\""}), 1);
+  EXPECT_EQ(told(log, {"\"file.metadata\"", "/side/given\"", "\"allowed\""}), 1);
+  EXPECT_EQ(told(log, {"/side/given\"", "\"denied\""}), 0);
+}
+
+TEST_P(Monitor, TheDoctorFindsNothingInvisible) {
+  Scene scene(GetParam());
+  Launch launch = scene.outside({});
+  launch.words = {jail_binary(), "doctor", "--blindspots"};
+  const Outcome outcome = run(launch);
+  EXPECT_EQ(outcome.code(), 0) << describe(outcome);
+  EXPECT_EQ(outcome.survivors, 0);
+}
+
 // A program that its user may run but not read hides its memory from an ordinary user's supervisor.
 TEST_P(Monitor, NamesThatNobodyMayReadAreToldAsUnknownAndLost) {
   if (!is_root()) GTEST_SKIP() << "making another user's program needs root";

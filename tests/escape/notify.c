@@ -3,6 +3,7 @@
  * few matter, and memory that does not answer.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -75,6 +77,66 @@ static void name_in_file(char **arguments) {
   verdict(open(name, O_RDONLY), "opened");
 }
 
+/* With AT_EMPTY_PATH the kernel looks at the descriptor, unless there is a name. */
+static void look_past_empty_path(char **arguments) {
+  const char *path = need(arguments, 0);
+  struct stat status;
+  struct statx more;
+  if (syscall(SYS_newfstatat, STDIN_FILENO, path, &status, AT_EMPTY_PATH) == 0) allowed("newfstatat");
+  if (syscall(SYS_statx, STDIN_FILENO, path, AT_EMPTY_PATH, STATX_BASIC_STATS, &more) == 0) allowed("statx");
+  denied(errno, "newfstatat, statx");
+}
+
+/* The last of COUNT messages has an address; the others go where the socket is connected to. */
+static void send_behind_others(char **arguments) {
+  struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(4004)};
+  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  struct sockaddr_in there = here;
+  inet_pton(AF_INET, need(arguments, 1), &there.sin_addr);
+  static struct mmsghdr messages[1024];
+  static struct iovec bytes = {"x", 1};
+  const long count = number(need(arguments, 0));
+  const int taker = socket(AF_INET, SOCK_DGRAM, 0), sender = socket(AF_INET, SOCK_DGRAM, 0);
+  if (count > 1024 || bind(taker, (const struct sockaddr *)&here, sizeof here) != 0 ||
+      connect(sender, (const struct sockaddr *)&here, sizeof here) != 0)
+    broken("no socket");
+  for (long i = 0; i < count; i++) messages[i].msg_hdr = (struct msghdr){.msg_iov = &bytes, .msg_iovlen = 1};
+  messages[count - 1].msg_hdr.msg_name = &there;
+  messages[count - 1].msg_hdr.msg_namelen = sizeof there;
+  const int sent = sendmmsg(sender, messages, (unsigned)count, 0);
+  if (sent == count) allowed("all");
+  denied(errno, "%d sent", sent);
+}
+
+/* Mapped to be read, made code when nobody looks. */
+static void late_code(char **arguments) {
+  const int fd = open(need(arguments, 0), O_RDWR | O_CREAT, 0600);
+  if (fd < 0 || ftruncate(fd, 4096) != 0) broken("no file");
+  void *const page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (page == MAP_FAILED) broken("no map");
+  verdict(mprotect(page, 4096, PROT_READ | PROT_EXEC), "mprotect");
+}
+
+static void signal_process(char **arguments) { verdict(kill((pid_t)number(need(arguments, 0)), 0), "kill"); }
+
+/* What nobody denies. */
+static void make_and_listen(char **arguments) {
+  const int file = open(need(arguments, 0), O_RDWR | O_CREAT, 0600), listener = socket(AF_INET, SOCK_STREAM, 0);
+  int pair[2];
+  if (file < 0 || listener < 0) broken("no file or socket");
+  (void)syscall(SYS_memfd_create, "plain", 8U); /* MFD_NOEXEC_SEAL: EINVAL before Linux 6.3 */
+  if (ftruncate(file, 10) != 0 || fallocate(file, 0, 0, 10) != 0) broken("ftruncate, fallocate");
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || listen(listener, 1) != 0) broken("socketpair, listen");
+  if (fcntl(listener, F_SETFL, O_NONBLOCK) != 0 || accept(listener, NULL, NULL) >= 0) broken("accept");
+  allowed("all");
+}
+
+/* A descriptor that was open at the start. */
+static void change_given(char **arguments) {
+  const int given = (int)number(need(arguments, 0));
+  verdict(ftruncate(given, 0) | futimens(given, NULL), "ftruncate, futimens");
+}
+
 static void deny_for_ever(char **arguments) {
   (void)arguments;
   for (int i = 0;; i++) (void)!socket(40, 1, i);
@@ -86,6 +148,12 @@ const struct attack notify_attacks[] = {
     {"clone3-often", "TIMES", clone3_often},
     {"execute", "PROGRAM WORDS...", execute},
     {"name-in-file", "PATH: opens the file whose name is in it", name_in_file},
+    {"look-past-empty-path", "PATH: its size is told", look_past_empty_path},
+    {"send-behind-others", "COUNT ADDRESS", send_behind_others},
+    {"late-code", "PATH: a file of the plugin's own is code", late_code},
+    {"signal-process", "PID: it is there", signal_process},
+    {"make-and-listen", "PATH", make_and_listen},
+    {"change-given", "FD: it is emptied", change_given},
     {"deny-for-ever", ": never ends", deny_for_ever},
     {NULL, NULL, NULL},
 };

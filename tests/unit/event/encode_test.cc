@@ -181,7 +181,8 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
                      .kernel = worst,
                      .policy = std::vector<Layer>(1'000, {worst, LayerState::Enforced, worst, worst}),
                      .event_source = worst,
-                     .blind_spots = std::vector<std::string>(1'000, worst)};
+                     .blind_spots = std::vector<std::string>(1'000, worst),
+                     .passed = std::vector<std::string>(1'000, worst)};
   const RunEnded ended{
       .reason = worst, .events = Counts(1'000, {worst, UINT64_MAX}), .lost = Counts(1'000, {worst, UINT64_MAX})};
   const RunRefused refused{worst, worst, worst, std::vector<Fault>(1'000, {worst, worst, worst})};
@@ -197,7 +198,8 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
         Body(FileOpen{worst, named, texts}), Body(FileCreate{worst, named, worst}), Body(FileDelete{worst, named}),
         Body(FileRename{worst, named, named}), Body(FileLink{worst, named, named}),
         Body(FileMetadata{worst, named, worst}), Body(ProcessExec{worst, named, texts, true}),
-        Body(NetConnect{worst, peer}), Body(NetListen{worst, peer}), Body(NetSend{worst, peer}),
+        Body(NetConnect{worst, peer}), Body(NetListen{worst, peer}), Body(NetAccept{worst, peer}),
+        Body(NetSend{worst, peer}),
         Body(SyscallDenied{worst, UINT32_MAX, worst, counts}),
         Body(PrivilegeAttempt{worst, worst, UINT32_MAX, worst, counts}), Body(MonitorLost{UINT64_MAX, worst}),
         Body(MonitorChanged{worst, worst})}) {

@@ -30,7 +30,8 @@ inline event::RunStarted started() {
                      {"landlock", event::LayerState::Partial, "ABI 2 knows no truncate", "acme-crm.yaml:5"},
                      {"limits.memory", event::LayerState::Absent, "no cgroup", ""}},
           .event_source = "notify",
-          .blind_spots = {"reads are not seen"}};
+          .blind_spots = {"reads are not seen"},
+          .passed = {"7: file, read, /srv/data"}};
 }
 
 inline event::RunEnded ended() {
@@ -91,6 +92,7 @@ inline std::vector<event::Body> one_of_each() {
           event::NetConnect{"connect", peer()},
           event::NetConnect{"connect", {.path = "/run/docker.sock"}},
           event::NetListen{"bind", peer()},
+          event::NetAccept{"accept4", peer()},
           event::NetSend{"sendto", {.family = 40, .unknown = true}},
           event::SyscallDenied{"socket", 41, "", {{"arg0", 16}, {"arg2", 9}}},
           event::SyscallDenied{"", 5, "i386", {}},
@@ -145,6 +147,7 @@ class Arbitrary {
     record.cgroup = text();
     record.kernel = text();
     record.blind_spots = texts();
+    record.passed = texts();
     for (event::Layer& layer : record.policy) layer.reason = text(), layer.asked_by = text();
     return record;
   }

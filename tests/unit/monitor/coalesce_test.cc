@@ -26,6 +26,19 @@ class Coalesce : public testing::Test {
   Coalescer coalescer{[this](const event::Event& event) { passed.push_back(event); }};
 };
 
+TEST_F(Coalesce, CountsWhatIsExpectedToBeAbsentTogether) {
+  for (int i = 0; i < 100; ++i) {
+    event::Event event{.body = event::FileOpen{"openat", {"/x" + std::to_string(i)}, {"read"}}, .mono_ns = kSecond};
+    event.expected = true;
+    coalescer.add(std::move(event));
+  }
+  open("/etc/shadow");
+  coalescer.flush(~std::uint64_t{0});
+  ASSERT_EQ(passed.size(), 3u);
+  EXPECT_EQ(passed[2].repeats->count, 99u);
+  EXPECT_EQ(passed[2].repeats->samples, (std::vector<std::string>{"/x1", "/x2", "/x3", "/x4", "/x5"}));
+}
+
 TEST_F(Coalesce, PassesOnTheFirstAtOnceAndCountsTheRest) {
   for (int i = 0; i < 1000; ++i) open("/etc/shadow", kSecond + static_cast<std::uint64_t>(i), i);
   ASSERT_EQ(passed.size(), 1u);

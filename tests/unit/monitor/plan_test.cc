@@ -57,6 +57,12 @@ TEST(MonitorPlan, SaysOfFilesNobodyWatchesThatTheyAreNotSeen) {
   EXPECT_EQ(plan.blind_spots.front(), "files: not watched");
 }
 
+TEST(MonitorPlan, SaysWhatOnlyAllAsksFor) {
+  const auto& spots = planned(of(MonitorFiles::All)).blind_spots;
+  EXPECT_EQ(planned(of(MonitorFiles::Denied)).blind_spots.size(), spots.size() + 1);
+  for (const std::string& spot : spots) EXPECT_EQ(spot.find("AT_EMPTY_PATH"), std::string::npos);
+}
+
 void expect_absent(const Plan& plan, std::string_view reason, bool asked) {
   EXPECT_EQ(plan.source, Source::None);
   ASSERT_EQ(plan.layers.size(), 1u);

@@ -46,6 +46,7 @@ Profile bare(Profile profile) {
   forget(profile.syscalls.set), forget(profile.syscalls.allow), forget(profile.syscalls.deny);
   forget(profile.user), forget(profile.cwd), forget(profile.limits);
   forget(profile.monitor.source), forget(profile.monitor.files), forget(profile.monitor.hash);
+  forget(profile.monitor.expect_absent);
   forget(profile.monitor.on_loss), forget(profile.audit.durable), forget(profile.best_effort);
   if (profile.integrity) profile.integrity->place = {};
   return profile;
@@ -216,6 +217,8 @@ Profile any_profile(std::uint64_t seed) {
   profile.monitor.source = chance.maybe(chance.one_of(kMonitorSources).value, MonitorSource::Auto);
   profile.monitor.files = chance.maybe(chance.one_of(kMonitorFiles).value, MonitorFiles::Denied);
   profile.monitor.hash = chance.list([&] { return HashPattern{"/" + chance.word() + "/**/*${.py", chance.place()}; });
+  profile.monitor.expect_absent =
+      chance.list([&] { return AbsentPattern{"/" + chance.word() + "/*", chance.place()}; });
   profile.monitor.on_loss = chance.maybe(chance.one_of(kOnLoss).value, OnLoss::Count);
   profile.audit.durable = chance.maybe(chance.one_of(kDurable).value, Durable::Batch);
   if (chance.yes()) profile.integrity = Integrity{chance.path(), std::string(64, 'a'), chance.place()};

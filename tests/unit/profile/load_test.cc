@@ -377,7 +377,7 @@ TEST(Paths, OfABuiltInTemplateAreAllOptional) {
 
 // Each one is a mount, and each mount some ten microseconds of every start.
 TEST(Paths, OfTheTemplatesStayFew) {
-  EXPECT_LE(good("extends: [python]\n").filesystem.grants.size(), 18u);
+  EXPECT_LE(good("extends: [python]\n").filesystem.grants.size(), 20u);
   EXPECT_TRUE(paths(good("extends: [base]\n"), Access::Exec).empty());
   EXPECT_EQ(paths(good("extends: [shell]\n"), Access::Exec), (Strings{"/bin", "/usr/bin"}));
 }

@@ -155,6 +155,7 @@ const std::vector<Sample>& samples() {
       {"variables: {a: b, ", {"c: \"d\"", "C: d", "c: 1", "c: [d]"}},
       {"monitor: {files: ", {"none", "denied", "changes", "all", "some"}},
       {"monitor: {hash: ", {"[\"/a/*.py\"]", "\"/a\"", "[1]"}},
+      {"monitor: {expect_absent: ", {"[\"/a/*.py\"]", "\"/a\"", "[1]"}},
       {"audit: {durable: ", {"each", "always"}}};
   return all;
 }

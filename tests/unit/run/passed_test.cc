@@ -15,7 +15,7 @@ TEST(PassedDescriptors, AFileIsPassedAndShownWithItsMode) {
   const Fd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const PassedPlan plan = planned(file);
   EXPECT_EQ(plan.problem, "");
-  EXPECT_EQ(plan.seen, std::vector{std::to_string(file.get()) + ": character device, read"});
+  EXPECT_EQ(plan.seen, std::vector{std::to_string(file.get()) + ": character device, read, /dev/null"});
 }
 
 TEST(PassedDescriptors, AFolderIsRefused) {
