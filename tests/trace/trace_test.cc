@@ -139,6 +139,14 @@ std::string missing(Family family) { return Tracer::open(own_bpf_folder()).suppo
 
 void enter(const std::string& cgroup) { std::ofstream(cgroup + "/cgroup.procs") << ::getpid(); }
 
+// With us, what was started meanwhile aside must have gone before a group can.
+void leave(const std::string& cgroup) {
+  enter(std::filesystem::path(cgroup).parent_path());
+  const auto is_empty = [&] { return std::ifstream(cgroup + "/cgroup.procs").peek() == EOF; };
+  for (int waited = 0; !is_empty() && waited < 10'000; ++waited) ::usleep(1000);
+  EXPECT_TRUE(is_empty());
+}
+
 struct Scene {
   std::vector<Family> families;
   std::uint32_t what = 0;
@@ -180,7 +188,7 @@ Outcome watch(const Scene& scene, std::promise<void>* inside_has_ended = nullptr
     EXPECT_EQ(watching->finish(), Watching::End::Clean);
     outcome.lost = watching->lost();
   }
-  if (cgroup) enter(std::filesystem::path(cgroup->path()).parent_path());
+  if (cgroup) leave(cgroup->path());
   return outcome;
 }
 
