@@ -136,6 +136,7 @@ void tell(Sentence& out, const event::Named& named) {
   if (named.unknown) out.add("an unreadable path", Tone::Warn);
   else out.quote(named.path);
   if (!named.requested.empty()) out.add(" (asked for as ").quote(named.requested).add(")");
+  if (!named.marks.empty()) out.add(" (").quote(joined(named.marks), Tone::Warn).add(")");
 }
 
 void tell(Sentence& out, const event::FileOpen& opened) {
@@ -175,6 +176,11 @@ void tell(Sentence& out, const event::ProcessExec& executed) {
   if (!executed.argv.empty() || executed.argv_cut)
     out.add(" as ").quote(joined(executed.argv)).add(executed.argv_cut ? " ..." : "");
   tell_digest(out, executed.sha256);
+}
+
+void tell(Sentence& out, const event::ProcessExit& ended) {
+  if (ended.exit) out.add("status " + std::to_string(*ended.exit));
+  if (ended.signal) out.add("signal " + std::to_string(*ended.signal));
 }
 
 void tell(Sentence& out, const event::PluginFile& file) {

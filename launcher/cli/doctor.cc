@@ -12,6 +12,7 @@
 #include "cli/verbs.h"
 #include "cli/wanted.h"
 #include "run/rehearse.h"
+#include "trace/programs.h"
 
 namespace jail::cli {
 namespace {
@@ -35,16 +36,27 @@ struct Options {
 struct Findings {
   std::string kernel;
   std::vector<confine::Layer> layers;
+  trace::Support trace;
   std::vector<run::Refusal> refusals;
   std::optional<run::BuildFailure> failure;
   [[nodiscard]] bool good() const { return refusals.empty() && !failure; }
 };
+
+constexpr trace::Family kFamilies[] = {trace::Family::Process, trace::Family::Network, trace::Family::FileExit,
+                                       trace::Family::FileHooks};
+
+std::string about(const trace::Support& support, trace::Family family) {
+  if (!support.has(family)) return support.why_not(family);
+  return family == trace::Family::FileExit ? "while it is used, every process of this machine pays about 0.1 us a call"
+                                           : "";
+}
 
 Findings examine(const run::Plan& plan) {
   utsname names{};
   Findings findings;
   findings.kernel = ::uname(&names) == 0 ? names.release : "unknown";
   findings.layers = plan.layers;
+  findings.trace = trace::load().support;
   findings.refusals = plan.refusals;
   if (plan.refusals.empty()) findings.failure = run::rehearse(plan, run::Proc::Required);
   return findings;
@@ -55,6 +67,9 @@ void print_findings(const Findings& findings) {
   for (const confine::Layer& layer : findings.layers)
     std::printf("  %-9s %-16s %s\n", confine::name_of(layer.state), std::string(layer.name).c_str(),
                 layer.reason.c_str());
+  for (const trace::Family family : kFamilies)
+    std::printf("  %-9s %-16s %s\n", findings.trace.has(family) ? "loads" : "absent",
+                ("ebpf." + std::string(trace::name_of(family))).c_str(), about(findings.trace, family).c_str());
   for (const run::Refusal& refusal : findings.refusals) print(stdout, refusal);
   if (findings.failure)
     std::printf("a jail cannot be built here: %s: %s\n", findings.failure->layer.c_str(),
@@ -77,6 +92,11 @@ void print_json(const Findings& findings) {
     writer.end_object();
   }
   writer.end_array();
+  writer.key("ebpf");
+  writer.begin_object();
+  for (const trace::Family family : kFamilies)
+    writer.member(trace::name_of(family), findings.trace.has(family) ? "loads" : findings.trace.why_not(family));
+  writer.end_object();
   if (findings.failure) {
     writer.member("failed_layer", findings.failure->layer);
     writer.member("reason", findings.failure->reason);

@@ -80,6 +80,7 @@ bool read(Value value, RunStarted& started) {
              .policy = std::move(*layers),
              .event_source = text(value["event_source"]),
              .blind_spots = texts(value["blind_spots"]),
+             .sources = texts(value["sources"]),
              .passed = texts(value["passed"])};
   return true;
 }
@@ -110,8 +111,15 @@ bool read(Value value, LogOpened& opened) {
   return true;
 }
 
+std::optional<FileId> file_in(Value value) {
+  const std::optional<std::uint64_t> inode = value["inode"].natural();
+  if (!inode) return std::nullopt;
+  return FileId{count(value["device"]), *inode, count(value["mount"])};
+}
+
 Named name_in(Value value) {
-  return {text(value["path"]), text(value["requested"]), value["path_unknown"].boolean().value_or(false)};
+  return {text(value["path"]), text(value["requested"]), value["path_unknown"].boolean().value_or(false),
+          texts(value["marks"]), file_in(value)};
 }
 
 template <typename Call>
@@ -155,6 +163,11 @@ bool read(Value value, ProcessExec& executed) {
   const std::vector<std::string> truncated = texts(value["truncated"]);
   const bool cut = std::ranges::find(truncated, "argv") != truncated.end();
   executed = {call_in<ProcessExec>(value), name_in(value), texts(value["argv"]), cut, text(value["sha256"])};
+  return true;
+}
+
+bool read(Value value, ProcessExit& ended) {
+  ended = {number<int>(value["exit"]), number<int>(value["signal"])};
   return true;
 }
 

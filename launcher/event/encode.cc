@@ -60,6 +60,7 @@ void write(Fields& out, const RunStarted& started) {
   out.objects("policy", started.policy, [&](const Layer& layer) { write(out, layer); });
   out.word("event_source", started.event_source);
   out.texts("blind_spots", started.blind_spots);
+  if (!started.sources.empty()) out.texts("sources", started.sources);
   if (!started.passed.empty()) out.texts("passed", started.passed);
 }
 
@@ -91,6 +92,11 @@ void write(Fields& out, const Named& named) {
   out.text("path", named.path);
   out.text("requested", named.requested);
   out.flag("path_unknown", named.unknown);
+  if (!named.marks.empty()) out.texts("marks", named.marks);
+  if (!named.file) return;
+  out.number("device", named.file->device);
+  out.number("inode", named.file->inode);
+  out.number("mount", named.file->mount);
 }
 
 template <typename Call>
@@ -139,6 +145,11 @@ void write(Fields& out, const ProcessExec& executed) {
   if (!executed.argv.empty()) out.texts("argv", executed.argv);
   if (executed.argv_cut) out.cut("argv");
   if (!executed.sha256.empty()) out.word("sha256", executed.sha256);
+}
+
+void write(Fields& out, const ProcessExit& ended) {
+  out.number("exit", ended.exit);
+  out.number("signal", ended.signal);
 }
 
 void write(Fields& out, const PluginFile& file) {

@@ -53,6 +53,7 @@ struct RunStarted {
   std::vector<Layer> policy{};
   std::string event_source{};              // "ebpf", "notify" or "none"
   std::vector<std::string> blind_spots{};  // what that source cannot see
+  std::vector<std::string> sources{};      // which family of events comes from where, where it is not one for all
   std::vector<std::string> passed{};       // open descriptors the plugin was given: "7: file, read, /srv/data"
   bool operator==(const RunStarted&) const = default;
 };
@@ -113,12 +114,22 @@ struct LogOpened {
   bool operator==(const LogOpened&) const = default;
 };
 
+// Which file a path led to: device and inode as stat(2) gives them, and the mount it was reached through (statx(2)).
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t mount = 0;
+  bool operator==(const FileId&) const = default;
+};
+
 // A path as a process named it. `path` is absolute and without links that the view makes; `requested` is what stood in
 // the call where that differs. Unknown: the memory with the name could not be read.
 struct Named {
   std::string path{};
   std::string requested{};
   bool unknown = false;
+  std::vector<std::string> marks{};  // of the path: "truncated" "deleted" "outside" (not below the plugin's root)
+  std::optional<FileId> file{};      // where it was reached
   bool operator==(const Named&) const = default;
 };
 
@@ -186,6 +197,13 @@ struct ProcessExec {
   bool argv_cut = false;            // there is more of it
   std::string sha256{};  // as plugin.file gave it, where monitor.hash asked for this file; else empty
   bool operator==(const ProcessExec&) const = default;
+};
+
+struct ProcessExit {
+  static constexpr std::string_view kKind = "process.exit";
+  std::optional<int> exit{};    // its status
+  std::optional<int> signal{};  // or the signal's number
+  bool operator==(const ProcessExit&) const = default;
 };
 
 // A file that monitor.hash asks for, before anything of the plugin runs.
@@ -287,8 +305,9 @@ struct MonitorChanged {
 };
 
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
-                          FileLink, FileMetadata, ProcessExec, PluginFile, NetConnect, NetListen, NetAccept, NetSend,
-                          SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost, MonitorChanged>;
+                          FileLink, FileMetadata, ProcessExec, ProcessExit, PluginFile, NetConnect, NetListen,
+                          NetAccept, NetSend, SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost,
+                          MonitorChanged>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.
 enum class Decision { Allowed, Denied, Failed };

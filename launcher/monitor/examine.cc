@@ -355,7 +355,7 @@ std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& ca
 }
 
 bool Examiner::is_worth_telling(Decision of_a_connection) const {
-  return is_worth(rules_.files, kWrite, of_a_connection);
+  return is_worth(rules_.addresses.value_or(rules_.files), kWrite, of_a_connection);
 }
 
 std::optional<event::Event> Examiner::foretell(const Caller& caller, const Call& call, Address address) {

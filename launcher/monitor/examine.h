@@ -38,6 +38,9 @@ struct Rules {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;
+  // The same of addresses. In a network of its own the kernel does not refuse, there is nobody: so whether an attempt
+  // was a denial is foretold here or nowhere.
+  std::optional<profile::MonitorFiles> addresses{};  // none: as files
   std::span<const profile::AbsentPattern> expect_absent{};
 };
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "bpf/events.h"
 #include "profile/choices.h"
 #include "sys/process.h"
 #include "sys/seccomp.h"
@@ -48,11 +49,59 @@ Layer absent(std::string reason, std::optional<profile::Place> asked) {
   return {.name = "monitor", .state = LayerState::Absent, .reason = std::move(reason), .asked_by = std::move(asked)};
 }
 
-// Keys whose mechanism is not part of this version.
-std::optional<Layer> unbuilt(const profile::Monitor& wanted) {
-  if (wanted.source.value == MonitorSource::Ebpf)
-    return absent("an eBPF source of events is not part of this version", wanted.source.stated);
+bool is_traced(const profile::Monitor& wanted) { return wanted.source.value == MonitorSource::Ebpf; }
+
+bool traces_files(const profile::Monitor& wanted) {
+  return wanted.files.value == MonitorFiles::Changes || wanted.files.value == MonitorFiles::All;
+}
+
+// The hooks where they load, for nobody else pays for them.
+trace::Family files_family(const trace::Support& support) {
+  return support.has(trace::Family::FileHooks) ? trace::Family::FileHooks : trace::Family::FileExit;
+}
+
+// In a network of the jail's own notification is in the way of every address anyway, and knows who is not there.
+std::vector<trace::Family> families(const profile::Monitor& wanted, const trace::Support& support,
+                                    profile::NetworkMode network) {
+  std::vector<trace::Family> all{trace::Family::Process};
+  if (network == profile::NetworkMode::Host) all.push_back(trace::Family::Network);
+  if (traces_files(wanted)) all.push_back(files_family(support));
+  return all;
+}
+
+std::optional<Layer> without_trace(const profile::Monitor& wanted, const Support& support,
+                                   profile::NetworkMode network) {
+  if (!is_traced(wanted)) return std::nullopt;
+  if (!support.trace) return absent("eBPF was not looked at", wanted.source.stated);
+  for (const trace::Family family : families(wanted, *support.trace, network))
+    if (const std::string& why = support.trace->why_not(family); !why.empty())
+      return absent("no eBPF programs (" + std::string(trace::name_of(family)) + "): " + why, wanted.source.stated);
   return std::nullopt;
+}
+
+std::string tell_files(trace::Family family) {
+  if (family == trace::Family::FileHooks) return "files that were reached: ebpf, by the hooks of the security modules";
+  return "files that were reached: ebpf, by the end of each system call: every process of this machine pays for it, "
+         "about 0.1 us a call";
+}
+
+void add_trace(const profile::Monitor& wanted, const trace::Support& support, profile::NetworkMode network,
+               Plan& plan) {
+  plan.traced = families(wanted, support, network);
+  plan.traced_what = JAIL_WANT_PROCESS | JAIL_WANT_NETWORK;
+  if (traces_files(wanted)) plan.traced_what |= JAIL_WANT_CHANGES;
+  if (wanted.files.value == MonitorFiles::All) plan.traced_what |= JAIL_WANT_READS | JAIL_WANT_LOOKS;
+  plan.sources = {"what is denied: notify", "programs started, and processes that end: ebpf"};
+  if (network == profile::NetworkMode::Host) {
+    plan.sources.emplace_back("Internet addresses spoken with: ebpf");
+  } else {
+    plan.sources.emplace_back("addresses spoken with: notify");
+    plan.addresses = MonitorFiles::All;
+  }
+  if (traces_files(wanted)) plan.sources.push_back(tell_files(plan.traced.back()));
+  if (!plan.addresses) plan.blind_spots.emplace_back("allowed connections to unix sockets");
+  if (plan.traced.back() == trace::Family::FileHooks)
+    plan.blind_spots.emplace_back("files that are there and only looked at, or opened for their path alone");
 }
 
 // By write(2) the plugin process hands its listener over, past the filter.
@@ -97,16 +146,25 @@ Listener try_listener() {
 
 std::string_view name_of(Source source) { return source == Source::Notify ? "notify" : "none"; }
 
-Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support) {
+profile::MonitorFiles told_by_source(const Plan& plan) {
+  const bool traced = (plan.traced_what & JAIL_WANT_CHANGES) != 0;
+  return traced ? MonitorFiles::Denied : plan.files;
+}
+
+std::string_view source_name(const Plan& plan) { return plan.traced.empty() ? name_of(plan.source) : "ebpf"; }
+
+Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,
+          profile::NetworkMode network) {
   Plan plan;
   plan.files = wanted.files.value;
   if (wanted.source.stated && wanted.source.value == MonitorSource::None) return plan;
-  std::optional<Layer> why_not = unbuilt(wanted);
+  std::optional<Layer> why_not = without_trace(wanted, support, network);
   if (!why_not) why_not = without_listener(wanted, filter, support);
   plan.layers.push_back(why_not ? *why_not : notify_layer(wanted, support));
   if (why_not) return plan;
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
+  if (is_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
   if (plan.files != MonitorFiles::All)
     plan.blind_spots.emplace_back("looks at a name beside AT_EMPTY_PATH: only files: all asks for them");
   if (plan.files == MonitorFiles::None) plan.blind_spots.insert(plan.blind_spots.begin(), "files: not watched");

@@ -55,10 +55,10 @@ confine::seccomp::Program compile_filter(const Plan& plan, const Fd& handover) {
 }
 
 Worker start_builder(const Worker& init, Fd root, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
-                     const std::vector<int>& passed, Fd handover) {
+                     const std::vector<int>& passed, Fd handover, const Fd* group) {
   const confine::seccomp::Program filter = compile_filter(plan, handover);
   sys::SocketPair pair = sys::socket_pair();
-  sys::Child child = sys::fork_into(0);
+  sys::Child child = group != nullptr ? sys::fork_into_group(*group) : sys::fork_into(0);
   if (child.pid == 0) {
     pair.ours.reset();
     Material material{.plan = &plan,
@@ -137,13 +137,13 @@ std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& ide
 }
 
 Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
-                           const std::vector<int>& passed, Fd handover)
+                           const std::vector<int>& passed, Fd handover, const Fd* group)
     : init_(std::move(init)), wants_findings_(wants_findings(plan)) {
   // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.
   std::optional<Received> standing = receive_report(init_.socket());
   if (standing && standing->report.kind == ReportKind::Standing && !standing->descriptors.empty())
     builder_ = start_builder(init_, std::move(standing->descriptors.front()), plan, stdio, ends, passed,
-                             std::move(handover));
+                             std::move(handover), group);
   else if (standing) failure_ = failure_of(standing->report);
   else failure_ = gone("the jail's first process");
 }

@@ -69,8 +69,9 @@ enum class Proc { Required, MayBeAbsent };
 class Construction {
  public:
   // `handover`: where the plugin process leaves its filter's listener; empty: none is made (monitor/listener.h).
+  // `group`: the control group that the plugin starts in; null: ours.
   Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const std::vector<int>& passed,
-               Fd handover = {});
+               Fd handover = {}, const Fd* group = nullptr);
   ~Construction();
 
   std::variant<Jail, BuildFailure> wait_ready(const Fd& signals, Proc proc);

@@ -125,8 +125,9 @@ std::string describe_seccomp(const confine::seccomp::Plan& plan) {
 std::string describe_monitor(const monitor::Plan& plan) {
   if (plan.source == monitor::Source::None) return {};
   const std::string_view files = profile::name_of(profile::kMonitorFiles, plan.files);
-  const std::string source = std::string("source ").append(name_of(plan.source));
+  const std::string source = std::string("source ").append(source_name(plan));
   std::string all = line("monitor", source + ", files: " + std::string(files));
+  for (const std::string& told : plan.sources) all += line("monitor", told);
   for (const std::string& spot : plan.blind_spots) all += line("monitor", "not seen: " + spot);
   return all;
 }

@@ -128,7 +128,7 @@ void plan_calls(const profile::Profile& profile, const Support& support, Plan& p
   };
   const bool told_apart = landlock_tells_sockets_apart(plan);
   plan.seccomp = filter(told_apart ? Allowed : SocketpairOnly);
-  plan.monitor = monitor::plan(profile.monitor, plan.seccomp, support.monitor);
+  plan.monitor = monitor::plan(profile.monitor, plan.seccomp, support.monitor, profile.network.mode.value);
   if (told_apart || profile.network.unix_sockets.empty() || plan.monitor.source != monitor::Source::Notify) return;
   plan.connections = monitor::Connections::BySupervisor;
   plan.seccomp = filter(ConnectOnly);

@@ -143,12 +143,23 @@ Prepared prepare(const Wanted& wanted, State state) {
 }
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
-  return plan_with(probe(), prepared, wanted);
+  std::optional<trace::Tracer> tracer;
+  return plan_for(prepared, wanted, tracer);
+}
+
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, std::optional<trace::Tracer>& tracer) {
+  Support support = probe();
+  if (prepared.profile.monitor.source.value == profile::MonitorSource::Ebpf) {
+    tracer = trace::Tracer::open();
+    support.monitor.trace = tracer->support();
+  }
+  return plan_with(support, prepared, wanted);
 }
 
 profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& wanted) {
   Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
   best.monitor.seccomp.notify = best.monitor.seccomp.wait_killable = true;
+  best.monitor.trace.emplace();
   profile::Diagnostics warnings;
   for (const Refusal& refusal : plan_with(best, prepared, wanted).refusals)
     warnings.push_back(warning(refusal.place.value_or(prepared.profile.place),

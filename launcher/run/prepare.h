@@ -12,6 +12,7 @@
 #include "profile/profile.h"
 #include "run/places.h"
 #include "run/plan.h"
+#include "trace/tracer.h"
 
 namespace jail::run {
 
@@ -39,6 +40,8 @@ Prepared prepare(const Wanted& wanted, State state);
 
 // Only for a profile without errors.
 Plan plan_for(const Prepared& prepared, const Wanted& wanted);
+// The same for a run: keeps what it had to load.
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, std::optional<trace::Tracer>& tracer);
 
 // What a run would be refused for on every kernel, as warnings: keys whose mechanism this version lacks, and what this
 // launcher may not do. No kernel feature is looked at. Only for a profile without errors.

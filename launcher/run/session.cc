@@ -25,6 +25,7 @@
 #include "run/record.h"
 #include "run/status.h"
 #include "run/supervise.h"
+#include "run/tracing.h"
 #include "sys/socket.h"
 
 namespace jail::run {
@@ -54,7 +55,7 @@ class Session {
     result_.diagnostics = prepared_.diagnostics;
     result_.remarks = remarks(prepared_, options_.wanted);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
-    plan_ = plan_for(prepared_, options_.wanted);
+    plan_ = plan_for(prepared_, options_.wanted, tracing_.tracer);
     plan_.umask = umask_;
     stdio_ = plan_stdio(plan_.identity.uid);
     keep_own_descriptors();
@@ -94,17 +95,18 @@ class Session {
     auto guard = Guard::watch(plan_.view);  // before anything is opened that is built upon
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
+    if (const auto refusal = tracing_.make_group(plan_)) return refuse(std::vector{*refusal});
     StdioEnds ends = make_ends(stdio_);
     sys::SocketPair handover;
     if (plan_.monitor.source != monitor::Source::None) handover = sys::socket_pair();
     Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
-                              std::move(handover.theirs));
+                              std::move(handover.theirs), tracing_.group());
     if (!open_log()) return refuse_log(log_problem_);
     if (const auto refusal = without_disk(prepared_, *log_)) {
       if (!may_lack("audit")) return refuse(std::vector{*refusal});
       leave_out(plan_, "audit", refusal->reason);
     }
-    event::Event record = started_record(prepared_, plan_, options_.wanted);  // while the jail is being built
+    event::Event record = started();  // while the jail is being built
     auto ready = construction.wait_ready(signals_, may_lack("proc") ? Proc::MayBeAbsent : Proc::Required);
     if (const auto* failure = std::get_if<BuildFailure>(&ready)) return refuse(*failure);
     Jail& jail = std::get<Jail>(ready);
@@ -112,14 +114,34 @@ class Session {
     if (const auto refusal = refusal_for(plan_, construction.findings())) return refuse(std::vector{*refusal});
     if (!construction.without_proc().empty()) {
       leave_out(plan_, "proc", construction.without_proc());
-      record = started_record(prepared_, plan_, options_.wanted);
+      record = started();
     }
+    if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
     record.pid = jail.plugin.pid();
     if (handover.ours) reserved_ = monitor::reserve_descriptors();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
     if (const auto error = log_files(construction.findings().plugin)) return refuse_sink(*error);
     status_.started(log_->run(), jail.plugin.pid());
     return watch(jail, std::move(ends), std::move(handover.ours));
+  }
+
+  [[nodiscard]] event::Event started() const {
+    event::Event record = started_record(prepared_, plan_, options_.wanted);
+    std::get<event::RunStarted>(record.body).cgroup = tracing_.group_path();
+    return record;
+  }
+
+  // It waits for the plugin, which waits for us.
+  std::optional<Refusal> start_tracing(pid_t plugin) {
+    const profile::OnLoss wanted = prepared_.profile.monitor.on_loss.value;
+    const bool listens = plan_.monitor.source != monitor::Source::None;
+    loss_ = std::make_shared<monitor::Loss>(listens ? wanted : profile::OnLoss::Count);
+    return tracing_.start(plan_, plugin,
+                          [log = log_, digests = digests_, loss = loss_](const event::Event& event) {
+                            append(*log, *digests, event);
+                            if (const auto* lost = std::get_if<event::MonitorLost>(&event.body))
+                              loss->tell(monitor::Loss::Sort::Lasting, lost->reason);
+                          });
   }
 
   [[nodiscard]] bool may_lack(std::string_view layer) const {
@@ -149,8 +171,6 @@ class Session {
   }
 
   Result watch(Jail& jail, StdioEnds ends, Fd handover) {
-    const profile::OnLoss wanted = prepared_.profile.monitor.on_loss.value;
-    loss_ = std::make_shared<monitor::Loss>(handover ? wanted : profile::OnLoss::Count);
     StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
     send_proceed(jail.plugin.socket());
     log_->start([loss = loss_](const audit::WriteError& error) { tell(*loss, error); });
@@ -165,7 +185,8 @@ class Session {
                                      .loss = loss_.get(),
                                      .say_frozen = [this](const std::string& why) { say_frozen(why); },
                                      .while_frozen = [this] { if (listening_) listening_->look_up(); }});
-    if (listening_ && listening_->finish() == monitor::Listening::End::Stuck)
+    const bool traced_all = tracing_.finish();
+    if ((listening_ && listening_->finish() == monitor::Listening::End::Stuck) || !traced_all)
       result_.problem = "the source of events hangs in a file system that does not answer";
     return end(ending);
   }
@@ -185,7 +206,8 @@ class Session {
                       .signals = scoped ? Rules::Signals::Scoped : Rules::Signals::Open,
                       .uid = plan_.identity.uid,
                       .gid = plan_.identity.gid,
-                      .files = plan_.monitor.files,
+                      .files = monitor::told_by_source(plan_.monitor),
+                      .addresses = plan_.monitor.addresses,
                       .expect_absent = prepared_.profile.monitor.expect_absent},
             .handover = std::move(handover),
             .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
@@ -223,6 +245,7 @@ class Session {
       result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
     if (listening_ && listening_->lost() != 0)
       record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());
+    if (tracing_.lost() != 0) record.lost.emplace_back("ebpf", tracing_.lost());
     if (const auto error = log_->append(of_ours(record)))
       result_.problem = "the log lost a record: " + error->sink + ": " + std::generic_category().message(error->error);
     status_.ended(record, ending.exit_status);
@@ -298,6 +321,7 @@ class Session {
   std::shared_ptr<monitor::Loss> loss_;
   audit::Problem log_problem_;
   Result result_;
+  Tracing tracing_;
   std::vector<Fd> reserved_;
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/keyctl.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -47,6 +48,18 @@ Child fork_or_throw(std::uint64_t flags) {
 Child fork_into(std::uint64_t namespaces) { return fork_or_throw(namespaces); }
 
 Child try_fork_into(std::uint64_t namespaces, int& error) { return fork_with(namespaces, error); }
+
+Child fork_into_group(const Fd& group) {
+  assert(single_threaded());
+  int pidfd = -1;
+  clone_args arguments{};
+  arguments.flags = CLONE_PIDFD | CLONE_INTO_CGROUP;
+  arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<std::uint64_t>(group.get());
+  const long pid = check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3");
+  return {static_cast<pid_t>(pid), pid > 0 ? Fd(pidfd) : Fd()};
+}
 
 Child fork_sibling() { return fork_or_throw(CLONE_PARENT); }
 

@@ -10,7 +10,6 @@ from jail_case import both_launchers
 KEYS = {
     "network.allow": ("network: {allow: [\"tcp://127.0.0.1:80\"]}\n", "net"),
     "network.listen": ("network: {listen: [\"tcp://127.0.0.1:8080\"]}\n", "net"),
-    "monitor.source": ("monitor: {source: ebpf}\n", "monitor"),
     "limits.cpu": ("limits: {cpu: 0.5}\n", "limits.cpu"),
 }
 

@@ -188,7 +188,8 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
   const RunRefused refused{worst, worst, worst, std::vector<Fault>(1'000, {worst, worst, worst})};
   Stamp stamp = test::stamp();
   stamp.run = stamp.profile = worst;
-  const Named named{worst, worst, true};
+  const Named named{worst, worst, true, std::vector<std::string>(1'000, worst),
+                    FileId{UINT64_MAX, UINT64_MAX, UINT64_MAX}};
   const Peer peer{worst, UINT16_MAX, worst, UINT16_MAX, true};
   const Counts counts(1'000, {worst, UINT64_MAX});
   const std::vector<std::string> texts(1'000, worst);

@@ -64,6 +64,9 @@ inline event::LogOpened opened() {
 }
 
 inline event::Named named() { return {.path = "/srv/data/report", .requested = "../report"}; }
+inline event::Named reached() {
+  return {.path = "/srv/data/report", .marks = {"deleted", "outside"}, .file = event::FileId{0xfe00, 4711, 31}};
+}
 inline event::Named unknown() { return {.unknown = true}; }
 inline event::Peer peer() { return {.address = "2001:db8::1", .port = 443}; }
 
@@ -81,6 +84,9 @@ inline std::vector<event::Body> one_of_each() {
           event::FileMetadata{"fchmodat", named(), "mode"},
           event::ProcessExec{"execve", named(), {"ls", "-l\n", "\xff"}, false, ""},
           event::ProcessExec{"execve", named(), {}, false, std::string(64, 'c')},
+          event::ProcessExec{"execve", reached(), {}, false, ""},
+          event::ProcessExit{.exit = 3},
+          event::ProcessExit{.signal = 9},
           event::PluginFile{"/opt/crm/plugin.py", std::string(64, 'd'), ""},
           event::PluginFile{"/opt/crm/fifo.py", "", "a fifo"},
           event::NetConnect{"connect", peer()},

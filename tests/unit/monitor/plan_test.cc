@@ -71,6 +71,51 @@ void expect_absent(const Plan& plan, std::string_view reason, bool asked) {
   EXPECT_EQ(plan.layers[0].asked_by.has_value(), asked);
 }
 
+using trace::Family;
+
+Plan traced(MonitorFiles files, const trace::Support& trace,
+            profile::NetworkMode network = profile::NetworkMode::Isolated) {
+  profile::Monitor wanted = from(MonitorSource::Ebpf);
+  wanted.files = {files, kLine};
+  Support support = full();
+  support.trace = trace;
+  return plan(wanted, confine::seccomp::plan({}), support, network);
+}
+
+trace::Support without(Family family) {
+  trace::Support support;
+  support.missing[trace::index_of(family)] = "no reason";
+  return support;
+}
+
+TEST(MonitorPlan, TracesWhereItIsAskedTo) {
+  const Plan plan = traced(MonitorFiles::All, {});
+  EXPECT_EQ(plan.source, Source::Notify);
+  EXPECT_EQ(source_name(plan), "ebpf");
+  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::FileHooks}));
+  EXPECT_EQ(told_by_source(plan), MonitorFiles::Denied);
+  EXPECT_EQ(plan.addresses, MonitorFiles::All);
+  EXPECT_EQ(traced(MonitorFiles::Denied, {}).traced, std::vector{Family::Process});
+}
+
+TEST(MonitorPlan, TracesAddressesInTheHostsNetworkOnly) {
+  const Plan plan = traced(MonitorFiles::Denied, {}, profile::NetworkMode::Host);
+  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Network}));
+  EXPECT_EQ(plan.addresses, std::nullopt);
+}
+
+TEST(MonitorPlan, TakesTheDearWayToFilesWhereThereIsNoOther) {
+  const Plan plan = traced(MonitorFiles::Changes, without(Family::FileHooks));
+  EXPECT_EQ(plan.traced.back(), Family::FileExit);
+  EXPECT_NE(plan.sources.back().find("every process of this machine pays"), std::string::npos);
+}
+
+TEST(MonitorPlan, TracesNothingWhereAFamilyIsMissing) {
+  expect_absent(traced(MonitorFiles::Denied, without(Family::Process)), "(process): no reason", true);
+  expect_absent(planned(from(MonitorSource::Ebpf)), "eBPF was not looked at", true);
+  EXPECT_EQ(traced(MonitorFiles::Denied, without(Family::Network)).source, Source::Notify);
+}
+
 TEST(MonitorPlan, IsAbsentWhereTheKernelOrAJailAroundItLeavesNone) {
   Support support = full();
   support.listener = Listener::Taken;

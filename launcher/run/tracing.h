@@ -1,0 +1,39 @@
+// The eBPF source of one run, from the group that the plugin is started in to the last event. Does nothing where the
+// plan asks for none.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "run/plan.h"
+#include "trace/cgroup.h"
+#include "trace/tracer.h"
+#include "trace/watch.h"
+
+namespace jail::run {
+
+class Tracing {
+ public:
+  std::optional<trace::Tracer> tracer;  // what planning has loaded
+
+  // Before the plugin is forked. What can fail here, and in start(), fails the run: a profile has asked by name.
+  std::optional<Refusal> make_group(const Plan& plan);
+  [[nodiscard]] const Fd* group() const { return group_ ? &group_->folder() : nullptr; }
+  [[nodiscard]] std::string group_path() const { return group_ ? group_->path() : ""; }
+
+  // When the plugin stands before its execve, so that this is the first thing that is seen. Starts a thread.
+  std::optional<Refusal> start(const Plan& plan, pid_t plugin, trace::Log log);
+  // When nothing of the jail is left. False: the log hangs.
+  bool finish();
+  [[nodiscard]] std::uint64_t lost() const { return watching_ ? watching_->lost() : 0; }
+
+ private:
+  std::optional<trace::Cgroup> group_;
+  std::unique_ptr<trace::Watching> watching_;
+};
+
+}  // namespace jail::run

@@ -1,0 +1,65 @@
+#include "trace/cgroup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "sys/file.h"
+#include "sys/mountinfo.h"
+
+namespace jail::trace {
+namespace {
+
+constexpr std::size_t kMost = 1 << 20;
+
+std::string read(const char* path) {
+  int error = 0;
+  const Fd file = sys::try_open_at(AT_FDCWD, path, O_RDONLY, sys::Resolve::Anything, error);
+  return file ? sys::read_file(file, kMost) : "";
+}
+
+// Where the caller's own group is.
+std::optional<std::string> own_folder() {
+  const std::vector<sys::MountEntry> mounts = sys::parse_mounts(read("/proc/self/mountinfo"));
+  const auto mount = std::ranges::find(mounts, "cgroup2", &sys::MountEntry::type);
+  const std::optional<std::string> group = group_of(read("/proc/self/cgroup"));
+  if (mount == mounts.end() || !group) return std::nullopt;
+  if (mount->root == "/") return mount->path + *group;
+  if (!group->starts_with(mount->root)) return std::nullopt;
+  return mount->path + group->substr(mount->root.size());
+}
+
+}  // namespace
+
+std::optional<std::string> group_of(const std::string& lines) {
+  const std::size_t start = lines.starts_with("0::/") ? 0 : lines.find("\n0::/");
+  if (start == std::string::npos) return std::nullopt;
+  const std::size_t path = lines.find("0::", start) + 3;
+  const std::string group = lines.substr(path, lines.find('\n', path) - path);
+  return group == "/" ? "" : group;
+}
+
+std::optional<Cgroup> Cgroup::make(const std::string& name, std::string& why) {
+  const std::optional<std::string> own = own_folder();
+  if (!own) {
+    why = "no control groups of version 2 here";
+    return std::nullopt;
+  }
+  Fd parent(::open(own->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent || ::mkdirat(parent.get(), name.c_str(), 0755) != 0) {
+    why = "making a control group in " + *own + ": " + std::strerror(errno);
+    return std::nullopt;
+  }
+  Fd folder(::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return Cgroup(std::move(parent), std::move(folder), name, *own + "/" + name);
+}
+
+Cgroup::~Cgroup() {
+  if (parent_) (void)::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
+}
+
+}  // namespace jail::trace

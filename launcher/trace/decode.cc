@@ -1,0 +1,271 @@
+#include "trace/decode.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "bpf/events.h"
+
+namespace jail::trace {
+namespace {
+
+using event::Body;
+using event::Named;
+
+enum class What : std::uint8_t { Open, Look, Create, Delete, Rename, Link, Symlink, Metadata, Truncate, Execute };
+
+struct Call {
+  std::uint32_t number;
+  What what;
+  std::string_view name;
+  std::string_view detail = {};  // of what is created or changed
+};
+
+constexpr Call kCalls[] = {
+    {SYS_open, What::Open, "open"},
+    {SYS_creat, What::Open, "creat"},
+    {SYS_openat, What::Open, "openat"},
+    {SYS_openat2, What::Open, "openat2"},
+    {SYS_stat, What::Look, "stat"},
+    {SYS_lstat, What::Look, "lstat"},
+    {SYS_access, What::Look, "access"},
+    {SYS_readlink, What::Look, "readlink"},
+    {SYS_newfstatat, What::Look, "newfstatat"},
+    {SYS_readlinkat, What::Look, "readlinkat"},
+    {SYS_faccessat, What::Look, "faccessat"},
+    {SYS_faccessat2, What::Look, "faccessat2"},
+    {SYS_statx, What::Look, "statx"},
+    {SYS_mkdir, What::Create, "mkdir", "folder"},
+    {SYS_mkdirat, What::Create, "mkdirat", "folder"},
+    {SYS_mknod, What::Create, "mknod"},
+    {SYS_mknodat, What::Create, "mknodat"},
+    {SYS_bind, What::Create, "bind", "socket"},
+    {SYS_rmdir, What::Delete, "rmdir"},
+    {SYS_unlink, What::Delete, "unlink"},
+    {SYS_unlinkat, What::Delete, "unlinkat"},
+    {SYS_rename, What::Rename, "rename"},
+    {SYS_renameat, What::Rename, "renameat"},
+    {SYS_renameat2, What::Rename, "renameat2"},
+    {SYS_link, What::Link, "link"},
+    {SYS_linkat, What::Link, "linkat"},
+    {SYS_symlink, What::Symlink, "symlink"},
+    {SYS_symlinkat, What::Symlink, "symlinkat"},
+    {SYS_truncate, What::Truncate, "truncate"},
+    {SYS_ftruncate, What::Truncate, "ftruncate"},
+    {SYS_chmod, What::Metadata, "chmod", "mode"},
+    {SYS_fchmod, What::Metadata, "fchmod", "mode"},
+    {SYS_fchmodat, What::Metadata, "fchmodat", "mode"},
+    {452, What::Metadata, "fchmodat2", "mode"},  // Linux 6.6
+    {SYS_chown, What::Metadata, "chown", "owner"},
+    {SYS_fchown, What::Metadata, "fchown", "owner"},
+    {SYS_lchown, What::Metadata, "lchown", "owner"},
+    {SYS_fchownat, What::Metadata, "fchownat", "owner"},
+    {SYS_utime, What::Metadata, "utime", "times"},
+    {SYS_utimes, What::Metadata, "utimes", "times"},
+    {SYS_futimesat, What::Metadata, "futimesat", "times"},
+    {SYS_utimensat, What::Metadata, "utimensat", "times"},
+    {SYS_setxattr, What::Metadata, "setxattr", "xattr"},
+    {SYS_lsetxattr, What::Metadata, "lsetxattr", "xattr"},
+    {SYS_removexattr, What::Metadata, "removexattr", "xattr"},
+    {SYS_lremovexattr, What::Metadata, "lremovexattr", "xattr"},
+    {SYS_execve, What::Execute, "execve"},
+    {SYS_execveat, What::Execute, "execveat"},
+};
+
+const Call* find_call(std::uint32_t number) {
+  const auto* found = std::ranges::find(kCalls, number, &Call::number);
+  return found == std::end(kCalls) ? nullptr : found;
+}
+
+struct Record {
+  jail_event head{};
+  std::array<std::string_view, 2UL * JAIL_PATHS> text{};
+};
+
+std::optional<Record> parse(std::span<const std::byte> bytes) {
+  Record record;
+  if (bytes.size() < sizeof record.head) return std::nullopt;
+  std::memcpy(&record.head, bytes.data(), sizeof record.head);
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  rest.remove_prefix(sizeof record.head);
+  for (std::size_t i = 0; i < record.text.size(); ++i) {
+    const std::size_t size = record.head.text[i];
+    if (size > rest.size()) return std::nullopt;
+    record.text[i] = rest.substr(0, size);
+    rest.remove_prefix(size);
+  }
+  return record;
+}
+
+void mark(Named& named, std::uint16_t flags) {
+  if (flags & JAIL_TRUNCATED) named.marks.emplace_back("truncated");
+  if (flags & JAIL_DELETED) named.marks.emplace_back("deleted");
+  if (flags & JAIL_OUTSIDE) named.marks.emplace_back("outside");
+}
+
+// As stat(2) gives it.
+std::uint64_t device_number(std::uint32_t device) { return ::makedev(device >> 20, device & 0xfffff); }
+
+// A file that was reached: where it is, and which it is.
+Named reached(const Record& record) {
+  const jail_place& place = record.head.place;
+  Named named{.path = path_of_walk(record.text[0])};
+  mark(named, record.head.flags);
+  if (place.inode != 0)
+    named.file = event::FileId{device_number(place.device), place.inode, place.mount};
+  return named;
+}
+
+// A file as a call names it.
+Named named_in(const Record& record, std::size_t part) {
+  const std::string_view name = record.text[part + 1];
+  Named named;
+  if (record.head.flags & JAIL_UNREADABLE && name.empty()) {
+    named.unknown = true;
+    return named;
+  }
+  named.path = path_in(path_of_walk(record.text[part]), name);
+  if (name != named.path && !(record.head.flags & JAIL_PREDICTED)) named.requested = name;
+  mark(named, record.head.flags);
+  return named;
+}
+
+std::vector<std::string> access_of(std::uint32_t flags) {
+  std::vector<std::string> words;
+  const std::uint32_t mode = flags & O_ACCMODE;
+  if (flags & O_PATH) return {"stat"};
+  if (mode != O_WRONLY) words.emplace_back("read");
+  if (mode != O_RDONLY) words.emplace_back(flags & O_APPEND ? "append" : "write");
+  if (flags & O_CREAT) words.emplace_back("create");
+  if (flags & O_TRUNC) words.emplace_back("truncate");
+  return words;
+}
+
+Body named_body(const Call& call, const Record& record) {
+  const std::string name(call.name), detail(call.detail);
+  const Named first = named_in(record, 0);
+  switch (call.what) {
+    case What::Open: return event::FileOpen{name, first, access_of(record.head.place.flags)};
+    case What::Create: return event::FileCreate{name, first, detail.empty() ? "file" : detail};
+    case What::Delete: return event::FileDelete{name, first};
+    case What::Rename: return event::FileRename{name, first, named_in(record, 2)};
+    case What::Link: return event::FileLink{name, named_in(record, 2), first};
+    case What::Symlink:
+      return event::FileLink{name, named_in(record, 2), Named{.path = std::string(record.text[1])}};
+    case What::Metadata: return event::FileMetadata{name, first, detail};
+    case What::Truncate: return event::FileOpen{name, first, {"truncate"}};
+    case What::Execute: return event::ProcessExec{.call = name, .named = first};
+    case What::Look: break;
+  }
+  return event::FileOpen{name, first, {"stat"}};
+}
+
+event::ProcessExec exec_body(const Record& record) {
+  event::ProcessExec executed{.call = "execve", .named = reached(record)};
+  if (record.text[1] != executed.named.path) executed.named.requested = record.text[1];
+  for (std::string_view rest = record.text[2]; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\0'), rest.size());
+    executed.argv.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  executed.argv_cut = (record.head.flags & JAIL_ARGUMENTS_CUT) != 0;
+  return executed;
+}
+
+event::ProcessExit exit_body(int status) {
+  event::ProcessExit ended;
+  if (WIFEXITED(status)) ended.exit = WEXITSTATUS(status);
+  else ended.signal = WTERMSIG(status);
+  return ended;
+}
+
+event::Peer peer_of(const jail_address& address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  event::Peer peer;
+  if (::inet_ntop(address.family, address.bytes, text, sizeof text) == nullptr) peer.family = address.family;
+  else peer.port = address.port;
+  peer.address = text;
+  return peer;
+}
+
+std::optional<Body> body_of(const Record& record) {
+  const jail_event& head = record.head;
+  const Call* const call = find_call(head.call);
+  switch (head.kind) {
+    case JAIL_EXEC: return exec_body(record);
+    case JAIL_EXIT: return exit_body(head.result);
+    case JAIL_OPEN:
+      return event::FileOpen{std::string(call == nullptr ? "open" : call->name), reached(record),
+                             access_of(head.place.flags)};
+    case JAIL_FILE:
+      if (call == nullptr) return std::nullopt;
+      return named_body(*call, record);
+    case JAIL_CONNECT: return event::NetConnect{"connect", peer_of(head.address)};
+    case JAIL_BIND: return event::NetListen{"bind", peer_of(head.address)};
+    case JAIL_SEND: return event::NetSend{"sendto", peer_of(head.address)};
+    default: return std::nullopt;
+  }
+}
+
+// Who denied it is not in the kernel's answer: the notification source knows the plan.
+event::Verdict verdict_of(const jail_event& head) {
+  event::Verdict verdict{.predicted = (head.flags & JAIL_PREDICTED) != 0};
+  if (head.result >= 0 || head.kind == JAIL_EXIT) return verdict;
+  verdict.error = -head.result;
+  const bool refused = verdict.error == EACCES || verdict.error == EPERM || verdict.error == EROFS;
+  verdict.decision = refused ? event::Decision::Denied : event::Decision::Failed;
+  return verdict;
+}
+
+}  // namespace
+
+std::string path_of_walk(std::string_view walk) {
+  std::string path;
+  while (!walk.empty()) {
+    walk.remove_suffix(1);  // the NUL of the last name
+    const std::size_t before = walk.rfind('\0');
+    const std::size_t start = before == std::string_view::npos ? 0 : before + 1;
+    path.append("/").append(walk.substr(start));
+    walk = walk.substr(0, start);
+  }
+  return path.empty() ? "/" : path;
+}
+
+std::string path_in(const std::string& folder, std::string_view name) {
+  std::string all = name.starts_with('/') ? std::string(name) : folder + "/" + std::string(name);
+  std::string path;
+  for (std::string_view rest = all; !rest.empty();) {
+    rest.remove_prefix(1);
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    const std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(end);
+    if (part == "..") path.resize(std::min(path.rfind('/'), path.size()));
+    else if (!part.empty() && part != ".") path.append("/").append(part);
+  }
+  return path.empty() ? "/" : path;
+}
+
+std::optional<event::Event> decode(std::span<const std::byte> bytes) {
+  const std::optional<Record> record = parse(bytes);
+  if (!record) return std::nullopt;
+  std::optional<Body> body = body_of(*record);
+  if (!body) return std::nullopt;
+  event::Event event{.body = std::move(*body), .source = event::Source::Ebpf};
+  event.pid = static_cast<std::int32_t>(record->head.pid);
+  event.jail_pid = static_cast<std::int32_t>(record->head.jail_pid);
+  event.mono_ns = record->head.time_ns;
+  if (record->head.kind != JAIL_EXIT) event.verdict = verdict_of(record->head);
+  return event;
+}
+
+}  // namespace jail::trace

@@ -1,0 +1,52 @@
+// Programs that were loaded once, kept under a name in the kernel's BPF file system, so that the next run finds them in
+// a quarter of a millisecond.
+//
+// The folder is root's alone and named by the digest of the programs; another version of jail has another. One process
+// at a time works in it. Whatever is not exactly so is not trusted: the run then loads its own (SECURITY E4). While
+// any run has a family attached, that attachment is kept there, too, for all of them: two would tell everything twice.
+// That of Process stays when they have ended.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trace/programs.h"
+
+namespace jail::trace {
+
+inline constexpr const char* kBpfFolder = "/sys/fs/bpf";
+
+class Pins {
+ public:
+  // Makes the folder if it is not there. None: `why` says what is wrong with it.
+  static std::optional<Pins> open(const std::string& bpf_folder, std::string& why);
+
+  // What is kept, or what is loaded and kept now. None: `why`; the caller loads for itself.
+  std::optional<Programs> programs(std::string& why);
+
+  // The attachments of a family, for as long as the object lives. Its last holder takes them away, but of Process.
+  class Held {
+   public:
+    Held() = default;
+    Held(Held&&) = default;
+    Held& operator=(Held&&) = default;
+    ~Held();
+
+   private:
+    friend class Pins;
+    Fd folder_, users_;
+    Family family_ = Family::Process;
+    std::vector<Fd> links_;
+  };
+  std::optional<Held> attach(const Programs& programs, Family family, std::string& why) const;
+
+ private:
+  Fd folder_;
+};
+
+// The attachment of a program that is no cgroup's. Empty: errno says why.
+Fd attach_tracing(const Fd& program);
+
+}  // namespace jail::trace

@@ -1,0 +1,39 @@
+// The programs at hand, kept or loaded now, and what hangs on them. One for a process.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trace/pins.h"
+#include "trace/programs.h"
+
+namespace jail::trace {
+
+class Tracer {
+ public:
+  // Never fails: what cannot be had is data. `bpf_folder`: where programs are kept.
+  static Tracer open(const std::string& bpf_folder = kBpfFolder);
+
+  [[nodiscard]] const Support& support() const { return programs_.support; }
+  [[nodiscard]] const Programs& programs() const { return programs_; }
+  // Empty: the programs are kept for the next run.
+  [[nodiscard]] const std::string& why_not_kept() const { return why_not_kept_; }
+
+  // What hangs on one or more hooks, for as long as it lives.
+  struct Attached {
+    std::vector<Pins::Held> held;
+    std::vector<Fd> links;
+  };
+  // Every program of the families but Network, which take the group of the run. Empty `why`: done.
+  Attached attach(const std::vector<Family>& families, const Fd* cgroup, std::string& why) const;
+
+ private:
+  void attach_family(Family family, const Fd* cgroup, Attached& attached, std::string& why) const;
+
+  std::optional<Pins> pins_;
+  Programs programs_;
+  std::string why_not_kept_;
+};
+
+}  // namespace jail::trace

@@ -1,0 +1,57 @@
+// One run, watched: a ring of its own, which no other run ever gets (SECURITY E1), and a thread that reads it.
+//
+// The kernel makes whoever changes a map of maps wait until no program can see the old one, 8 to 16 ms, though it can
+// see the new one at once: so a process aside does that, and the run goes on when the new one is seen.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "event/event.h"
+#include "trace/tracer.h"
+
+namespace jail::trace {
+
+inline constexpr std::uint32_t kRingBytes = 1U << 20;
+
+using Log = std::function<void(const event::Event&)>;
+
+struct Wanted {
+  std::vector<Family> families;
+  std::uint32_t what = 0;    // of jail_want (bpf/events.h)
+  pid_t member = 0;          // a process in the pid namespace of the jail
+  const Fd* cgroup = nullptr;  // where the network programs hang; null: without that family
+  std::uint32_t ring_bytes = kRingBytes;  // a power of two, pages
+  Log log;  // called by the thread alone, and by nobody after finish()
+};
+
+class Watching {
+ public:
+  // Attached when it returns. Null: `why`. The tracer outlives it.
+  static std::unique_ptr<Watching> start(const Tracer& tracer, Wanted wanted, std::string& why);
+  ~Watching();
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+
+  enum class End { Clean, Stuck };
+  // When nothing of the jail is left: what waits is passed on, the thread ends. Stuck: it hangs in the log.
+  End finish();
+
+  [[nodiscard]] std::uint64_t lost() const;  // events that had no room in the ring
+
+ private:
+  struct State;
+  explicit Watching(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+  std::thread thread_;
+  std::optional<End> end_;
+};
+
+}  // namespace jail::trace
