@@ -31,7 +31,7 @@ struct File {
 };  // --audit FILE; a FIFO or a device only because it is named here
 struct Descriptor {
   int number = -1;
-};  // --audit-fd N, which stays the caller's; 2 is standard error
+};  // --audit-fd N, which stays the caller's
 using Target = std::variant<DefaultFile, File, Descriptor>;
 
 // What the choice of the default folder depends on. Empty: not set.
