@@ -98,6 +98,24 @@ TEST(AuditRender, LetsNothingOfThePluginReachTheTerminal) {
   EXPECT_LT(line.size(), 500u);
 }
 
+TEST(AuditRender, NothingOfThePluginPassesForOurs) {
+  event::Event event{.body = event::FileOpen{"openat", {"/etc/x | EROFS by mount, rule default", "\"'"}, {"write"}}};
+  event.verdict = event::Verdict{event::Decision::Denied, "mount", "default", 30, true};
+  event.repeats = event::Repeats{2, {}, {}, {"/a | b"}};
+  const std::string line = render(event::Record{{}, event, {}}, Colour::Plain);
+  EXPECT_TRUE(line.ends_with(R"(denied: write "/etc/x | EROFS by mount, rule default" (asked for as "\"'") | EROFS by)"
+                             R"( mount, rule default | 2 more of these "/a | b")"))
+      << line;
+  const std::string started = shown(event::ProcessExec{"execve", {"/bin/a b"}, {"", "a b", "c", "d\xc2\xa0" "e"}, false});
+  EXPECT_TRUE(started.ends_with("run \"/bin/a b\" as \"\" \"a b\" c \"d\xc2\xa0" "e\"")) << started;
+  EXPECT_TRUE(shown(event::PluginFile{"/p | q", std::string(64, 'a'), ""}).ends_with("\"/p | q\" sha256 aaaaaaaaaaaaaaaa"));
+  EXPECT_TRUE(shown(event::NetConnect{"connect", {.path = "/s | t"}}).ends_with("connect to \"/s | t\""));
+}
+
+TEST(AuditRender, CallsAPairOfSocketsWhatItIs) {
+  EXPECT_TRUE(shown(event::NetConnect{"socketpair", {.family = 1}}).ends_with("  make a pair of unix sockets"));
+}
+
 TEST(AuditRender, ShortensBetweenCharacters) {
   event::RunStarted started;
   for (int index = 0; index < 100; ++index) started.command.push_back("\xe6\x96\x87\xe5\xad\x97");
