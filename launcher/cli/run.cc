@@ -70,8 +70,9 @@ void add_run(CLI::App& app, int& status) {
   verb->add_option("--audit", options->audit_files, "Log to this file instead of the profile's own")
       ->check(CLI::Validator(refuse_empty, "FILE"))
       ->allow_extra_args(false);
-  verb->add_option("--audit-fd", options->audit_fds, "Log to this open descriptor, no pipe, socket or file that the plugin's output goes to; "
-                   "on a terminal its lines mix with the plugin's")
+  verb->add_option("--audit-fd", options->audit_fds,
+                   "Log to this open descriptor: no file, pipe or socket that the plugin's output goes to, too; on a "
+                   "terminal the lines mix")
       ->allow_extra_args(false);
   verb->add_option("--status-fd", options->status_fd, "How the run ended, as JSON Lines, on this open descriptor")
       ->check(CLI::Range(0, 1 << 20));

@@ -97,7 +97,7 @@ std::optional<audit::Problem> problem_with_channels(const std::vector<audit::Tar
   for (const std::optional<Channel>& channel : channels)
     if (std::string problem = channel ? problem_with(*channel, passed) : ""; !problem.empty())
       return audit::Problem{std::move(problem),
-                            "give the log and the report files or pipes of their own, as --audit-fd 3 does with 3>&2 2>&1"};
+                            "give the log and the report channels of their own, as --audit-fd 3 has with 3>&2 2>&1"};
   return std::nullopt;
 }
 

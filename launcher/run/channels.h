@@ -1,6 +1,6 @@
-// The log and the status report are the supervisor's word. A plugin that holds the file they go to, as one of 0-2 or by
-// --pass-fd, could put its own lines between them: that is refused, and so is a pipe or socket that it holds. A terminal
-// that both write to is the operator's choice; there a reader cannot tell who wrote a line.
+// The log and the status report are the supervisor's word. A plugin that holds the file, pipe or socket they go to, as
+// one of 0-2 or by --pass-fd, could put its own lines between them: that is refused. A terminal that both write to is
+// the operator's choice; there a reader cannot tell who wrote a line.
 #pragma once
 
 #include <optional>

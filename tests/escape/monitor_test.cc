@@ -235,7 +235,8 @@ TEST_P(Monitor, InAJailThereIsNoWeakerJail) {
                    scene.expand("version: 1\nname: inner\nfilesystem: {exec: [\"{attacker}\"]}\n"));
   const Profile outer = {.exec = {"{bin}/jail"}, .more = "env: {set: {HOME: \"{write}\"}}\n"};
   const std::vector<std::string> inner = {"execute", "{bin}/jail", "run", "--best-effort", "--audit",
-                                          "{write}/inner.jsonl", "{read}/inner/p.yaml", "--", "{attacker}", "exit", "0"};
+                                          "{write}/inner.jsonl", "{read}/inner/p.yaml", "--", "{attacker}",
+                                          "exit", "0"};
   const Outcome outcome = run(scene.in_jail(usual_grants() + outer, inner));
   EXPECT_EQ(outcome.code(), 125) << describe(outcome);
   EXPECT_TRUE(has(outcome.error, "as inside a jail")) << describe(outcome);
