@@ -64,6 +64,7 @@ struct WriteError {
   std::string sink;
   int error = 0;
 };
+std::string text_of(const WriteError& error);  // "/srv/log.jsonl: No space left on device"
 
 // When records are on disk. Each is in the kernel's page cache before append() returns, so that no crash of a process
 // takes it away; this is about loss of power.
