@@ -135,9 +135,10 @@ void tell(Sentence& out, const event::Fault& fault) {
 
 void tell(Sentence& out, const event::RunRefused& refused) {
   out.add("refused", Tone::Bad).add(": ");
-  if (!refused.layer.empty()) out.quote(refused.layer).add(": ");
-  out.quote(refused.reason);
-  if (!refused.faults.empty()) tell(out.add(": "), refused.faults.front());
+  const std::string reason = refused.layer.empty() ? refused.reason : refused.layer + ": " + refused.reason;
+  const bool is_told = !refused.faults.empty() && refused.faults.front().message == reason;  // and with its place
+  if (!is_told) out.quote(reason).add(refused.faults.empty() ? "" : ": ");
+  if (!refused.faults.empty()) tell(out, refused.faults.front());
   if (refused.faults.size() > 1) out.add(" and " + std::to_string(refused.faults.size() - 1) + " more");
   if (!refused.hint.empty()) out.add(" | hint: ").quote(refused.hint);
 }

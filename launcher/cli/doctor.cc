@@ -11,6 +11,7 @@
 #include "cli/print.h"
 #include "cli/verbs.h"
 #include "cli/wanted.h"
+#include "run/record.h"
 #include "run/rehearse.h"
 
 namespace jail::cli {
@@ -40,13 +41,14 @@ struct Findings {
   [[nodiscard]] bool good() const { return refusals.empty() && !failure; }
 };
 
-Findings examine(const run::Plan& plan) {
+Findings examine(run::Plan plan) {
   utsname names{};
   Findings findings;
   findings.kernel = ::uname(&names) == 0 ? names.release : "unknown";
-  findings.layers = plan.layers;
   findings.refusals = plan.refusals;
   if (plan.refusals.empty()) findings.failure = run::rehearse(plan, run::Proc::Required);
+  if (findings.failure) run::leave_out(plan, findings.failure->layer, findings.failure->reason);
+  findings.layers = std::move(plan.layers);
   return findings;
 }
 
@@ -54,7 +56,7 @@ void print_findings(const Findings& findings) {
   std::printf("kernel %s, as uid %u\n", findings.kernel.c_str(), ::geteuid());
   for (const confine::Layer& layer : findings.layers)
     std::printf("  %-9s %-16s %s\n", confine::name_of(layer.state), std::string(layer.name).c_str(),
-                layer.reason.c_str());
+                text::for_people(layer.reason).c_str());
   for (const run::Refusal& refusal : findings.refusals) print(stdout, refusal);
   if (findings.failure)
     std::printf("a jail cannot be built here: %s: %s\n", findings.failure->layer.c_str(),
@@ -108,7 +110,7 @@ int doctor_verb(const Options& options) {
     if (profile::has_errors(prepared.diagnostics)) return 1;
     plan = run::plan_for(prepared, wanted);
   }
-  const Findings findings = examine(plan);
+  const Findings findings = examine(std::move(plan));
   options.json ? print_json(findings) : print_findings(findings);
   return findings.good() ? 0 : 1;
 }

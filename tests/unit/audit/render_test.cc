@@ -53,6 +53,12 @@ TEST(AuditRender, SaysWhyARunWasRefused) {
                 " more | hint: see jail check");
 }
 
+TEST(AuditRender, SaysAReasonOnce) {
+  const event::RunRefused refused{"no way out", "net", "take it out", {{"a.yaml:1:2", "net: no way out", ""}}};
+  EXPECT_EQ(shown(refused),
+            std::string(kBegin) + "run.refused   refused: a.yaml:1:2: net: no way out | hint: take it out");
+}
+
 TEST(AuditRender, SaysWhatAProgramWasToBeStartedWith) {
   EXPECT_EQ(shown(event::ProcessExec{"execve", {"/bin/ls", "ls"}, {"ls", "-l\x1b"}, true}),
             std::string(kBegin) + "process.exec  run /bin/ls (asked for as ls) as ls -l\\x1b ...");
@@ -106,9 +112,10 @@ TEST(AuditRender, NothingOfThePluginPassesForOurs) {
   EXPECT_TRUE(line.ends_with(R"(denied: write "/etc/x | EROFS by mount, rule default" (asked for as "\"'") | EROFS by)"
                              R"( mount, rule default | 2 more of these "/a | b")"))
       << line;
-  const std::string started = shown(event::ProcessExec{"execve", {"/bin/a b"}, {"", "a b", "c", "d\xc2\xa0" "e"}, false});
+  const event::ProcessExec executed{"execve", {"/bin/a b"}, {"", "a b", "c", "d\xc2\xa0" "e"}, false};
+  const std::string started = shown(executed);
   EXPECT_TRUE(started.ends_with("run \"/bin/a b\" as \"\" \"a b\" c \"d\xc2\xa0" "e\"")) << started;
-  EXPECT_TRUE(shown(event::PluginFile{"/p | q", std::string(64, 'a'), ""}).ends_with("\"/p | q\" sha256 aaaaaaaaaaaaaaaa"));
+  EXPECT_TRUE(shown(event::PluginFile{"/p | q", "ab", ""}).ends_with("\"/p | q\" sha256 ab"));
   EXPECT_TRUE(shown(event::NetConnect{"connect", {.path = "/s | t"}}).ends_with("connect to \"/s | t\""));
 }
 
