@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 #include "audit/file.h"
@@ -26,6 +27,8 @@ constexpr auto kinds_in_order(std::index_sequence<kIndex...>) {
   return std::array{std::variant_alternative_t<kIndex, event::Body>::kKind...};
 }
 constexpr auto kKinds = kinds_in_order(std::make_index_sequence<std::variant_size_v<event::Body>>());
+
+constexpr const char* kShareOfRun = "the run's share of the log";
 
 // How often each kind occurred.
 using Tally = std::array<std::uint64_t, std::variant_size_v<event::Body>>;
@@ -52,6 +55,11 @@ struct Slot {
 };
 
 }  // namespace
+
+std::string text_of(const WriteError& error) {
+  if (error.sink == kShareOfRun) return error.sink + " is used up";
+  return error.sink + ": " + std::generic_category().message(error.error);
+}
 
 struct Log::State : std::enable_shared_from_this<Log::State> {
   static constexpr std::chrono::seconds kPatience{1};
@@ -80,7 +88,7 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
     appended[event.body.index()] += 1;
     if (!budget.admits(weight)) {
       ++counted[event.body.index()];
-      if (weight == Weight::Reserved) on_loss({"the run's share of the log", EDQUOT});
+      if (weight == Weight::Reserved) on_loss({kShareOfRun, EDQUOT});
       return std::nullopt;
     }
     for (Slot& slot : slots) rotate_if_grown(slot);

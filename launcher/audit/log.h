@@ -31,7 +31,7 @@ struct File {
 };  // --audit FILE; a FIFO or a device only because it is named here
 struct Descriptor {
   int number = -1;
-};  // --audit-fd N, which stays the caller's; 2 is standard error
+};  // --audit-fd N, which stays the caller's
 using Target = std::variant<DefaultFile, File, Descriptor>;
 
 // What the choice of the default folder depends on. Empty: not set.
@@ -64,6 +64,7 @@ struct WriteError {
   std::string sink;
   int error = 0;
 };
+std::string text_of(const WriteError& error);  // "/srv/log.jsonl: No space left on device"
 
 // When records are on disk. Each is in the kernel's page cache before append() returns, so that no crash of a process
 // takes it away; this is about loss of power.

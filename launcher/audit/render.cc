@@ -35,6 +35,22 @@ class Sentence {
     const std::string shown = text::for_people(bytes.substr(0, end));
     return add(end < bytes.size() ? shown + "..." : shown, tone);
   }
+  // Bytes that the plugin may have chosen, on a line on which they must not pass for ours.
+  Sentence& word(std::string_view bytes, Tone tone = Tone::Plain, std::size_t most = kLongestText) {
+    const std::size_t end = end_of_whole_characters(bytes, most);
+    const std::string shown = text::word_for_people(bytes.substr(0, end));
+    return add(end < bytes.size() ? shown + "..." : shown, tone);
+  }
+  Sentence& words(const std::vector<std::string>& all) {
+    std::size_t left = kLongestText;
+    for (const std::string& each : all) {
+      if (&each != &all.front()) add(" ");
+      if (left == 0) return add("...");
+      word(each, Tone::Plain, left);
+      left -= std::min(left, each.size() + 1);
+    }
+    return *this;
+  }
   [[nodiscard]] std::string take() && { return std::move(out_); }
 
  private:
@@ -48,11 +64,11 @@ class Sentence {
     }
     return "";
   }
-  static std::size_t end_of_whole_characters(std::string_view bytes) {
+  static std::size_t end_of_whole_characters(std::string_view bytes, std::size_t most = kLongestText) {
     std::size_t end = 0;
     while (end < bytes.size()) {
       const std::size_t next = end + text::first_character(bytes.substr(end)).size;
-      if (next > kLongestText) break;
+      if (next > most) break;
       end = next;
     }
     return end;
@@ -78,7 +94,7 @@ void tell(Sentence& out, const event::Layer& layer) {
 
 void tell(Sentence& out, const event::RunStarted& started) {
   const auto enforced = std::ranges::count(started.policy, event::LayerState::Enforced, &event::Layer::state);
-  out.quote(joined(started.command)).add(" | ").add(std::to_string(enforced) + " layers enforced", Tone::Good);
+  out.words(started.command).add(" | ").add(std::to_string(enforced) + " layers enforced", Tone::Good);
   for (const event::Layer& layer : started.policy)
     if (layer.state != event::LayerState::Enforced) tell(out.add(", "), layer);
   if (!started.event_source.empty()) out.add(" | events: ").quote(started.event_source);
@@ -119,9 +135,10 @@ void tell(Sentence& out, const event::Fault& fault) {
 
 void tell(Sentence& out, const event::RunRefused& refused) {
   out.add("refused", Tone::Bad).add(": ");
-  if (!refused.layer.empty()) out.quote(refused.layer).add(": ");
-  out.quote(refused.reason);
-  if (!refused.faults.empty()) tell(out.add(": "), refused.faults.front());
+  const std::string reason = refused.layer.empty() ? refused.reason : refused.layer + ": " + refused.reason;
+  const bool is_told = !refused.faults.empty() && refused.faults.front().message == reason;  // and with its place
+  if (!is_told) out.quote(reason).add(refused.faults.empty() ? "" : ": ");
+  if (!refused.faults.empty()) tell(out, refused.faults.front());
   if (refused.faults.size() > 1) out.add(" and " + std::to_string(refused.faults.size() - 1) + " more");
   if (!refused.hint.empty()) out.add(" | hint: ").quote(refused.hint);
 }
@@ -134,8 +151,8 @@ void tell(Sentence& out, const event::LogOpened& opened) {
 
 void tell(Sentence& out, const event::Named& named) {
   if (named.unknown) out.add("an unreadable path", Tone::Warn);
-  else out.quote(named.path);
-  if (!named.requested.empty()) out.add(" (asked for as ").quote(named.requested).add(")");
+  else out.word(named.path);
+  if (!named.requested.empty()) out.add(" (asked for as ").word(named.requested).add(")");
   if (!named.marks.empty()) out.add(" (").quote(joined(named.marks), Tone::Warn).add(")");
 }
 
@@ -174,7 +191,7 @@ void tell_digest(Sentence& out, std::string_view sha256) {
 void tell(Sentence& out, const event::ProcessExec& executed) {
   tell(out.add("run "), executed.named);
   if (!executed.argv.empty() || executed.argv_cut)
-    out.add(" as ").quote(joined(executed.argv)).add(executed.argv_cut ? " ..." : "");
+    out.add(" as ").words(executed.argv).add(executed.argv_cut ? " ..." : "");
   tell_digest(out, executed.sha256);
 }
 
@@ -184,20 +201,23 @@ void tell(Sentence& out, const event::ProcessExit& ended) {
 }
 
 void tell(Sentence& out, const event::PluginFile& file) {
-  out.quote(file.path);
+  out.word(file.path);
   tell_digest(out, file.sha256);
   if (!file.problem.empty()) out.add(": ").quote(file.problem, Tone::Warn);
 }
 
 void tell(Sentence& out, const event::Peer& peer) {
   if (peer.unknown) out.add("an unreadable address", Tone::Warn);
-  if (!peer.path.empty()) out.quote(peer.path);
+  if (!peer.path.empty()) out.word(peer.path);
   if (!peer.address.empty()) out.quote(peer.address);
   if (peer.port) out.add(" port " + std::to_string(*peer.port));
   if (peer.family) out.add("family " + std::to_string(*peer.family));
 }
 
-void tell(Sentence& out, const event::NetConnect& net) { tell(out.add("connect to "), net.peer); }
+void tell(Sentence& out, const event::NetConnect& net) {
+  if (net.call == "socketpair") out.add("make a pair of unix sockets");
+  else tell(out.add("connect to "), net.peer);
+}
 void tell(Sentence& out, const event::NetListen& net) { tell(out.add("listen on "), net.peer); }
 void tell(Sentence& out, const event::NetAccept& net) { tell(out.add("accept on "), net.peer); }
 void tell(Sentence& out, const event::NetSend& net) { tell(out.add("send to "), net.peer); }
@@ -252,7 +272,7 @@ void tell_reason(Sentence& out, const event::Verdict& verdict) {
 
 void tell(Sentence& out, const event::Repeats& repeats) {
   out.add(" | " + std::to_string(repeats.count) + " more of these", Tone::Faint);
-  for (const std::string& sample : repeats.samples) out.add(" ").quote(sample, Tone::Faint);
+  for (const std::string& sample : repeats.samples) out.add(" ").word(sample, Tone::Faint);
 }
 
 // "2026-11-21 00:54:45.123Z"

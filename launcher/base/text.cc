@@ -77,6 +77,17 @@ void append_visible(std::string& out, char32_t point) {
   }
 }
 
+// Unicode's White_Space (UAX #44) but for what is deceptive anyway, and the empty Braille pattern.
+constexpr std::array kBlank{Range{0x20, 0x20},     Range{0x1680, 0x1680}, Range{0x2000, 0x200a}, Range{0x202f, 0x202f},
+                            Range{0x205f, 0x205f}, Range{0x2800, 0x2800}, Range{0x3000, 0x3000}, Range{0xa0, 0xa0}};
+
+bool may_end_a_word(const Character& character) {
+  const char32_t point = character.point;
+  if (!character.valid) return false;
+  if (point == '"' || point == '\'' || point == '|') return true;
+  return std::ranges::any_of(kBlank, [=](Range range) { return point >= range.first && point <= range.last; });
+}
+
 enum class Deceptive { Keep, Show };
 
 std::string rewrite(std::string_view bytes, Deceptive deceptive) {
@@ -148,6 +159,16 @@ bool is_deceptive(char32_t point) noexcept {
 std::string escape(std::string_view bytes) { return rewrite(bytes, Deceptive::Keep); }
 
 std::string for_people(std::string_view bytes) { return rewrite(bytes, Deceptive::Show); }
+
+std::string word_for_people(std::string_view bytes) {
+  bool is_plain = !bytes.empty();
+  for (std::string_view rest = bytes; is_plain && !rest.empty(); rest.remove_prefix(first_character(rest).size))
+    is_plain = !may_end_a_word(first_character(rest));
+  if (is_plain) return for_people(bytes);
+  std::string out = "\"";
+  for (const char character : for_people(bytes)) out.append(character == '"' ? "\\" : "").push_back(character);
+  return out + '"';
+}
 
 std::optional<std::string> unescape(std::string_view text) {
   std::string out;

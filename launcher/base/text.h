@@ -35,6 +35,10 @@ std::optional<std::string> unescape(std::string_view text);
 // not UTF-8 `\xff`, a backslash `\\`.
 std::string for_people(std::string_view bytes);
 
+// The same, so that nobody takes what stands in it for what stands around it: in double quotes, with a quote inside as
+// `\"`, where it is empty or holds a quote, a '|' or anything that looks like a space.
+std::string word_for_people(std::string_view bytes);
+
 std::string human_size(std::uint64_t bytes);                    // "512 B", "64 MiB", "1.5 GiB"
 std::string human_duration(std::chrono::nanoseconds duration);  // "850 ns", "1.9 ms", "3.2 s", "2m 05s", "1h 02m"
 

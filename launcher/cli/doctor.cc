@@ -11,6 +11,7 @@
 #include "cli/print.h"
 #include "cli/verbs.h"
 #include "cli/wanted.h"
+#include "run/record.h"
 #include "run/rehearse.h"
 #include "trace/programs.h"
 
@@ -47,18 +48,20 @@ constexpr trace::Family kFamilies[] = {trace::Family::Process, trace::Family::Ne
 
 std::string about(const trace::Support& support, trace::Family family) {
   if (!support.has(family)) return support.why_not(family);
-  return family == trace::Family::FileExit ? "while it is used, every process of this machine pays about 0.1 us a call"
-                                           : "";
+  return family == trace::Family::FileExit
+             ? "while it is used, every process of this machine pays 0.1 to 0.3 us a call"
+             : "";
 }
 
-Findings examine(const run::Plan& plan) {
+Findings examine(run::Plan plan) {
   utsname names{};
   Findings findings;
   findings.kernel = ::uname(&names) == 0 ? names.release : "unknown";
-  findings.layers = plan.layers;
   findings.trace = trace::load().support;
   findings.refusals = plan.refusals;
   if (plan.refusals.empty()) findings.failure = run::rehearse(plan, run::Proc::Required);
+  if (findings.failure) run::leave_out(plan, findings.failure->layer, findings.failure->reason);
+  findings.layers = std::move(plan.layers);
   return findings;
 }
 
@@ -66,7 +69,7 @@ void print_findings(const Findings& findings) {
   std::printf("kernel %s, as uid %u\n", findings.kernel.c_str(), ::geteuid());
   for (const confine::Layer& layer : findings.layers)
     std::printf("  %-9s %-16s %s\n", confine::name_of(layer.state), std::string(layer.name).c_str(),
-                layer.reason.c_str());
+                text::for_people(layer.reason).c_str());
   for (const trace::Family family : kFamilies)
     std::printf("  %-9s %-16s %s\n", findings.trace.has(family) ? "loads" : "absent",
                 ("ebpf." + std::string(trace::name_of(family))).c_str(), about(findings.trace, family).c_str());
@@ -128,7 +131,7 @@ int doctor_verb(const Options& options) {
     if (profile::has_errors(prepared.diagnostics)) return 1;
     plan = run::plan_for(prepared, wanted);
   }
-  const Findings findings = examine(plan);
+  const Findings findings = examine(std::move(plan));
   options.json ? print_json(findings) : print_findings(findings);
   return findings.good() ? 0 : 1;
 }

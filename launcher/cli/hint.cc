@@ -1,12 +1,17 @@
 #include "cli/hint.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "base/text.h"
-#include "profile/dangers.h"
 #include "profile/emit.h"
 #include "profile/paths.h"
+#include "profile/validate.h"
+#include "run/facts.h"
 
 namespace jail::cli {
 namespace {
@@ -14,9 +19,38 @@ namespace {
 // The jail's own: what a profile grants there is the host's, and another file.
 constexpr const char* kOwn[] = {"/tmp", "/dev/shm"};
 
+// Granted by name, these would give away what was denied of them for its arguments: families of sockets, data that goes
+// out with a connection.
+constexpr std::array<std::string_view, 5> kOfArguments{"socket", "socketpair", "sendto", "sendmsg", "sendmmsg"};
+
+bool is_default(const std::string& rule) { return rule.empty() || rule == "default"; }
+
+// Where nothing says otherwise; what is missing there may well be there for the host.
+bool is_own(const std::string& path, const std::string& rule, int error) {
+  const auto lies_in = [&](const char* folder) { return profile::is_within(path, folder); };
+  return is_default(rule) && error != ENOENT && std::ranges::any_of(kOwn, lies_in);
+}
+
+profile::Access access_of(Grant grant) {
+  switch (grant) {
+    case Grant::Read: return profile::Access::Read;
+    case Grant::Write: return profile::Access::Write;
+    case Grant::Exec: return profile::Access::Exec;
+  }
+  return profile::Access::Read;
+}
+
+profile::Standing standing_of(Grant grant, const std::string& path) {
+  static const profile::Facts facts = [] {
+    run::Chains chains;
+    return run::facts_of_operator(run::find_places(::geteuid()), {}, chains);
+  }();
+  return profile::standing_of({.access = access_of(grant), .path = path, .optional = false, .place = {}}, facts);
+}
+
 // Lines of templates that are built into jail are nobody's to change.
 std::string where(const std::string& rule, const std::string& profile) {
-  if (rule.empty() || rule == "default" || rule.starts_with('<')) return "add to profile " + text::for_people(profile);
+  if (is_default(rule) || rule.starts_with('<')) return "add to profile " + text::for_people(profile);
   return "add to " + text::for_people(rule);
 }
 
@@ -28,6 +62,11 @@ bool asks_for(const event::FileOpen& opened, std::initializer_list<std::string_v
   return std::ranges::any_of(opened.access, [&](const std::string& access) {
     return std::ranges::find(words, access) != words.end();
   });
+}
+
+bool asks_for_unix(const event::SyscallDenied& socket) {
+  const auto is_unix = [](const auto& argument) { return argument.first == "arg0" && argument.second == AF_UNIX; };
+  return std::ranges::any_of(socket.arguments, is_unix);
 }
 
 // What of a place that a line grants is still read: something there is hidden.
@@ -47,10 +86,11 @@ class HintOf {
   std::string operator()(const event::FileDelete& deleted) const { return path(Grant::Write, deleted.named); }
   std::string operator()(const event::FileMetadata& changed) const { return path(Grant::Write, changed.named); }
   std::string operator()(const event::ProcessExec& executed) const { return path(Grant::Exec, executed.named); }
-  std::string operator()(const event::NetConnect& net) const { return peer(net.peer, "tcp"); }
-  std::string operator()(const event::NetSend& net) const { return peer(net.peer, "udp"); }
+  std::string operator()(const event::NetConnect& net) const { return peer(net.peer); }
+  std::string operator()(const event::NetSend& net) const { return peer(net.peer); }
   std::string operator()(const event::SyscallDenied& denied) const {
     if (denied.call.empty() || !denied.abi.empty()) return {};
+    if (denied.call == "socket" && asks_for_unix(denied)) return unix_socket("PATH");
     return hint_for_syscall(denied.call, verdict_.rule, profile_);
   }
   template <typename Body>
@@ -62,17 +102,16 @@ class HintOf {
   std::string path(Grant grant, const event::Named& named) const {
     if (named.unknown || named.path.empty() || verdict_.layer == "permission") return {};
     if (is_hidden(verdict_, grant)) return "hidden by " + text::for_people(verdict_.rule) + ": take it out of hide";
-    return hint_for_path(grant, named.path, verdict_.rule, profile_);
+    return hint_for_path(grant, named.path, verdict_.rule, verdict_.error, profile_);
   }
 
-  std::string peer(const event::Peer& peer, std::string_view protocol) const {
-    if (peer.path.starts_with('/'))
-      return where(verdict_.rule, profile_) + ", network: " + brackets("unix", profile::emit_path(peer.path));
-    if (peer.address.empty() || !peer.port) return {};
-    const bool brackets_needed = peer.address.find(':') != std::string::npos;
-    const std::string host = brackets_needed ? "[" + peer.address + "]" : peer.address;
-    const std::string endpoint = std::string(protocol) + "://" + host + ":" + std::to_string(*peer.port);
-    return where(verdict_.rule, profile_) + ", network: " + brackets("allow", "\"" + text::for_people(endpoint) + "\"");
+  std::string peer(const event::Peer& peer) const {
+    if (peer.path.starts_with('/')) return unix_socket(profile::emit_path(peer.path));
+    return peer.address.empty() ? "" : "this version has no way out of the jail's network";
+  }
+
+  std::string unix_socket(const std::string& item) const {
+    return where(verdict_.rule, profile_) + ", network: " + brackets("unix", item);
   }
 
   const event::Verdict& verdict_;
@@ -81,17 +120,19 @@ class HintOf {
 
 }  // namespace
 
-std::string hint_for_path(Grant grant, const std::string& path, const std::string& rule, const std::string& profile) {
-  const auto lies_in = [&](const char* folder) { return profile::is_within(path, folder); };
-  if (std::ranges::any_of(kOwn, lies_in)) return {};
+std::string hint_for_path(Grant grant, const std::string& path, const std::string& rule, int error,
+                          const std::string& profile) {
+  const profile::Standing standing = standing_of(grant, path);
+  if (standing == profile::Standing::Refused || is_own(path, rule, error)) return {};
   const std::string plain = profile::emit_path(path);
-  const bool is_dangerous = profile::danger_of(path) != nullptr;
+  const bool is_dangerous = standing == profile::Standing::Dangerous;
   const std::string item = is_dangerous ? "{path: " + plain + ", dangerous: true}" : plain;
   const std::string_view key = grant == Grant::Read ? "read" : grant == Grant::Write ? "write" : "exec";
   return where(rule, profile) + ", filesystem: " + brackets(key, item);
 }
 
 std::string hint_for_syscall(const std::string& call, const std::string& rule, const std::string& profile) {
+  if (std::ranges::find(kOfArguments, call) != kOfArguments.end()) return {};
   return where(rule, profile) + ", syscalls: " + brackets("allow", text::for_people(call));
 }
 

@@ -14,6 +14,8 @@ std::string hint_for(const event::Record& record);
 enum class Grant { Read, Write, Exec };
 // `rule`: the line that decides, "crm.yaml:12:5", or "default" or empty.
 std::string hint_for_syscall(const std::string& call, const std::string& rule, const std::string& profile);
-std::string hint_for_path(Grant grant, const std::string& path, const std::string& rule, const std::string& profile);
+// `error`: the errno that the plugin sees.
+std::string hint_for_path(Grant grant, const std::string& path, const std::string& rule, int error,
+                          const std::string& profile);
 
 }  // namespace jail::cli

@@ -4,6 +4,7 @@
 #include "cli/print.h"
 #include "cli/verbs.h"
 #include "cli/wanted.h"
+#include "run/channels.h"
 #include "run/session.h"
 
 namespace jail::cli {
@@ -18,7 +19,8 @@ The plugin starts in the profile's cwd, by default its first write grant: name i
 Examples (crm.yaml names ${plugin}):
   jail run --set plugin=/opt/crm ./crm.yaml -- python3 /opt/crm/plugin.py
   jail run --set plugin=/opt/crm crm -- python3 /opt/crm/plugin.py              (crm is an installed profile)
-  jail run --set plugin=/opt/crm --audit-fd 2 ./crm.yaml -- python3 --version   (the log on standard error)
+  jail run --set plugin=/opt/crm --audit-fd 3 ./crm.yaml -- python3 --version 3>&2 2>&1
+                     (the log alone on standard error, as for a container; all else on standard output)
 )";
 
 struct Options {
@@ -34,11 +36,11 @@ std::string refuse_empty(const std::string& text) { return text.empty() ? "an em
 run::Options session_options(const Options& options) {
   run::Options session;
   session.wanted = wanted_of(options.wanted);
-  session.wanted.logs = options.audit_files;
   for (const std::string& file : options.audit_files) session.audit.emplace_back(audit::File{file});
   for (const int number : options.audit_fds) session.audit.emplace_back(audit::Descriptor{number});
   session.status_fd = options.status_fd;
   session.pass_fds = options.pass_fds;
+  session.wanted.own_files = run::files_of_channels(session.audit, session.status_fd);
   return session;
 }
 
@@ -68,7 +70,9 @@ void add_run(CLI::App& app, int& status) {
   verb->add_option("--audit", options->audit_files, "Log to this file instead of the profile's own")
       ->check(CLI::Validator(refuse_empty, "FILE"))
       ->allow_extra_args(false);
-  verb->add_option("--audit-fd", options->audit_fds, "Log to this open descriptor; 2 is standard error")
+  verb->add_option("--audit-fd", options->audit_fds,
+                   "Log to this open descriptor: no file, pipe or socket that the plugin's output goes to, too; on a "
+                   "terminal the lines mix")
       ->allow_extra_args(false);
   verb->add_option("--status-fd", options->status_fd, "How the run ended, as JSON Lines, on this open descriptor")
       ->check(CLI::Range(0, 1 << 20));

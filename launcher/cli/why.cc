@@ -90,7 +90,8 @@ Answer about_path(const Options& options, const run::Plan& plan) {
   const Grant grant = operation == Operation::Read    ? Grant::Read
                       : operation == Operation::Write ? Grant::Write
                                                       : Grant::Exec;
-  if (decision.grantable) answer.hint = hint_for_path(grant, decision.path, rule_of(answer), plan.profile);
+  if (decision.grantable)
+    answer.hint = hint_for_path(grant, decision.path, rule_of(answer), decision.error, plan.profile);
   return answer;
 }
 
@@ -125,7 +126,7 @@ Answer about_syscall(const Options& options, const run::Plan& plan) {
                                : "; only for some arguments: " + errors_of(rule);
   if (otherwise) return answer;
   answer.hint = hint_for_syscall(options.syscall, rule_of(answer), plan.profile);
-  if (!row.risk.empty()) answer.hint += "; this gives away: " + std::string(row.risk);
+  if (!answer.hint.empty() && !row.risk.empty()) answer.hint += "; this gives away: " + std::string(row.risk);
   return answer;
 }
 

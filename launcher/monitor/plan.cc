@@ -82,7 +82,7 @@ std::optional<Layer> without_trace(const profile::Monitor& wanted, const Support
 std::string tell_files(trace::Family family) {
   if (family == trace::Family::FileHooks) return "files that were reached: ebpf, by the hooks of the security modules";
   return "files that were reached: ebpf, by the end of each system call: every process of this machine pays for it, "
-         "about 0.1 us a call";
+         "0.1 to 0.3 us a call";
 }
 
 void add_trace(const profile::Monitor& wanted, const trace::Support& support, profile::NetworkMode network,

@@ -89,7 +89,7 @@ class Walk {
 std::string_view why_not_read(mode_t mode) {
   switch (mode & S_IFMT) {
     case S_IFREG: return {};
-    case S_IFLNK: return "a link: what it leads to is digested under its own name";
+    case S_IFLNK: return "a link, which is not followed";
     case S_IFIFO: return "a fifo, not a file";
     case S_IFSOCK: return "a socket, not a file";
     default: return "a device, not a file";

@@ -20,6 +20,9 @@ constexpr std::array kRules{require_paths, refuse_dangerous_grants, refuse_socke
                             check_cwd, check_integrity, check_limits,
                             check_network, check_monitor};
 
+// Those that need nothing but the grant.
+constexpr std::array kRulesOfOne{refuse_dangerous_grants, refuse_sockets, refuse_host_executed, refuse_protected};
+
 void sort_by_place(Diagnostics& findings, const Profile& profile) {
   const auto rank = [&](const Diagnostic& one) {
     const auto source = std::ranges::find(profile.sources, one.place.file, &SourceFile::path);
@@ -73,6 +76,18 @@ Diagnostics validate(const Profile& profile, const Facts& facts) {
   for (const auto rule : kRules) rule(now);
   sort_by_place(now.findings, profile);
   return std::move(now.findings);
+}
+
+Standing standing_of(Grant grant, const Facts& facts) {
+  for (const bool dangerous : {false, true}) {
+    grant.dangerous = dangerous;
+    Profile alone;
+    alone.filesystem.grants = {grant};
+    Case now{alone, facts, {}, {}};
+    for (const auto rule : kRulesOfOne) rule(now);
+    if (!has_errors(now.findings)) return dangerous ? Standing::Dangerous : Standing::Granted;
+  }
+  return Standing::Refused;
 }
 
 std::vector<std::string> paths_of_interest(const Profile& profile) {

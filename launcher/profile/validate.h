@@ -12,4 +12,8 @@ Diagnostics validate(const Profile& profile, const Facts& facts);
 // The paths whose facts validate() and the plan need: grants, hidden paths, cwd, sockets, integrity, monitor.hash.
 std::vector<std::string> paths_of_interest(const Profile& profile);
 
+// What the rules say of one grant by its name alone: let it be, ask for {dangerous: true}, or never have it.
+enum class Standing { Granted, Dangerous, Refused };
+Standing standing_of(Grant grant, const Facts& facts);
+
 }  // namespace jail::profile

@@ -89,25 +89,31 @@ profile::Inputs inputs_of(const Places& places, std::map<std::string, std::strin
   return inputs;
 }
 
-profile::Facts collect(const profile::Profile& profile, const Places& places,
-                       const std::map<std::string, std::string>& set) {
+profile::Facts facts_of_operator(const Places& places, const std::vector<std::string>& deciding_files,
+                                 Chains& chains) {
   profile::Facts facts;
-  Chains chains;
-  const Resolver resolver(untrusted_trees(profile, places, set), ::geteuid(), chains);
-  for (const std::string& path : profile::paths_of_interest(profile))
-    if (!facts.paths.contains(path)) facts.paths.emplace(path, resolver.resolve(path));
-  add_interpreters(facts, profile, resolver);
-  std::vector<std::string> deciding;
-  for (const profile::SourceFile& source : profile.sources) deciding.push_back(source.path);
-  facts.protected_places = protected_places(places, deciding, chains);
+  facts.protected_places = protected_places(places, deciding_files, chains);
   facts.home = places.home;
-  if (!facts.home.empty()) facts.paths.emplace(facts.home, resolver.resolve(facts.home));
   facts.runtime = variable("XDG_RUNTIME_DIR").value_or("");
   facts.search_path = split_path(std::getenv("PATH"));
   const confine::identity::Launcher who = launcher();
   facts.uid = who.uid;
   facts.groups = who.groups;
   facts.group_names = names_of(who.groups);
+  return facts;
+}
+
+profile::Facts collect(const profile::Profile& profile, const Places& places,
+                       const std::map<std::string, std::string>& set) {
+  Chains chains;
+  std::vector<std::string> deciding;
+  for (const profile::SourceFile& source : profile.sources) deciding.push_back(source.path);
+  profile::Facts facts = facts_of_operator(places, deciding, chains);
+  const Resolver resolver(untrusted_trees(profile, places, set), ::geteuid(), chains);
+  for (const std::string& path : profile::paths_of_interest(profile))
+    if (!facts.paths.contains(path)) facts.paths.emplace(path, resolver.resolve(path));
+  add_interpreters(facts, profile, resolver);
+  if (!facts.home.empty()) facts.paths.emplace(facts.home, resolver.resolve(facts.home));
   return facts;
 }
 

@@ -9,12 +9,16 @@
 #include "profile/facts.h"
 #include "profile/load.h"
 #include "profile/profile.h"
+#include "run/chains.h"
 #include "run/places.h"
 
 namespace jail::run {
 
 // What `load()` needs of this process and machine. `set`: --set.
 profile::Inputs inputs_of(const Places& places, std::map<std::string, std::string> set);
+
+// What is so whatever a profile says.
+profile::Facts facts_of_operator(const Places& places, const std::vector<std::string>& deciding_files, Chains& chains);
 
 // Facts of every path the profile names. Links are followed only where nobody but root and the operator can have
 // planted them, and never below a place that a plugin may write (SECURITY C6).

@@ -76,8 +76,8 @@ void read_and_validate(Prepared& prepared, const Wanted& wanted, State state) {
   prepared.facts = collect(prepared.profile, prepared.places, wanted.set);
   if (state == State::Foresee) foresee_granted_state(prepared);
   Chains chains;
-  for (const std::string& log : wanted.logs)
-    prepared.facts.protected_places.push_back(protect(chains, "the audit log", without_links(log)));
+  for (const OwnFile& own : wanted.own_files)
+    prepared.facts.protected_places.push_back(protect(chains, own.what, without_links(own.path)));
   const profile::Diagnostics unknown = confine::seccomp::plan(prepared.profile.syscalls).diagnostics;
   prepared.diagnostics.insert(prepared.diagnostics.end(), unknown.begin(), unknown.end());
   const profile::Diagnostics faults = profile::validate(prepared.profile, prepared.facts);

@@ -16,12 +16,18 @@
 
 namespace jail::run {
 
+// What the supervisor alone may write: "the audit log".
+struct OwnFile {
+  std::string what;
+  std::string path;
+};
+
 struct Wanted {
   std::string profile;                     // a name or a path
   std::map<std::string, std::string> set;  // --set
   std::vector<std::string> command;        // may be empty where nothing is run
   Strictness strictness = Strictness::Required;
-  std::vector<std::string> logs;  // --audit: files no write grant may reach
+  std::vector<OwnFile> own_files;  // no write grant may reach them
 };
 
 struct Prepared {

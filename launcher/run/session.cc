@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "confine/landlock_rights.h"
 #include "monitor/listener.h"
+#include "profile/choices.h"
 #include "run/build.h"
 #include "run/channels.h"
 #include "run/exit_status.h"
@@ -224,7 +225,7 @@ class Session {
     const bool passes =
         error.error == EAGAIN || error.error == ENOSPC || error.error == EDQUOT || error.error == ETIMEDOUT;
     loss.tell(passes ? Sort::Passing : Sort::Lasting,
-              "the log lost a record: " + error.sink + ": " + std::generic_category().message(error.error));
+              "the log lost a record: " + audit::text_of(error));
   }
 
   void say_frozen(const std::string& why) const {
@@ -247,16 +248,22 @@ class Session {
       record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());
     if (tracing_.lost() != 0) record.lost.emplace_back("ebpf", tracing_.lost());
     if (const auto error = log_->append(of_ours(record)))
-      result_.problem = "the log lost a record: " + error->sink + ": " + std::generic_category().message(error->error);
+      result_.problem = "the log lost a record: " + audit::text_of(*error);
     status_.ended(record, ending.exit_status);
     const bool failed_to_start =
         ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError;
-    const bool killed_by_us = (record.outcome == event::Outcome::Killed && !record.reason.empty()) ||
-                              record.outcome == event::Outcome::MonitorLost;
+    const bool killed_by_us = record.outcome == event::Outcome::Killed && !record.reason.empty();
     if (failed_to_start || killed_by_us) result_.problem = record.reason;
+    if (record.outcome == event::Outcome::MonitorLost) result_.problem = why_ended(record.reason);
     if (failed_to_start) result_.hint = prepared_.redactor.redact(hint_for_program(plan_, ending.exit_status));
     result_.exit_status = ending.exit_status;
     return std::move(result_);
+  }
+
+  [[nodiscard]] std::string why_ended(const std::string& loss) const {
+    const profile::OnLoss wanted = prepared_.profile.monitor.on_loss.value;
+    return "the plugin was ended (monitor.on_loss: " + std::string(name_of(profile::kOnLoss, wanted)) +
+           "), because events were lost: " + loss;
   }
 
   bool open_log() {
@@ -299,7 +306,7 @@ class Session {
   }
 
   Result refuse_sink(const audit::WriteError& error) {
-    return refuse_log({"cannot write " + error.sink + ": " + std::generic_category().message(error.error),
+    return refuse_log({"cannot write " + audit::text_of(error),
                        "a run that cannot be recorded does not start"});
   }
 

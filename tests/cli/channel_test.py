@@ -42,16 +42,17 @@ class PassedDescriptors:
         os.close(event)
 
 
+def stream_pair():
+    return [end.detach() for end in socket.socketpair()]
+
+
 @both_launchers
 class SharedChannels:
     """A plugin that holds the file of the log writes lines of its own into it."""
 
     def setUp(self):
         super().setUp()
-        self.file = self.dir / "log" / "shared"
-        self.file.touch()
-        if IS_ROOT:
-            os.chown(self.file, self.uid, self.uid)
+        self.file = self.make_file(self.dir / "log" / "shared")
 
     def run_with(self, *options, **others):
         return self.jail("run", *options, self.profile(), "--", self.attacker, "exit", "0", **others)
@@ -72,13 +73,44 @@ class SharedChannels:
                 with self.subTest(options=options):
                     self.assertEqual(self.status_with_stderr(file, *options), 125)
 
-    def test_log_on_a_pipe_of_the_callers(self):
-        """As a container's log is."""
-        reader, writer = os.pipe()
-        self.assertEqual(self.status_with_stderr(writer, "--audit-fd", "2"), 0)
-        os.close(writer)
-        with open(reader, "rb") as log:
-            self.assertIn(b"run.ended", log.read())
+    def test_log_on_a_pipe_or_socket_of_the_plugins(self):
+        for name, (reader, writer) in {"pipe": os.pipe(), "socket": stream_pair()}.items():
+            for options in (("--audit-fd", "2"), ("--status-fd", "2")):
+                with self.subTest(channel=name, options=options):
+                    self.assertEqual(self.status_with_stderr(writer, *options), 125)
+                    self.assertIn(f"standard error is the same {name}", os.read(reader, 1 << 16).decode())
+            with self.subTest(channel=name, what="passed"):
+                ended = self.run_with("--audit-fd", writer, "--pass-fd", writer, pass_fds=(writer,))
+                self.assert_refused(ended, f"--pass-fd {writer} is the same {name}")
+            os.close(reader)
+            os.close(writer)
+
+    def test_log_on_standard_error_alone(self):
+        """As for a container: 3>&2 2>&1."""
+        words = [BINARY, "run", "--audit-fd", "3", self.profile(), "--", self.attacker, "exit", "0"]
+        ended = subprocess.run(["sh", "-c", '"$@" 3>&2 2>&1', "sh", *words], env=self.environment,
+                               cwd=self.dir / "write", preexec_fn=self.become(), stdin=subprocess.DEVNULL,
+                               capture_output=True, timeout=SECONDS, check=False)
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertIn(b"run.ended", ended.stderr)
+
+    def test_file_that_a_grant_reaches(self):
+        """By whatever name it was opened."""
+        os.link(self.make_file(self.dir / "home" / "linked"), self.dir / "write" / "other-name")
+        inside = self.make_file(self.dir / "write" / "inside")
+        for file, word in ((inside, str(inside)), (self.dir / "home" / "linked", "more than one name")):
+            for option in ("--audit-fd", "--status-fd"):
+                with self.subTest(file=file, option=option), open(file, "ab") as opened:
+                    ended = self.run_with("--audit", self.log, option, opened.fileno(), pass_fds=(opened.fileno(),))
+                    self.assert_refused(ended, word)
+        with open(self.make_file(self.dir / "log" / "outside"), "ab") as opened:
+            self.assertEqual(self.run_with("--audit-fd", opened.fileno(), pass_fds=(opened.fileno(),)).code, 0)
+
+    def make_file(self, path):
+        path.touch()
+        if IS_ROOT:
+            os.chown(path, self.uid, self.uid)
+        return path
 
     def status_with_stderr(self, file, *options):
         audit = () if "--audit" in options or "--audit-fd" in options else ("--audit", self.log)

@@ -308,7 +308,8 @@ class Kill(LossTest):
                 self.assertIn("could not be read", lost[0]["reason"])
                 self.assertEqual(self.outcome(), "exited" if code == 0 else "monitor-lost")
                 if code:
-                    self.assertIn("could not be read", error)
+                    self.assertIn("the plugin was ended (monitor.on_loss: kill), because events were lost: names and "
+                                  "addresses in memory that could not be read", error)
 
     def test_stalled_reader(self):
         for reaction, code in (("count", 0), ("kill", MONITOR_LOST)):

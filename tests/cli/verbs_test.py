@@ -141,6 +141,14 @@ class Doctor:
         ended = self.jail("doctor", self.profile())
         self.assertIn(ended.code, (0, 1), ended)
 
+    def test_layer_that_fails(self):
+        profile = self.profile(f"integrity: {{path: \"{self.dir}/bin\", sha256: \"{'0' * 64}\"}}\n",
+                               grants=f"  exec: [\"{self.attacker}\"]\n  read: [\"{self.dir}/bin\"]\n")
+        ended = self.jail("doctor", profile)
+        self.assertEqual(ended.code, 1, ended)
+        self.assertRegex(ended.out, r"\n  absent +integrity +\S.*its digest is")
+        self.assertNotRegex(ended.out, r"enforced +integrity")
+
 
 if __name__ == "__main__":
     unittest.main()

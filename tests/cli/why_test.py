@@ -1,8 +1,10 @@
 """`jail why` against a jail: for each path and operation the verdict is what really happens there."""
 import json
 import os
+import pathlib
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 from jail_case import BINARY, both_launchers
@@ -203,6 +205,53 @@ filesystem:
         self.assertEqual(self.jail("why", "--path", "/x", self.profile("unknown: 1\n")).code, 125)
 
 
+# What the plugin does, and what the line of its denial ends with: a hint, or nothing but the rule.
+HINTS = {
+    "open('/etc/hosts', 'a')": "filesystem: write: [{path: /etc/hosts, dangerous: true}]",
+    "open('/var/tmp/plain', 'w')": "filesystem: write: [/var/tmp/plain]",
+    "socket.socket(socket.AF_UNIX)": ", network: unix: [PATH]",
+    "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)": "rule default",
+    "socket.create_connection(('192.0.2.1', 80))": " | this version has no way out of the jail's network",
+    "socket.socket().sendto(b'x', socket.MSG_FASTOPEN, ('127.0.0.1', 80))": "rule default",
+    "open('{own}/granted/file', 'a')": "filesystem: write: [{own}/granted/file]",
+}
+
+
+@both_launchers
+class Hints:
+    def hint_of(self, tried):
+        """The end of the line of what was denied last."""
+        self.log.unlink(missing_ok=True)
+        ended = self.jail("run", "--audit", self.log, self.granted, "--", "python3", "-I", "-c",
+                          f"import os, socket\ntry: {tried}\nexcept OSError as error: print(error)")
+        self.assertEqual(ended.code, 0, ended)
+        tail = self.jail("audit", "tail", "--denied", "--file", self.log)
+        self.assertTrue(tail.out, f"{tried}: {ended.out}")
+        return tail.out.splitlines()[-1]
+
+    def setUp(self):
+        super().setUp()
+        self.own_folder = tempfile.mkdtemp(prefix="jail-hint-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.own_folder)
+        os.chmod(self.own_folder, 0o755)
+        os.mkdir(f"{self.own_folder}/granted")
+        pathlib.Path(self.own_folder, "granted", "file").touch()
+        self.own(self.own_folder)
+        self.granted = self.document("version: 1\nname: cli-test\nextends: [python]\n"
+                                     f"filesystem: {{read: [\"{self.own_folder}/granted\"]}}\n")
+
+    def test_each(self):
+        for tried, hint in HINTS.items():
+            with self.subTest(tried=tried):
+                line = self.hint_of(tried.replace("{own}", self.own_folder))
+                self.assertTrue(line.endswith(hint.replace("{own}", self.own_folder)), line)
+
+    def test_families_of_sockets_are_not_given_away(self):
+        for call in ("socket", "socketpair", "sendmsg"):
+            self.assertNotIn("syscalls: allow", self.jail("why", "--syscall", call, self.profile()).out)
+        self.assertIn("syscalls: allow: [ptrace]", self.jail("why", "--syscall", "ptrace", self.profile()).out)
+
+
 @both_launchers
 class Follow:
     def start(self, *words):
@@ -219,7 +268,7 @@ class Follow:
             self.run_plugin("change-own", "write", "/etc/made-by-test")
         for _ in range(2):
             line = process.stdout.readline()
-            for word in ("denied", "/etc/made-by-test", "default", "write: [/etc/made-by-test]"):
+            for word in ("denied", "default", "write: [{path: /etc/made-by-test, dangerous: true}]"):
                 self.assertIn(word, line)
         process.terminate()
         process.wait()

@@ -290,12 +290,15 @@ TEST_P(Monitor, InAJailThereIsNoWeakerJail) {
   scene.write_file("{read}/inner/p.yaml",
                    scene.expand("version: 1\nname: inner\nfilesystem: {exec: [\"{attacker}\"]}\n"));
   const Profile outer = {.exec = {"{bin}/jail"}, .more = "env: {set: {HOME: \"{write}\"}}\n"};
-  const std::vector<std::string> inner = {"execute", "{bin}/jail", "run", "--best-effort", "--audit-fd", "2",
-                                          "{read}/inner/p.yaml", "--", "{attacker}", "exit", "0"};
+  const std::vector<std::string> inner = {"execute", "{bin}/jail", "run", "--best-effort", "--audit",
+                                          "{write}/inner.jsonl", "{read}/inner/p.yaml", "--", "{attacker}",
+                                          "exit", "0"};
   const Outcome outcome = run(scene.in_jail(usual_grants() + outer, inner));
   EXPECT_EQ(outcome.code(), 125) << describe(outcome);
   EXPECT_TRUE(has(outcome.error, "as inside a jail")) << describe(outcome);
-  EXPECT_FALSE(has(outcome.error, "run.started")) << describe(outcome);
+  std::ifstream file(scene.at("{write}/inner.jsonl"));
+  const std::string log(std::istreambuf_iterator<char>(file), {});
+  EXPECT_FALSE(has(log, "run.started")) << log;
 }
 
 TEST_P(Monitor, WithoutAListenerNothingRunsThatAsksForOne) {

@@ -53,6 +53,12 @@ TEST(AuditRender, SaysWhyARunWasRefused) {
                 " more | hint: see jail check");
 }
 
+TEST(AuditRender, SaysAReasonOnce) {
+  const event::RunRefused refused{"no way out", "net", "take it out", {{"a.yaml:1:2", "net: no way out", ""}}};
+  EXPECT_EQ(shown(refused),
+            std::string(kBegin) + "run.refused   refused: a.yaml:1:2: net: no way out | hint: take it out");
+}
+
 TEST(AuditRender, SaysWhatAProgramWasToBeStartedWith) {
   EXPECT_EQ(shown(event::ProcessExec{"execve", {"/bin/ls", "ls"}, {"ls", "-l\x1b"}, true}),
             std::string(kBegin) + "process.exec  run /bin/ls (asked for as ls) as ls -l\\x1b ...");
@@ -96,6 +102,25 @@ TEST(AuditRender, LetsNothingOfThePluginReachTheTerminal) {
   EXPECT_EQ(line.find('\x1b'), std::string::npos);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_LT(line.size(), 500u);
+}
+
+TEST(AuditRender, NothingOfThePluginPassesForOurs) {
+  event::Event event{.body = event::FileOpen{"openat", {"/etc/x | EROFS by mount, rule default", "\"'"}, {"write"}}};
+  event.verdict = event::Verdict{event::Decision::Denied, "mount", "default", 30, true};
+  event.repeats = event::Repeats{2, {}, {}, {"/a | b"}};
+  const std::string line = render(event::Record{{}, event, {}}, Colour::Plain);
+  EXPECT_TRUE(line.ends_with(R"(denied: write "/etc/x | EROFS by mount, rule default" (asked for as "\"'") | EROFS by)"
+                             R"( mount, rule default | 2 more of these "/a | b")"))
+      << line;
+  const event::ProcessExec executed{"execve", {"/bin/a b"}, {"", "a b", "c", "d\xc2\xa0" "e"}, false};
+  const std::string started = shown(executed);
+  EXPECT_TRUE(started.ends_with("run \"/bin/a b\" as \"\" \"a b\" c \"d\xc2\xa0" "e\"")) << started;
+  EXPECT_TRUE(shown(event::PluginFile{"/p | q", "ab", ""}).ends_with("\"/p | q\" sha256 ab"));
+  EXPECT_TRUE(shown(event::NetConnect{"connect", {.path = "/s | t"}}).ends_with("connect to \"/s | t\""));
+}
+
+TEST(AuditRender, CallsAPairOfSocketsWhatItIs) {
+  EXPECT_TRUE(shown(event::NetConnect{"socketpair", {.family = 1}}).ends_with("  make a pair of unix sockets"));
 }
 
 TEST(AuditRender, ShortensBetweenCharacters) {
