@@ -72,9 +72,12 @@ TEST(AuditBudget, FindsEveryDenialInAFlood) {
 
 TEST(AuditBudget, EndsForDenialsToo) {
   const Scratch scratch;
+  std::string loss;
   auto opened = test::open_log(File{scratch / "log"}, test::kIdentity, share(10'000, 10'000));
   Log& log = std::get<Log>(opened);
+  log.start([&loss](const WriteError& error) { loss = text_of(error); });
   for (int index = 0; index < 10'000; ++index) ASSERT_FALSE(log.append(test::denied("/srv/secret")));
+  EXPECT_EQ(loss, "the run's share of the log is used up");
   ASSERT_FALSE(log.append({.body = event::MonitorLost{.count = 1, .reason = "x"}}));
   ASSERT_FALSE(log.append(test::ended()));
   const Written written = read_back(scratch / "log");

@@ -90,6 +90,18 @@ TEST(TextForPeople, LeavesNothingDeceptiveOfAnyBytes) {
   }
 }
 
+TEST(TextForPeople, MarksWhereAWordEnds) {
+  EXPECT_EQ(word_for_people("/srv/x,y:z"), "/srv/x,y:z");
+  EXPECT_EQ(word_for_people(R"(a\b)"), R"(a\\b)");
+  EXPECT_EQ(word_for_people(""), R"("")");
+  EXPECT_EQ(word_for_people("a | b"), R"("a | b")");
+  EXPECT_EQ(word_for_people("a|b"), R"("a|b")");
+  EXPECT_EQ(word_for_people("it's"), R"("it's")");
+  EXPECT_EQ(word_for_people(R"(a\"b)"), R"("a\\\"b")");
+  for (const char* blank : {"\xc2\xa0", "\xe2\x80\x83", "\xe3\x80\x80", "\xe2\xa0\x80"})
+    EXPECT_EQ(word_for_people(blank), '"' + std::string(blank) + '"');
+}
+
 TEST(TextDeceptive, KnowsTheEdgesOfItsRanges) {
   for (const char32_t point : {0x0u, 0x1fu, 0x7fu, 0x9fu, 0xadu, 0x200bu, 0x202eu, 0x2066u, 0xfeffu, 0xe0fffu})
     EXPECT_TRUE(is_deceptive(point)) << static_cast<std::uint32_t>(point);

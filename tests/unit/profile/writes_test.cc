@@ -17,6 +17,25 @@ using test::Trial;
 using test::verdict;
 using test::writing;
 
+Standing standing(Access access, const std::string& path) {
+  Facts facts;
+  facts.home = "/home/ann";
+  facts.search_path = {"/opt/tools"};
+  facts.protected_places = {{.what = "jail's log", .path = "/var/log/jail", .chain = {}, .missing = true}};
+  return standing_of({.access = access, .path = path, .optional = false, .place = {}}, facts);
+}
+
+// What the rules would say of a grant that a hint names.
+TEST(StandingOfOneGrant, IsWhatTheRulesSay) {
+  EXPECT_EQ(standing(Access::Write, "/srv/data"), Standing::Granted);
+  EXPECT_EQ(standing(Access::Read, "/etc/hosts"), Standing::Granted);
+  for (const char* path : {"/etc/hosts", "/home/ann/.bashrc", "/opt/tools/x", "/srv/x/.git/config", "/proc/1"})
+    EXPECT_EQ(standing(Access::Write, path), Standing::Dangerous) << path;
+  EXPECT_EQ(standing(Access::Read, "/home/ann"), Standing::Dangerous);
+  EXPECT_EQ(standing(Access::Read, "/run/docker.sock"), Standing::Dangerous);
+  for (const char* path : {"/", "/var/log/jail/x"}) EXPECT_EQ(standing(Access::Write, path), Standing::Refused) << path;
+}
+
 // SECURITY C9. Each place itself, something in it and, for those with a folder of their own, the folder around it.
 TEST(HostExecuted, PlacesAreErrorsUnderWrite) {
   for (const char* path : {"/srv/app/.git",
