@@ -66,7 +66,7 @@ class Argv:
         self.assertEqual(found[0]["argv"][1], forged)
         self.assertEqual(self.kinds().count("run.ended"), 1)
         shown = self.jail("audit", "tail", "--file", self.log)
-        self.assertIn(" as attacker x", shown.out)
+        self.assertIn(" as attacker \"x\\n{", shown.out)
         self.assertNotIn("\x1b", shown.out)
 
     def test_bounds(self):

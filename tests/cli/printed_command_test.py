@@ -4,7 +4,6 @@ stands, in the folder of its profile, but for the plugin's folder, which is one 
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import unittest
 
@@ -49,8 +48,8 @@ class PrintedCommandAsUser(JailTest):
         return (124,) if " -f " in command else (0, 1) if " why " in command else (0,)
 
     def type(self, command):
-        words = shlex.split(command.replace("/opt/", f"{self.opt}/"))
-        if "-f" in words:
+        words = ["sh", "-c", "exec " + command.replace("/opt/", f"{self.opt}/")]  # as a reader's shell takes it
+        if " -f " in command:
             words[:0] = ["timeout", "--signal=INT", "1"]
         return subprocess.run(words, cwd=self.dir / "profile", env=self.environment, preexec_fn=self.become(),
                               capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
