@@ -286,13 +286,8 @@ void Listening::State::connect(const seccomp_notif& notified, const Call& call) 
   Examiner::Wanted wanted = examiner.wanted(notified, call);
   const std::optional<std::int32_t> process = numbers_of(notified).process;
   if (start.loss->holds()) hold();
-  std::optional<event::Event> event = std::exchange(wanted.event, {});
-  if (event && event->verdict) {
-    fill_in(*event, notified);
-    wanted.event = std::move(event);
-  } else {
-    keep(notified, std::move(event));
-  }
+  if (wanted.event && wanted.event->verdict) fill_in(*wanted.event, notified);
+  else keep(notified, std::exchange(wanted.event, std::nullopt));  // what cannot be read will not be made either
   connector->connect(notified, process.value_or(0), std::move(wanted.connection),
                      [state = shared_from_this(), event = std::move(wanted.event)](int error) {
                        if (event) state->tell_made(*event, error);
