@@ -211,7 +211,7 @@ class Session {
                       .addresses = plan_.monitor.addresses,
                       .expect_absent = prepared_.profile.monitor.expect_absent},
             .handover = std::move(handover),
-            .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
+            .plugin = duplicate(jail.plugin.pidfd().get()),
             .pid = jail.plugin.pid(),
             .reserved = std::move(reserved_),
             .log = [log = log_, digests = digests_](const event::Event& event) { append(*log, *digests, event); },
