@@ -1,5 +1,5 @@
-// What a relay tells of one connection: a record of fixed size, one message of a SOCK_SEQPACKET socket. Once it is over,
-// or when it was refused.
+// What a relay tells of one connection, once it is over or when it was refused: a record of fixed size, one message of
+// a SOCK_SEQPACKET socket.
 #pragma once
 
 #include <array>
