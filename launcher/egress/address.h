@@ -13,9 +13,9 @@
 namespace jail::egress {
 
 struct Address {
-  int family = AF_INET;                   // or AF_INET6
-  std::array<std::uint8_t, 16> bytes{};   // in network order; of IPv4 the first four, the others 0
-  std::uint16_t port = 0;                 // in host order
+  int family = AF_INET;                  // or AF_INET6
+  std::array<std::uint8_t, 16> bytes{};  // in network order; of IPv4 the first four, the others 0
+  std::uint16_t port = 0;                // in host order
 
   bool operator==(const Address&) const = default;
 };
