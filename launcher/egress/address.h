@@ -26,6 +26,9 @@ std::optional<Address> address_of(std::string_view text, std::uint16_t port);
 // "127.0.0.1", "2001:db8::1": without the port.
 std::string text_of(const Address& address);
 
+// With it: "127.0.0.1:80", "[::1]:80".
+std::string shown(const Address& address);
+
 // 127.0.0.0/8 and ::1.
 bool is_loopback(const Address& address) noexcept;
 

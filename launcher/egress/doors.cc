@@ -11,11 +11,6 @@ namespace {
 
 constexpr int kQueue = 128;
 
-std::string shown(const Address& address) {
-  const std::string text = text_of(address);
-  return (address.family == AF_INET6 ? "[" + text + "]" : text) + ":" + std::to_string(address.port);
-}
-
 void set(const Fd& socket, int level, int option) noexcept {
   const int on = 1;
   (void)::setsockopt(socket.get(), level, option, &on, sizeof on);
