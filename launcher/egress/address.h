@@ -28,6 +28,14 @@ std::string text_of(const Address& address);
 // 127.0.0.0/8 and ::1.
 bool is_loopback(const Address& address) noexcept;
 
+// The first `bits` of both are alike. False where the families differ.
+bool is_within(const Address& address, const Address& prefix, int bits) noexcept;
+
+// What no name of the public network has a reason to point to: this host, private and shared networks, link-local,
+// multicast, unspecified and reserved ones, and IPv6 addresses that stand for such an IPv4 one (the registries of
+// RFC 6890). The networks that are kept for documentation (RFC 5737, RFC 3849) are ordinary here: they lead nowhere.
+bool is_special(const Address& address) noexcept;
+
 // As bind(2) and connect(2) take it.
 struct SocketAddress {
   sockaddr_storage storage{};
