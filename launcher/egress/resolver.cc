@@ -303,16 +303,17 @@ class Resolver {
   void tell_too_fast(Lookup told) {
     told.outcome = Outcome::TooFast;
     told.rcode = static_cast<std::uint8_t>(Rcode::Refused);
-    told.more = std::exchange(too_fast_, 0);
+    told.more = too_fast_;
     told_too_fast_ = told.asked_ns;
-    tell(told);
+    if (tell(told)) too_fast_ = 0;
   }
 
-  void tell(Lookup told) {
+  bool tell(Lookup told) {
     told.answered_ns = clock::boottime_ns();
     told.lost = lost_;
     const bool is_taken = ::send(told_.get(), &told, sizeof told, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof told;
     lost_ = is_taken ? 0 : lost_ + 1;
+    return is_taken;
   }
 
   Names names_;
