@@ -113,8 +113,8 @@ void relay_openings(const Fd& socket, const Options& options, Log& log) {
 }
 
 std::string line_of(const Lookup& told) {
-  static constexpr const char* kOutcomes[] = {"answered",  "not-permitted", "malformed",         "too-long", "too-many-names",
-                                              "too-fast", "busy",          "addresses-refused", "failed"};
+  static constexpr const char* kOutcomes[] = {"answered", "not-permitted", "malformed", "too-long", "too-many-names",
+                                              "too-fast", "busy", "addresses-refused", "failed"};
   std::string line = "lookup";
   const auto add = [&](const std::string& word) { line.append(" ").append(word.empty() ? "-" : word); };
   add(told.name.data());

@@ -128,6 +128,9 @@ class Scene:
         shutil.rmtree(self.folder)
 
 
+LOOKUP = ("name", "type", "rcode", "outcome", "rule", "count", "refused", "ttl", "more", "lost")
+
+
 class Told:
     """What came of one command: what it said, and what the resolver told."""
 
@@ -137,8 +140,7 @@ class Told:
         self.said = [json.loads(line) for line in ended.stdout.splitlines()]
         self.openings = [line.split()[1:] for line in lines if line.startswith("opening")]
         words = [line.split()[1:] for line in lines if line.startswith("lookup")]
-        self.lookups = [dict(zip(("name", "type", "rcode", "outcome", "rule", "count", "refused", "ttl", "more", "lost"),
-                                 one), answers=one[10:]) for one in words]
+        self.lookups = [dict(zip(LOOKUP, one), answers=one[len(LOOKUP):]) for one in words]
         self.ended = [line.split()[1] for line in lines if line.startswith("ended")]
         self.asked = asked
 
@@ -196,7 +198,7 @@ class ResolverTest(unittest.TestCase):
         self.assertEqual({one[1] for one in told.openings}, {"203.0.113.40"})
 
     def test_but_where_the_profile_has_the_very_address(self):
-        told = self.run_plugin("say(ask('lan.corp.example')); say(ask('host.corp.example')); say(ask('loop.corp.example'))",
+        told = self.run_plugin("for name in ('lan', 'host', 'loop'): say(ask(name + '.corp.example'))",
                                "*.corp.example", "10.0.0.0/24", "198.51.100.77")
         self.assertEqual(told.said, [["10.0.0.1"], ["198.51.100.77"], "EAI_NODATA"])
 
@@ -218,7 +220,8 @@ class ResolverTest(unittest.TestCase):
     def test_a_name_server_with_an_ipv6_address(self):
         SCENE_OF_ALL.inside.write_text("nameserver 2001:db8::53\n")
         told = self.run_plugin("say(ask('api.corp.example', socket.AF_INET)); "
-                               "say(rcode(datagram(question('api.corp.example'), '2001:db8:5::5')))", "api.corp.example")
+                               "say(rcode(datagram(question('api.corp.example'), '2001:db8:5::5')))",
+                               "api.corp.example")
         self.assertEqual(told.said, [["203.0.113.10"], 0])
 
     def test_other_types_have_nothing_and_are_not_passed_on(self):
