@@ -1,10 +1,12 @@
 #include "egress/address.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 namespace jail::egress {
 namespace {
@@ -137,6 +139,21 @@ std::optional<Address> from_socket(const sockaddr_storage& storage) noexcept {
   address.port = ntohs(in.sin6_port);
   unmap(address);
   return address;
+}
+
+std::vector<Address> own_addresses() {
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return {};
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> list(first, ::freeifaddrs);
+  std::vector<Address> addresses;
+  for (const ifaddrs* one = first; one != nullptr; one = one->ifa_next) {
+    const int family = one->ifa_addr == nullptr ? AF_UNSPEC : one->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    sockaddr_storage storage{};
+    std::memcpy(&storage, one->ifa_addr, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    if (const std::optional<Address> address = from_socket(storage)) addresses.push_back(*address);
+  }
+  return addresses;
 }
 
 std::optional<Address> local_address(int socket) noexcept {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jail::egress {
 
@@ -45,6 +46,9 @@ struct SocketAddress {
 };
 SocketAddress to_socket(const Address& address) noexcept;
 std::optional<Address> from_socket(const sockaddr_storage& storage) noexcept;
+
+// Of every interface of the caller's network (getifaddrs(3)), with port 0.
+std::vector<Address> own_addresses();
 
 // Our own side of a socket.
 std::optional<Address> local_address(int socket) noexcept;

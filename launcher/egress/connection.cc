@@ -37,14 +37,16 @@ std::uint16_t remote_port(const Fd& socket) noexcept {
 
 }  // namespace
 
-Connection::Connection(Fd asked, Fd made, std::uint32_t door)
+Connection::Connection(Fd asked, Fd made, const Address& meant)
     : asked_(std::move(asked)),
       made_(std::move(made)),
       out_{.from = asked_, .to = made_, .bytes = flow_.sent},
       in_{.from = made_, .to = asked_, .bytes = flow_.received} {
-  flow_.door = door;
+  flow_.family = static_cast<std::uint16_t>(meant.family);
+  flow_.address = meant.bytes;
+  flow_.port = meant.port;
   flow_.began_ns = clock::boottime_ns();
-  flow_.port = remote_port(asked_);
+  flow_.from_port = remote_port(asked_);
   send_at_once(asked_);
   send_at_once(made_);
 }
@@ -109,7 +111,8 @@ void Connection::pass_on_end(Stream& stream) noexcept {
   if (!std::exchange(stream.shut, true)) (void)::shutdown(stream.to.get(), SHUT_WR);
 }
 
-Connection::State Connection::fail(int error) noexcept {
+Connection::State Connection::fail(int error, Flow::Sort sort) noexcept {
+  flow_.sort = sort;
   over_ = true;
   flow_.error = error;
   flow_.ended_ns = clock::boottime_ns();

@@ -7,14 +7,15 @@
 #include <string>
 
 #include "base/fd.h"
+#include "egress/address.h"
 #include "egress/flow.h"
 
 namespace jail::egress {
 
 class Connection {
  public:
-  // `asked`: accepted; `made`: a connect(2) under way. Both non-blocking.
-  Connection(Fd asked, Fd made, std::uint32_t door);
+  // `asked`: accepted; `made`: a connect(2) under way. Both non-blocking. `meant`: where it shall lead, for the record.
+  Connection(Fd asked, Fd made, const Address& meant);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -25,7 +26,7 @@ class Connection {
   State carry(std::span<char> scratch) noexcept;
 
   // Both sides learn that it did not end as it should: it is reset.
-  State fail(int error) noexcept;
+  State fail(int error, Flow::Sort sort = Flow::Sort::Over) noexcept;
 
   [[nodiscard]] const Fd& asked() const noexcept { return asked_; }
   [[nodiscard]] const Fd& made() const noexcept { return made_; }

@@ -2,9 +2,7 @@
 
 #include <netinet/in.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <iterator>
 
 #include "base/error.h"
 
@@ -48,19 +46,8 @@ std::vector<Fd> open_doors(const std::vector<Door>& doors) {
   return std::move(opened.sockets);
 }
 
-std::vector<Address> beyond(const std::vector<Door>& out) {
-  std::vector<Address> addresses;
-  std::ranges::transform(out, std::back_inserter(addresses), &Door::at);
-  return addresses;
-}
-
-std::vector<Address> within(const std::vector<Door>& in) {
-  std::vector<Address> addresses;
-  for (const Door& door : in) {
-    const char* loopback = door.at.family == AF_INET ? "127.0.0.1" : "::1";
-    addresses.push_back(*address_of(loopback, door.at.port));
-  }
-  return addresses;
+Address within(const Door& in) {
+  return *address_of(in.at.family == AF_INET ? "127.0.0.1" : "::1", in.at.port);
 }
 
 }  // namespace jail::egress

@@ -19,8 +19,7 @@ Opened try_open_doors(const std::vector<Door>& doors);
 // The same by SysError.
 std::vector<Fd> open_doors(const std::vector<Door>& doors);
 
-// Where its connections are made to: a door out leads to the same address, one in to the jail's loopback.
-std::vector<Address> beyond(const std::vector<Door>& out);
-std::vector<Address> within(const std::vector<Door>& in);
+// Where a door that leads in has its connections made to: the same port of the jail's loopback.
+Address within(const Door& in);
 
 }  // namespace jail::egress

@@ -8,6 +8,8 @@ namespace {
 using profile::Endpoint;
 using profile::HostKind;
 
+constexpr std::size_t kMostPorts = 64;
+
 std::size_t count_ports(const Endpoint& endpoint) {
   std::size_t count = 0;
   for (const profile::PortRange& range : endpoint.ports)
@@ -15,40 +17,81 @@ std::size_t count_ports(const Endpoint& endpoint) {
   return count;
 }
 
-void add(const Endpoint& endpoint, std::vector<Door>& doors) {
-  for (const profile::PortRange& range : endpoint.ports)
-    for (unsigned port = range.first; port <= range.last; ++port)
-      if (const auto at = address_of(endpoint.host, static_cast<std::uint16_t>(port));
-          at && std::ranges::find(doors, *at, &Door::at) == doors.end())
-        doors.push_back({*at, endpoint.place});
+bool is_of_this_host(const Endpoint& endpoint) {
+  const std::optional<Address> at = address_of(endpoint.host, 0);
+  return at && is_loopback(*at);
 }
 
 // Empty: there can be a door.
 std::string what_is_missing(const Endpoint& endpoint) {
   if (endpoint.protocol == profile::Protocol::Udp) return "relaying UDP is not part of this version";
   if (endpoint.ports.empty()) return "a door to every port is not part of this version: name the ports";
-  if (count_ports(endpoint) > kMostDoors) return "more than 64 ports are not part of this version";
+  if (count_ports(endpoint) > kMostPorts) return "more than 64 ports of one entry are not part of this version";
   return {};
 }
 
 std::string what_is_missing_outside(const Endpoint& endpoint) {
-  const std::optional<Address> at = address_of(endpoint.host, 0);
-  if (endpoint.kind != HostKind::Address || !at || !is_loopback(*at))
-    return "a way to other hosts is not part of this version, but to ports of this host's loopback";
+  if (endpoint.kind == HostKind::Name || endpoint.kind == HostKind::Wildcard)
+    return "a way to hosts by name is not part of this version: name addresses";
+  if (endpoint.kind == HostKind::Prefix && is_of_this_host(endpoint))
+    return "a network of loopback addresses is not part of this version: name each address";
   return what_is_missing(endpoint);
+}
+
+void add(const Address& at, const profile::Place& place, std::vector<Door>& doors) {
+  if (std::ranges::find(doors, at, &Door::at) == doors.end()) doors.push_back({at, place});
+}
+
+void add_each_port(const Endpoint& endpoint, Address at, std::vector<Door>& doors) {
+  for (const profile::PortRange& range : endpoint.ports)
+    for (unsigned port = range.first; port <= range.last; ++port) {
+      at.port = static_cast<std::uint16_t>(port);
+      add(at, endpoint.place, doors);
+    }
+}
+
+Address every_address_of(const Endpoint& endpoint) {
+  return {.family = endpoint.host.find(':') == std::string::npos ? AF_INET : AF_INET6};
+}
+
+bool takes_its_port(const Door& door, const Address& at) {
+  return door.at == Address{.family = at.family, .bytes = {}, .port = at.port};
+}
+
+// Two sockets cannot listen at a port of every address and of one.
+void add_doors_of_this_host(const Plan& plan, std::vector<Door>& doors) {
+  std::vector<Door> own;
+  for (const Endpoint& rule : plan.rules)
+    if (const auto at = address_of(rule.host, 0); at && is_of_this_host(rule)) add_each_port(rule, *at, own);
+  for (const Door& door : own)
+    if (std::ranges::none_of(doors, [&](const Door& wide) { return takes_its_port(wide, door.at); }))
+      add(door.at, door.place, doors);
 }
 
 }  // namespace
 
 Plan plan(const profile::Network& network) {
   Plan plan;
-  const auto take = [&](const Endpoint& endpoint, std::string reason, std::vector<Door>& doors) {
-    if (reason.empty()) add(endpoint, doors);
-    if (reason.empty() && plan.out.size() + plan.in.size() > kMostDoors) reason = "more than 64 ports in all";
+  plan.rules = network.allow;
+  const auto lacks = [&](const Endpoint& endpoint, std::string reason) {
     if (!reason.empty() && !plan.missing) plan.missing = {std::move(reason), endpoint.place};
+    return plan.missing.has_value();
   };
-  for (const Endpoint& endpoint : network.allow) take(endpoint, what_is_missing_outside(endpoint), plan.out);
-  for (const Endpoint& endpoint : network.listen) take(endpoint, what_is_missing(endpoint), plan.in);
+  for (const Endpoint& rule : network.allow) {
+    if (lacks(rule, what_is_missing_outside(rule))) return plan;
+    if (is_of_this_host(rule)) continue;
+    plan.reach = Plan::Reach::Abroad;
+    add_each_port(rule, every_address_of(rule), plan.out);
+  }
+  add_doors_of_this_host(plan, plan.out);
+  for (const Endpoint& listener : network.listen) {
+    if (lacks(listener, what_is_missing(listener))) return plan;
+    if (const auto at = address_of(listener.host, 0)) add_each_port(listener, *at, plan.in);
+  }
+  if (plan.out.size() + plan.in.size() > kMostDoors) {
+    const std::vector<Endpoint>& last = network.listen.empty() ? network.allow : network.listen;
+    (void)lacks(last.back(), "more than 128 ports in all are not part of this version");
+  }
   return plan;
 }
 

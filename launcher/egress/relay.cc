@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "egress/connection.h"
 #include "egress/flow.h"
@@ -24,8 +25,9 @@ constexpr std::uint64_t kIsTold = ~0ULL;
 
 class Relay {
  public:
-  Relay(std::vector<Relayed> doors, const Fd& told)
+  Relay(std::vector<Relayed> doors, Policy policy, const Fd& told)
       : doors_(std::move(doors)),
+        policy_(std::move(policy)),
         told_(told),
         scratch_(kScratch),
         poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
@@ -63,14 +65,14 @@ class Relay {
   void open(std::size_t door) {
     Fd asked(::accept4(doors_[door].listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!asked) return;  // it has gone again
-    const Address& to = doors_[door].to;
-    const bool room = connections_.size() < kMostConnections;
-    Fd made(room ? ::socket(to.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1);
-    const int error = room ? errno : EMFILE;
-    const bool is_made = static_cast<bool>(made);
-    auto connection = std::make_unique<Connection>(std::move(asked), std::move(made), static_cast<std::uint32_t>(door));
-    if (!is_made) return end(*connection, error);
-    const SocketAddress address = to_socket(to);
+    const std::optional<Address> fixed = doors_[door].to;
+    const std::optional<Address> to = fixed ? fixed : local_address(asked.get());
+    if (!to) return;
+    auto connection = std::make_unique<Connection>(std::move(asked), stream_for(*to), *to);
+    if (!fixed && !policy_.permits(profile::Protocol::Tcp, *to, clock::boottime_ns()))
+      return end(*connection, ECONNRESET, Flow::Sort::Refused);
+    if (!connection->made()) return end(*connection, EMFILE);
+    const SocketAddress address = to_socket(*to);
     if (::connect(connection->made().get(), address.get(), address.size) != 0 && errno != EINPROGRESS)
       return end(*connection, errno);
     const std::uint64_t number = next_++;
@@ -78,6 +80,12 @@ class Relay {
     watch(connection->asked(), kChanges, number);
     watch(connection->made(), kChanges, number);
     connections_.emplace(number, std::move(connection));
+  }
+
+  // Empty where there is no room.
+  [[nodiscard]] Fd stream_for(const Address& to) const {
+    const bool has_room = connections_.size() < kMostConnections;
+    return Fd(has_room ? ::socket(to.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1);
   }
 
   void carry(std::uint64_t number) {
@@ -90,8 +98,8 @@ class Relay {
     connections_.erase(found);
   }
 
-  void end(Connection& connection, int error) {
-    connection.fail(error);
+  void end(Connection& connection, int error, Flow::Sort sort = Flow::Sort::Over) {
+    connection.fail(error, sort);
     tell(connection.flow());
   }
 
@@ -102,6 +110,7 @@ class Relay {
   }
 
   std::vector<Relayed> doors_;
+  Policy policy_;
   const Fd& told_;
   std::vector<char> scratch_;
   Fd poll_;
@@ -114,6 +123,8 @@ class Relay {
 
 }  // namespace
 
-void relay(std::vector<Relayed> doors, const Fd& told) { Relay(std::move(doors), told).run(); }
+void relay(std::vector<Relayed> doors, Policy policy, const Fd& told) {
+  Relay(std::move(doors), std::move(policy), told).run();
+}
 
 }  // namespace jail::egress

@@ -3,16 +3,18 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "base/fd.h"
 #include "egress/address.h"
+#include "egress/policy.h"
 
 namespace jail::egress {
 
 struct Relayed {
-  Fd listener;  // non-blocking
-  Address to;
+  Fd listener;                // non-blocking
+  std::optional<Address> to;  // none: to the address that the accepted socket has on our side, if the policy permits
 };
 
 // At once; the next one is accepted and reset (EMFILE), so that nobody waits for it in vain.
@@ -20,6 +22,6 @@ inline constexpr std::size_t kMostConnections = 256;
 
 // Tells each flow that is over by `told`, a SOCK_SEQPACKET socket, without waiting for whom it tells (flow.h). Once
 // that has no more to say to us (shutdown(2)) what is left is ended and told. SysError.
-void relay(std::vector<Relayed> doors, const Fd& told);
+void relay(std::vector<Relayed> doors, Policy policy, const Fd& told);
 
 }  // namespace jail::egress

@@ -201,12 +201,13 @@ class Session {
   monitor::Start listening_start(const Jail& jail, Fd handover) {
     using Rules = monitor::Rules;
     const bool own = plan_.namespaces.net == confine::namespaces::Plan::Net::Own;
+    const bool relayed = plan_.egress.reach == egress::Plan::Reach::Abroad;
     const bool told_apart = (plan_.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
     const bool by_us = plan_.connections == monitor::Connections::BySupervisor;
     const bool scoped = (plan_.landlock.scopes & confine::landlock::kScopeSignal) != 0;
     return {.rules = {.view = &plan_.view,
                       .seccomp = &plan_.seccomp,
-                      .net = own ? Rules::Net::Own : Rules::Net::Hosts,
+                      .net = relayed ? Rules::Net::Relayed : own ? Rules::Net::Own : Rules::Net::Hosts,
                       .unix_paths = told_apart ? Rules::UnixPaths::Landlock
                                     : by_us    ? Rules::UnixPaths::Supervisor
                                                : Rules::UnixPaths::Open,

@@ -19,6 +19,7 @@
 #include "run/protocol.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
+#include "sys/route.h"
 #include "sys/socket.h"
 #include "sys/socket_diag.h"
 
@@ -89,6 +90,7 @@ void join_rest(Site& site) {
 }
 
 void open_doors(Site& site) {
+  if (site.plan().egress.reach == egress::Plan::Reach::Abroad) sys::make_every_address_local();
   const std::vector<Fd> doors = egress::open_doors(site.plan().egress.out);
   for (std::size_t first = 0; first < doors.size(); first += sys::kMostDescriptors) {
     std::vector<int> some;
