@@ -26,28 +26,27 @@ struct Prefix {
   int bits;
 };
 
-constexpr std::array kSpecial4{
-    Prefix{{0}, 8},             // this network
-    Prefix{{10}, 8},            // private
+constexpr std::array kOfThisLink4{Prefix{{0}, 8}, Prefix{{127}, 8}, Prefix{{169, 254}, 16}, Prefix{{224}, 3}};
+constexpr std::array kPrivate4{
+    Prefix{{10}, 8},            // RFC 1918
     Prefix{{100, 64}, 10},      // shared by a carrier's customers
-    Prefix{{127}, 8},           // loopback
-    Prefix{{169, 254}, 16},     // link-local: where clouds keep their metadata
-    Prefix{{172, 16}, 12},      // private
+    Prefix{{172, 16}, 12},      // RFC 1918
     Prefix{{192, 0, 0}, 24},    // protocol assignments
     Prefix{{192, 88, 99}, 24},  // relays of 6to4
-    Prefix{{192, 168}, 16},     // private
+    Prefix{{192, 168}, 16},     // RFC 1918
     Prefix{{198, 18}, 15},      // benchmarks
-    Prefix{{224}, 3},           // multicast, reserved, broadcast
 };
 
-constexpr std::array kSpecial6{
-    Prefix{{0}, 80},                                // unspecified, loopback, and IPv4 in both old spellings
-    Prefix{{0, 0x64, 0xff, 0x9b, 0, 1}, 48},        // a network's own translation to IPv4
-    Prefix{{1}, 64},                                // discarded
-    Prefix{{0x20, 0x01, 0}, 23},                    // protocol assignments: Teredo, benchmarks, ORCHID
-    Prefix{{0xfc}, 7},                              // private
-    Prefix{{0xfe, 0x80}, 9},                        // link-local and site-local
-    Prefix{{0xff}, 8},                              // multicast
+constexpr std::array kOfThisLink6{
+    Prefix{{0}, 80},           // unspecified, loopback, and IPv4 in both old spellings
+    Prefix{{0xfe, 0x80}, 9},   // link-local and site-local
+    Prefix{{0xff}, 8},         // multicast
+};
+constexpr std::array kPrivate6{
+    Prefix{{0, 0x64, 0xff, 0x9b, 0, 1}, 48},  // a network's own translation to IPv4
+    Prefix{{1}, 64},                          // discarded
+    Prefix{{0x20, 0x01, 0}, 23},              // protocol assignments: Teredo, benchmarks, ORCHID
+    Prefix{{0xfc}, 7},                        // RFC 4193
 };
 
 // Where an IPv6 address holds an IPv4 one that a translator or a tunnel sends to: 64:ff9b::/96 and 2002::/16.
@@ -68,9 +67,12 @@ bool is_within_any(const Address& address, const std::array<Prefix, kCount>& pre
   return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return is_within(address.bytes, prefix); });
 }
 
-Address ipv4_at(const Address& address, std::size_t offset) noexcept {
+std::optional<Address> translated(const Address& address) noexcept {
+  if (address.family != AF_INET6) return std::nullopt;
+  const bool is_translated = is_within(address.bytes, kTranslated);
+  if (!is_translated && !is_within(address.bytes, kTunnelled)) return std::nullopt;
   Address inner;
-  std::copy_n(address.bytes.begin() + static_cast<std::ptrdiff_t>(offset), 4, inner.bytes.begin());
+  std::copy_n(address.bytes.begin() + (is_translated ? 12 : 2), 4, inner.bytes.begin());
   return inner;
 }
 
@@ -80,12 +82,17 @@ bool is_within(const Address& address, const Address& prefix, int bits) noexcept
   return address.family == prefix.family && is_within(address.bytes, Prefix{prefix.bytes, bits});
 }
 
-bool is_special(const Address& address) noexcept {
-  if (address.family == AF_INET) return is_within_any(address, kSpecial4);
-  if (is_within(address.bytes, kTranslated)) return is_special(ipv4_at(address, 12));
-  if (is_within(address.bytes, kTunnelled)) return is_special(ipv4_at(address, 2));
-  return is_within_any(address, kSpecial6);
+bool is_of_this_link(const Address& address) noexcept {
+  if (const auto inner = translated(address)) return is_of_this_link(*inner);
+  return address.family == AF_INET ? is_within_any(address, kOfThisLink4) : is_within_any(address, kOfThisLink6);
 }
+
+bool is_private(const Address& address) noexcept {
+  if (const auto inner = translated(address)) return is_private(*inner);
+  return address.family == AF_INET ? is_within_any(address, kPrivate4) : is_within_any(address, kPrivate6);
+}
+
+bool is_special(const Address& address) noexcept { return is_of_this_link(address) || is_private(address); }
 
 std::optional<Address> address_of(std::string_view text, std::uint16_t port) {
   Address address{.family = text.find(':') == std::string_view::npos ? AF_INET : AF_INET6, .bytes = {}, .port = port};

@@ -1,14 +1,10 @@
 #include "egress/upstreams.h"
 
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 
-#include "base/error.h"
 #include "sys/file.h"
 
 namespace jail::egress {
@@ -47,23 +43,6 @@ std::string text_of_file(const char* path) {
   int error = 0;
   const Fd file = sys::try_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, sys::Resolve::Anything, error);
   return file ? sys::read_file(file, kLargestFile) : std::string();
-}
-
-std::vector<Address> own_addresses() {
-  ifaddrs* list = nullptr;
-  check(::getifaddrs(&list), "getifaddrs");
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
-  std::vector<Address> addresses;
-  for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr) continue;
-    const int family = one->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6) continue;
-    sockaddr_storage storage{};
-    std::copy_n(reinterpret_cast<const char*>(one->ifa_addr),
-                family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6), reinterpret_cast<char*>(&storage));
-    if (const auto address = from_socket(storage)) addresses.push_back(*address);
-  }
-  return addresses;
 }
 
 }  // namespace
