@@ -21,7 +21,78 @@ void unmap(Address& address) {
   address.family = AF_INET;
 }
 
+struct Prefix {
+  std::array<std::uint8_t, 16> bytes;
+  int bits;
+};
+
+constexpr std::array kOfThisLink4{Prefix{{0}, 8}, Prefix{{127}, 8}, Prefix{{169, 254}, 16}, Prefix{{224}, 3}};
+constexpr std::array kPrivate4{
+    Prefix{{10}, 8},            // RFC 1918
+    Prefix{{100, 64}, 10},      // shared by a carrier's customers
+    Prefix{{172, 16}, 12},      // RFC 1918
+    Prefix{{192, 0, 0}, 24},    // protocol assignments
+    Prefix{{192, 88, 99}, 24},  // relays of 6to4
+    Prefix{{192, 168}, 16},     // RFC 1918
+    Prefix{{198, 18}, 15},      // benchmarks
+};
+
+constexpr std::array kOfThisLink6{
+    Prefix{{0}, 80},           // unspecified, loopback, and IPv4 in both old spellings
+    Prefix{{0xfe, 0x80}, 9},   // link-local and site-local
+    Prefix{{0xff}, 8},         // multicast
+};
+constexpr std::array kPrivate6{
+    Prefix{{0, 0x64, 0xff, 0x9b, 0, 1}, 48},  // a network's own translation to IPv4
+    Prefix{{1}, 64},                          // discarded
+    Prefix{{0x20, 0x01, 0}, 23},              // protocol assignments: Teredo, benchmarks, ORCHID
+    Prefix{{0xfc}, 7},                        // RFC 4193
+};
+
+// Where an IPv6 address holds an IPv4 one that a translator or a tunnel sends to: 64:ff9b::/96 and 2002::/16.
+constexpr Prefix kTranslated{{0, 0x64, 0xff, 0x9b}, 96};
+constexpr Prefix kTunnelled{{0x20, 0x02}, 16};
+
+bool is_within(const std::array<std::uint8_t, 16>& bytes, const Prefix& prefix) noexcept {
+  const auto whole = static_cast<std::ptrdiff_t>(prefix.bits / 8);
+  if (!std::equal(bytes.begin(), bytes.begin() + whole, prefix.bytes.begin())) return false;
+  const int rest = prefix.bits % 8;
+  if (rest == 0) return true;
+  const auto at = static_cast<std::size_t>(whole);
+  return ((bytes[at] ^ prefix.bytes[at]) >> (8 - rest)) == 0;
+}
+
+template <std::size_t kCount>
+bool is_within_any(const Address& address, const std::array<Prefix, kCount>& prefixes) noexcept {
+  return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return is_within(address.bytes, prefix); });
+}
+
+std::optional<Address> translated(const Address& address) noexcept {
+  if (address.family != AF_INET6) return std::nullopt;
+  const bool is_translated = is_within(address.bytes, kTranslated);
+  if (!is_translated && !is_within(address.bytes, kTunnelled)) return std::nullopt;
+  Address inner;
+  std::copy_n(address.bytes.begin() + (is_translated ? 12 : 2), 4, inner.bytes.begin());
+  return inner;
+}
+
 }  // namespace
+
+bool is_within(const Address& address, const Address& prefix, int bits) noexcept {
+  return address.family == prefix.family && is_within(address.bytes, Prefix{prefix.bytes, bits});
+}
+
+bool is_of_this_link(const Address& address) noexcept {
+  if (const auto inner = translated(address)) return is_of_this_link(*inner);
+  return address.family == AF_INET ? is_within_any(address, kOfThisLink4) : is_within_any(address, kOfThisLink6);
+}
+
+bool is_private(const Address& address) noexcept {
+  if (const auto inner = translated(address)) return is_private(*inner);
+  return address.family == AF_INET ? is_within_any(address, kPrivate4) : is_within_any(address, kPrivate6);
+}
+
+bool is_special(const Address& address) noexcept { return is_of_this_link(address) || is_private(address); }
 
 std::optional<Address> address_of(std::string_view text, std::uint16_t port) {
   Address address{.family = text.find(':') == std::string_view::npos ? AF_INET : AF_INET6, .bytes = {}, .port = port};

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <string_view>
 
 namespace jail::egress {
 namespace {
@@ -15,36 +14,6 @@ constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 // A connection may begin a while after its name was asked for; and a resolver of the plugin's may keep answers longer.
 constexpr std::uint32_t kGraceSeconds = 60;
 constexpr std::uint32_t kMostSeconds = 86'400;
-
-struct Block {
-  std::string_view network;
-  int bits;
-};
-// IANA's special-purpose registries (RFC 6890) as far as they lead to this host or its link.
-constexpr std::array kOfThisLink{Block{"0.0.0.0", 8},   Block{"127.0.0.0", 8}, Block{"169.254.0.0", 16},
-                                 Block{"224.0.0.0", 3}, Block{"::", 127},      Block{"fe80::", 10},
-                                 Block{"fec0::", 10},   Block{"ff00::", 8}};
-constexpr std::array kPrivate{Block{"10.0.0.0", 8},     Block{"100.64.0.0", 10}, Block{"172.16.0.0", 12},
-                              Block{"192.168.0.0", 16}, Block{"192.0.0.0", 24},  Block{"198.18.0.0", 15},
-                              Block{"fc00::", 7},       Block{"64:ff9b::", 96},  Block{"64:ff9b:1::", 48},
-                              Block{"2002::", 16}};
-
-bool is_within(const Address& address, const Address& network, int bits) {
-  if (address.family != network.family) return false;
-  for (int bit = 0; bit < bits; bit += 8) {
-    const std::size_t i = static_cast<std::size_t>(bit) / 8;
-    const int left = std::min(bits - bit, 8);
-    const auto mask = static_cast<std::uint8_t>(0xff << (8 - left));
-    if (((address.bytes[i] ^ network.bytes[i]) & mask) != 0) return false;
-  }
-  return true;
-}
-
-template <typename Blocks>
-bool is_in_one(const Address& address, const Blocks& blocks) {
-  return std::ranges::any_of(
-      blocks, [&](const Block& block) { return is_within(address, *address_of(block.network, 0), block.bits); });
-}
 
 bool has_port(const Endpoint& endpoint, std::uint16_t port) {
   return endpoint.ports.empty() || std::ranges::any_of(endpoint.ports, [&](const profile::PortRange& range) {
@@ -62,9 +31,6 @@ Address without_port(Address address) {
 }
 
 }  // namespace
-
-bool is_of_this_link(const Address& address) noexcept { return is_in_one(address, kOfThisLink); }
-bool is_private(const Address& address) noexcept { return is_in_one(address, kPrivate); }
 
 std::size_t Policy::Hash::operator()(const Address& address) const noexcept {
   std::array<std::uint64_t, 2> halves{};

@@ -51,9 +51,4 @@ class Policy {
   std::size_t count_ = 0;
 };
 
-// Loopback, link-local, multicast, unspecified and the like: a network permits them only where it lies among them.
-bool is_of_this_link(const Address& address) noexcept;
-// And private ones (RFC 1918, RFC 4193, RFC 6598): no name may point there, unless an entry permits the address.
-bool is_private(const Address& address) noexcept;
-
 }  // namespace jail::egress

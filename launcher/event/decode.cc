@@ -159,10 +159,14 @@ bool read(Value value, FileMetadata& changed) {
   return true;
 }
 
-bool read(Value value, ProcessExec& executed) {
+bool is_cut(Value value, std::string_view member) {
   const std::vector<std::string> truncated = texts(value["truncated"]);
-  const bool cut = std::ranges::find(truncated, "argv") != truncated.end();
-  executed = {call_in<ProcessExec>(value), name_in(value), texts(value["argv"]), cut, text(value["sha256"])};
+  return std::ranges::find(truncated, member) != truncated.end();
+}
+
+bool read(Value value, ProcessExec& executed) {
+  executed = {call_in<ProcessExec>(value), name_in(value), texts(value["argv"]), is_cut(value, "argv"),
+              text(value["sha256"])};
   return true;
 }
 
@@ -190,6 +194,17 @@ bool read(Value value, NetConnect& net) { return read_net(value, net); }
 bool read(Value value, NetListen& net) { return read_net(value, net); }
 bool read(Value value, NetAccept& net) { return read_net(value, net); }
 bool read(Value value, NetSend& net) { return read_net(value, net); }
+
+bool read(Value value, NetDns& dns) {
+  dns = {.name = text(value["name"]),
+         .type = text(value["type"]),
+         .rcode = text(value["rcode"]),
+         .answers = texts(value["answers"]),
+         .answers_cut = is_cut(value, "answers"),
+         .ttl = number<std::uint32_t>(value["ttl"]),
+         .reason = text(value["reason"])};
+  return true;
+}
 
 bool read(Value value, NetFlow& flow) {
   flow = {.protocol = text(value["protocol"]),

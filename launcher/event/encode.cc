@@ -176,6 +176,16 @@ void write(Fields& out, const NetListen& net) { write_net(out, net); }
 void write(Fields& out, const NetAccept& net) { write_net(out, net); }
 void write(Fields& out, const NetSend& net) { write_net(out, net); }
 
+void write(Fields& out, const NetDns& dns) {
+  out.text("name", dns.name);
+  out.word("type", dns.type);
+  if (!dns.rcode.empty()) out.word("rcode", dns.rcode);
+  if (!dns.answers.empty()) out.texts("answers", dns.answers);
+  if (dns.answers_cut) out.cut("answers");
+  out.number("ttl", dns.ttl);
+  out.text("reason", dns.reason);
+}
+
 void write(Fields& out, const NetFlow& flow) {
   out.word("protocol", flow.protocol);
   write(out, flow.peer);
