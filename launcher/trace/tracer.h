@@ -25,7 +25,7 @@ class Tracer {
     std::vector<Pins::Held> held;
     std::vector<Fd> links;
   };
-  // Every program of the families but Network, which take the group of the run. Empty `why`: done.
+  // Every program of the families; those of a group take that of the run. Empty `why`: done.
   Attached attach(const std::vector<Family>& families, const Fd* cgroup, std::string& why) const;
 
  private:
