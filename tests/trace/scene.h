@@ -163,7 +163,7 @@ inline Outcome watch(const Scene& scene, std::promise<void>* inside_has_ended = 
   const Tracer tracer = Tracer::open(own_bpf_folder());
   std::string why;
   std::optional<Cgroup> cgroup;
-  if (std::ranges::find(scene.families, Family::Network) != scene.families.end()) {
+  if (std::ranges::any_of(scene.families, is_of_group)) {
     cgroup = Cgroup::make("jail-test-" + std::to_string(::getpid()), why);
     EXPECT_TRUE(cgroup) << why;
     if (!cgroup) return outcome;
