@@ -22,6 +22,10 @@ Tracer Tracer::open(const std::string& bpf_folder) {
   return tracer;
 }
 
+Pins::Entry Tracer::enter(std::uint32_t key) const {
+  return pins_ ? pins_->enter(programs_, key) : Pins::Entry();
+}
+
 Tracer::Attached Tracer::attach(const std::vector<Family>& families, const Fd* cgroup, std::string& why) const {
   Attached attached;
   for (const Family family : families)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -86,6 +87,7 @@ class Jailed {
 
  private:
   [[noreturn]] void be_first(const std::function<void()>& body) {
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const pid_t second = ::fork();
     if (second == 0) {
       char byte = 0;

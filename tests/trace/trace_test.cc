@@ -524,6 +524,59 @@ TEST_F(Kept, TheAttachmentForAsLongAsItIsUsed) {
   }
 }
 
+std::vector<std::uint32_t> keys_of(const Fd& map) {
+  std::vector<std::uint32_t> keys;
+  std::uint32_t key = 0;
+  for (const std::uint32_t* last = nullptr; ::bpf_map_get_next_key(map.get(), last, &key) == 0; last = &keys.back())
+    keys.push_back(key);
+  return keys;
+}
+
+// A process that does this and is killed in the middle of it.
+void kill_in(const std::function<void(const std::function<void()>& die)>& body) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    body([] { (void)::raise(SIGKILL); });
+    ::_exit(1);
+  }
+  int status = 0;
+  (void)::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+TEST_F(Kept, NothingOfARunWhoseSupervisorWasKilled) {
+  const Scene scene{.families = {Family::Process}, .what = JAIL_WANT_PROCESS, .inside = [] {}};
+  kill_in([&](const std::function<void()>& die) {
+    Scene dying = scene;
+    dying.outside = die;
+    (void)watch(dying);
+  });
+  const Tracer tracer = Tracer::open(own_bpf_folder());
+  ASSERT_EQ(keys_of(tracer.programs().runs).size(), 1U);
+  ASSERT_EQ(keys_of(tracer.programs().rings).size(), 1U);
+  const std::uint32_t left = keys_of(tracer.programs().runs).front();
+  Scene next = scene;
+  next.outside = [&] { EXPECT_EQ(keys_of(tracer.programs().runs).size(), 1U) << "its own, alone"; };
+  EXPECT_EQ(watch(next).told.of<event::ProcessExit>().size(), 1U);
+  EXPECT_EQ(keys_of(tracer.programs().runs).size(), 0U);
+  EXPECT_FALSE(std::filesystem::exists(folder() + "/run_" + std::to_string(left)));
+}
+
+TEST_F(Trace, AGroupOfWhoeverWasKilledIsTakenAway) {
+  std::string why;
+  kill_in([&](const std::function<void()>& die) {
+    const auto left = Cgroup::make("jail-left-1", why);
+    if (left) die();
+  });
+  const auto living = Cgroup::make("jail-left-2", why);
+  ASSERT_TRUE(living) << why;
+  const auto own = Cgroup::make("jail-left-3", why);
+  ASSERT_TRUE(own) << why;
+  const std::filesystem::path parent = std::filesystem::path(own->path()).parent_path();
+  EXPECT_FALSE(std::filesystem::exists(parent / "jail-left-1"));
+  EXPECT_TRUE(std::filesystem::exists(parent / "jail-left-2"));
+}
+
 TEST(TraceOfAnOrdinaryUser, SaysWhyThereIsNone) {
   const pid_t child = ::fork();
   if (child == 0) {
