@@ -1,9 +1,9 @@
 /* Whom a jail speaks with, and how much: programs of the cgroup that the run has of its own. They see what a call asks
  * for, also by io_uring, TCP fast open and MPTCP; never AF_PACKET, netlink or vsock.
  *
- * Packets belong to nobody at hand: whoever made a socket is noted in the socket, with what goes over it, to a few other
- * sides each and to the rest together. So there is no table that could be full, and nothing to sweep. What is accepted
- * has a copy of its listener's note. */
+ * Packets belong to nobody at hand: whoever made a socket is noted in it, with what goes over it, to a few other sides
+ * each and to the rest together. So there is no table that could be full, and nothing to sweep. What is accepted has a
+ * copy of its listener's note. */
 #include <bpf/bpf_endian.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>

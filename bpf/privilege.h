@@ -18,7 +18,6 @@ static const __u8 asks_for_power[CALLS] = {
     [175] = 1, [176] = 1, [313] = 1,                                             /* modules */
     [272] = 1, [308] = 1,                                                        /* unshare, setns */
     [248] = 1, [249] = 1, [250] = 1,                                             /* keys */
-    [62] = 1, [129] = 1, [200] = 1, [234] = 1, [297] = 1, [424] = 1,             /* signals */
 };
 
 static __always_inline int tell_power(int capability) {

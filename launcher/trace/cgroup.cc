@@ -51,7 +51,9 @@ void sweep(const Fd& parent, std::string_view kin) {
   if (all != nullptr) (void)::closedir(all);
 }
 
-bool is_there(const Fd& parent, const std::string& name) { return ::faccessat(parent.get(), name.c_str(), F_OK, 0) == 0; }
+bool is_there(const Fd& parent, const std::string& name) {
+  return ::faccessat(parent.get(), name.c_str(), F_OK, 0) == 0;
+}
 
 // Locked; a sweep may have come between, and taken it away. Empty: errno.
 Fd make_group(const Fd& parent, const std::string& name) {

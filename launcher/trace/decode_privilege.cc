@@ -54,12 +54,6 @@ constexpr Power kPowers[] = {
     {SYS_add_key, "add_key", "keyring"},
     {SYS_request_key, "request_key", "keyring"},
     {SYS_keyctl, "keyctl", "keyring"},
-    {SYS_kill, "kill", "signal"},
-    {SYS_tkill, "tkill", "signal"},
-    {SYS_tgkill, "tgkill", "signal"},
-    {SYS_rt_sigqueueinfo, "rt_sigqueueinfo", "signal"},
-    {SYS_rt_tgsigqueueinfo, "rt_tgsigqueueinfo", "signal"},
-    {SYS_pidfd_send_signal, "pidfd_send_signal", "signal"},
 };
 
 // By its number (linux/capability.h).

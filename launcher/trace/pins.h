@@ -40,8 +40,8 @@ class Pins {
     Family family_ = Family::Process;
     std::vector<Fd> links_;
   };
-  // That a run is in the maps: a folder with a lock on it, which whoever is killed leaves behind without. Before the run
-  // enters itself; takes away what such others have left. Empty: no folder could be had, and nobody will sweep.
+  // That a run is in the maps: a folder with a lock on it, which whoever is killed leaves behind without. Before the
+  // run enters itself; takes away what such others have left. Empty: no folder could be had, and nobody will sweep.
   class Entry {
    public:
     Entry() = default;

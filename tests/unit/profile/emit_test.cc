@@ -47,7 +47,8 @@ Profile bare(Profile profile) {
   forget(profile.user), forget(profile.cwd), forget(profile.limits);
   forget(profile.monitor.source), forget(profile.monitor.files), forget(profile.monitor.hash);
   forget(profile.monitor.expect_absent);
-  forget(profile.monitor.on_loss), forget(profile.monitor.ring), forget(profile.audit.durable), forget(profile.best_effort);
+  forget(profile.monitor.on_loss), forget(profile.monitor.ring);
+  forget(profile.audit.durable), forget(profile.best_effort);
   if (profile.integrity) profile.integrity->place = {};
   return profile;
 }
