@@ -18,8 +18,8 @@ namespace jail::trace {
 namespace {
 
 constexpr std::uint32_t kConnectUnix = 49;  // BPF_CGROUP_UNIX_CONNECT, Linux 6.7
-constexpr std::array<std::string_view, kFamilies> kNames{"process",   "network",   "network_unix",
-                                                         "privilege", "file_exit", "file_lsm"};
+constexpr std::array<std::string_view, kFamilies> kNames{"process",   "network",  "network_unix", "privilege",
+                                                         "file_exit", "file_lsm", "denied"};
 
 // The same by another hook, for a kernel that lacks the first.
 constexpr std::pair<Family, std::string_view> kElse[] = {{Family::Privilege, "privilege_exit"}};
@@ -34,7 +34,8 @@ Fd copy_of(int descriptor) { return Fd(check(::fcntl(descriptor, F_DUPFD_CLOEXEC
 std::string explain(int error) {
   if (error == EPERM && ::geteuid() != 0) return "needs root, or CAP_BPF and CAP_PERFMON";
   if (error == EPERM) return "this kernel, or what surrounds it, refuses these programs";
-  if (error == ENOENT || error == ESRCH) return "this kernel lacks what these programs hang on, or its own types (BTF)";
+  if (error == ENOENT || error == ESRCH || error == EINVAL)
+    return "this kernel lacks what these programs hang on, or its own types (BTF)";
   return std::strerror(error);
 }
 
@@ -122,6 +123,18 @@ const std::array<Program, kProgramCount> kPrograms{{
     {"file_truncate", Family::FileHooks},
     {"file_chmod", Family::FileHooks},
     {"file_chown", Family::FileHooks},
+    {"denied_open", Family::Denied},
+    {"denied_exec", Family::Denied},
+    {"denied_unlink", Family::Denied},
+    {"denied_rmdir", Family::Denied},
+    {"denied_mkdir", Family::Denied},
+    {"denied_mknod", Family::Denied},
+    {"denied_symlink", Family::Denied},
+    {"denied_link", Family::Denied},
+    {"denied_rename", Family::Denied},
+    {"denied_truncate", Family::Denied},
+    {"denied_connect", Family::Denied},
+    {"denied_bind", Family::Denied},
 }};
 
 std::string_view name_of(Family family) { return kNames[index_of(family)]; }

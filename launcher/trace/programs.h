@@ -19,8 +19,9 @@ enum class Family : std::uint8_t {
   Privilege,  // what was wanted and not given
   FileExit,   // by the end of each system call: every process of the host pays for it
   FileHooks,  // by the hooks of the security modules
+  Denied,     // by any security module, of files and addresses
 };
-inline constexpr std::size_t kFamilies = 6;
+inline constexpr std::size_t kFamilies = 7;
 inline constexpr std::size_t index_of(Family family) { return static_cast<std::size_t>(family); }
 std::string_view name_of(Family family);
 // Hangs on the cgroup of a run, and on nothing that others have.
@@ -31,7 +32,7 @@ struct Program {
   Family family;
   std::uint32_t cgroup_attach = 0;  // BPF_CGROUP_*; of the other families nothing
 };
-inline constexpr std::size_t kProgramCount = 26;
+inline constexpr std::size_t kProgramCount = 38;
 extern const std::array<Program, kProgramCount> kPrograms;
 
 // Why a family cannot be had, by Family; empty: it can.
