@@ -1,19 +1,7 @@
-#include <arpa/inet.h>
-#include <sys/un.h>
-
 #include "scene.h"
 
 namespace jail::trace {
 namespace {
-
-void run_program(const char* path, const char* argument) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::execl(path, path, argument, nullptr);
-    ::_exit(99);
-  }
-  (void)::waitpid(child, nullptr, 0);
-}
 
 void end_by_signal() {
   const pid_t child = ::fork();
@@ -242,152 +230,31 @@ TEST_F(Trace, FailuresSayWhatWasAskedFor) {
   EXPECT_EQ(executed[0].second.verdict, (event::Verdict{.decision = event::Decision::Failed, .error = ENOENT}));
 }
 
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-Address loopback(int family, std::uint16_t port) {
-  Address address;
-  if (family == AF_INET) {
-    auto* in = reinterpret_cast<sockaddr_in*>(&address.storage);
-    *in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-    address.size = sizeof *in;
-  } else {
-    auto* in = reinterpret_cast<sockaddr_in6*>(&address.storage);
-    in->sin6_family = AF_INET6;
-    in->sin6_port = htons(port);
-    in->sin6_addr = in6addr_loopback;
-    address.size = sizeof *in;
-  }
-  return address;
-}
-
-void use_network(int family, std::uint16_t port) {
-  const int stream = ::socket(family, SOCK_STREAM, 0), datagram = ::socket(family, SOCK_DGRAM, 0);
-  const Address there = loopback(family, port), here = loopback(family, 0);
-  (void)!::bind(datagram, here.get(), here.size);
-  (void)!::sendto(datagram, "x", 1, 0, there.get(), there.size);
-  (void)!::connect(stream, there.get(), there.size);
-  ::close(stream);
-  ::close(datagram);
-}
-
-TEST_F(Trace, Network) {
-  if (const std::string why = missing(Family::Network); !why.empty()) GTEST_SKIP() << why;
-  const Outcome outcome = watch({.families = {Family::Network},
-                                 .what = JAIL_WANT_NETWORK,
-                                 .inside =
-                                     [] {
-                                       use_network(AF_INET, 9);
-                                       use_network(AF_INET6, 9);
-                                     },
-                                 .outside = [] { use_network(AF_INET, 7); }});
-  EXPECT_EQ(outcome.told.size() - outcome.told.of<event::NetFlow>().size(), 6U);
-  for (const std::string address : {"127.0.0.1", "::1"}) {
-    const auto to_it = [&](std::uint16_t port) {
-      return [&address, port](const auto& body) { return body.peer == event::Peer{.address = address, .port = port}; };
-    };
-    EXPECT_NE(outcome.told.find<event::NetConnect>(to_it(9)), nullptr);
-    EXPECT_NE(outcome.told.find<event::NetSend>(to_it(9)), nullptr);
-    EXPECT_NE(outcome.told.find<event::NetListen>(to_it(0)), nullptr);
-  }
-}
-
-// An echo of so many bytes on the loopback: a listener, who connects to it, and who is let in.
-void echo(std::size_t bytes) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0), client = ::socket(AF_INET, SOCK_STREAM, 0);
-  Address here = loopback(AF_INET, 0);
-  check(::bind(listener, here.get(), here.size), "bind");
-  check(::listen(listener, 1), "listen");
-  check(::getsockname(listener, reinterpret_cast<sockaddr*>(&here.storage), &here.size), "getsockname");
-  check(::connect(client, here.get(), here.size), "connect");
-  const int server = ::accept(listener, nullptr, nullptr);
-  std::string text(bytes, 'x');
-  check(::send(client, text.data(), bytes, 0), "send");
-  check(::recv(server, text.data(), bytes, MSG_WAITALL), "recv");
-  check(::send(server, text.data(), bytes, 0), "send");
-  check(::recv(client, text.data(), bytes, MSG_WAITALL), "recv");
-  ::close(listener);
-  ::close(client);
-  (void)server;  // closed by the end of the process
-}
-
-TEST_F(Trace, FlowsAreToldWhenTheirSocketIsClosed) {
-  if (const std::string why = missing(Family::Network); !why.empty()) GTEST_SKIP() << why;
-  constexpr std::size_t kBytes = 5'000;
-  const Outcome outcome = watch({.families = {Family::Network},
-                                 .what = JAIL_WANT_NETWORK,
-                                 .inside = [] { echo(kBytes); },
-                                 .outside = [] { echo(1); }});
-  const auto flows = outcome.told.of<event::NetFlow>();
-  ASSERT_EQ(flows.size(), 2U) << "one of the client, one of who was let in, none of the listener";
-  const auto& [client, told] = flows[0];
-  const event::NetFlow& server = flows[1].first;
-  EXPECT_EQ(told.jail_pid, 2);
-  EXPECT_FALSE(told.verdict);
-  EXPECT_EQ(client.peer.port, server.local_port);
-  EXPECT_EQ(server.peer.port, client.local_port);
-  for (const event::NetFlow& flow : {client, server}) {
-    EXPECT_EQ(flow.protocol, "tcp");
-    EXPECT_EQ(flow.peer.address, "127.0.0.1");
-    EXPECT_GT(flow.bytes_sent, kBytes);
-    EXPECT_LT(flow.bytes_sent, 2 * kBytes);
-    EXPECT_GT(flow.bytes_received, kBytes);
-    EXPECT_GE(flow.packets_sent, 2U);
-  }
-}
-
-// The first few of the other sides are told one by one, what is beyond them together.
-TEST_F(Trace, FlowsOfOneSocketToManyAreAllCounted) {
-  if (const std::string why = missing(Family::Network); !why.empty()) GTEST_SKIP() << why;
-  constexpr std::uint16_t kSides = 6, kFirst = 20'001;
-  const Outcome outcome = watch({.families = {Family::Network}, .what = JAIL_WANT_NETWORK, .inside = [] {
-    const int socket = ::socket(AF_INET6, SOCK_DGRAM, 0);
-    for (std::uint16_t side = 0; side < kSides; ++side) {
-      const Address there = loopback(AF_INET6, kFirst + side);
-      check(::sendto(socket, "text", 4, 0, there.get(), there.size), "sendto");
-    }
-  }});
-  std::uint64_t packets = 0, named = 0;
-  for (const auto& [flow, told] : outcome.told.of<event::NetFlow>()) {
-    EXPECT_EQ(flow.protocol, "udp");
-    packets += flow.packets_sent;
-    named += flow.peer.address == "::1" ? 1 : 0;
-    EXPECT_EQ(flow.packets_sent, flow.peer == event::Peer{} ? kSides - 3U : 1U);
-  }
-  EXPECT_EQ(named, 3U);
-  EXPECT_EQ(packets, kSides);
-}
-
-void connect_to(const std::string& name) {
-  sockaddr_un there{.sun_family = AF_UNIX, .sun_path = {}};
-  name.copy(there.sun_path, sizeof there.sun_path);
-  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  (void)::connect(socket, reinterpret_cast<const sockaddr*>(&there),
-                  static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size()));
-  ::close(socket);
-}
-
-TEST_F(Trace, NamesOfUnixSockets) {
-  if (const std::string why = missing(Family::NetworkUnix); !why.empty()) GTEST_SKIP() << why;
-  const std::string longest(sizeof sockaddr_un::sun_path, 'n');
-  const Outcome outcome = watch({.families = {Family::NetworkUnix},
-                                 .what = JAIL_WANT_NETWORK,
-                                 .inside =
-                                     [&] {
-                                       connect_to("/run/none.sock");
-                                       connect_to(std::string("\0abstract", 9));
-                                       connect_to(longest);
-                                     },
-                                 .outside = [] { connect_to("/run/stranger.sock"); }});
-  std::vector<std::string> names;
-  for (const auto& [connect, told] : outcome.told.of<event::NetConnect>()) {
-    names.push_back(connect.peer.path);
-    EXPECT_EQ(told.verdict, (event::Verdict{.predicted = true}));
-  }
-  EXPECT_EQ(names, (std::vector<std::string>{"/run/none.sock", "@abstract", longest}));
+// Landlock is asked before the programs of the hooks are: they say nothing, the end of the question does.
+TEST_F(Trace, WhatLandlockDenies) {
+  if (const std::string why = missing(Family::Denied); !why.empty()) GTEST_SKIP() << why;
+  const test::Scratch scratch;
+  std::ofstream(scratch / "old") << "text";
+  const auto try_all = [&] {
+    confine_to(scratch.path());
+    change_files(scratch.path());
+    ::execl("/bin/true", "true", nullptr);
+  };
+  const Outcome outcome = watch({.families = {Family::FileHooks, Family::Denied},
+                                 .what = kFiles,
+                                 .inside = try_all,
+                                 .outside = [&] {
+                                   const pid_t stranger = ::fork();
+                                   if (stranger == 0) try_all(), ::_exit(0);
+                                   (void)::waitpid(stranger, nullptr, 0);
+                                 }});
+  const event::Verdict denied{.decision = event::Decision::Denied, .error = EACCES};
+  const std::string in = scratch.path();
+  EXPECT_TRUE(is_told<event::FileOpen>(outcome.told, in + "/old", {}));
+  EXPECT_TRUE(is_told<event::FileCreate>(outcome.told, in + "/folder", denied));
+  EXPECT_TRUE(is_told<event::FileLink>(outcome.told, in + "/third", denied));
+  EXPECT_TRUE(is_told<event::ProcessExec>(outcome.told, std::filesystem::canonical("/bin/true"), denied));
+  EXPECT_FALSE(std::filesystem::exists(in + "/folder"));
 }
 
 TEST_F(Trace, PowerThatIsNotGiven) {
@@ -415,166 +282,6 @@ TEST_F(Trace, PowerThatIsNotGiven) {
   EXPECT_EQ(attempts[0].second.jail_pid, 2);
   EXPECT_EQ(attempts[0].second.verdict,
             (event::Verdict{event::Decision::Denied, "permission", "default", EPERM}));
-}
-
-std::uint32_t id_of(const Fd& program) {
-  bpf_prog_info info{};
-  std::uint32_t size = sizeof info;
-  return ::bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 ? info.id : 0;
-}
-
-std::vector<std::uint32_t> ids_of(const Tracer& tracer) {
-  std::vector<std::uint32_t> ids;
-  for (const Fd& program : tracer.programs().programs) ids.push_back(program ? id_of(program) : 0);
-  return ids;
-}
-
-class Kept : public Trace {
- protected:
-  void SetUp() override {
-    Trace::SetUp();
-    if (IsSkipped()) return;
-    if (const std::string why = missing(Family::Process); !why.empty()) GTEST_SKIP() << why;
-  }
-  // Where they are kept.
-  static std::string folder() {
-    for (const auto& entry : std::filesystem::directory_iterator(own_bpf_folder() + "/jail")) return entry.path();
-    return {};
-  }
-};
-
-TEST_F(Kept, ThePrograms) {
-  const Tracer first = Tracer::open(own_bpf_folder()), second = Tracer::open(own_bpf_folder());
-  EXPECT_EQ(first.why_not_kept(), "");
-  EXPECT_EQ(second.why_not_kept(), "");
-  EXPECT_EQ(ids_of(first), ids_of(second));
-  EXPECT_EQ(first.support().missing, second.support().missing);
-}
-
-TEST_F(Kept, NotWithoutABpfFileSystem) {
-  const Tracer tracer = Tracer::open("/var/tmp");
-  EXPECT_EQ(tracer.why_not_kept(), "no BPF file system at /var/tmp");
-  EXPECT_TRUE(tracer.support().has(Family::Process));
-}
-
-TEST_F(Kept, NotInAFolderOfSomebodyElse) {
-  const std::string folder = own_bpf_folder() + "/jail";
-  for (const bool owner : {true, false}) {
-    const Tracer before = Tracer::open(own_bpf_folder());
-    ASSERT_EQ(owner ? ::chown(folder.c_str(), 1001, 0) : ::chmod(folder.c_str(), 0755), 0);
-    const Tracer tracer = Tracer::open(own_bpf_folder());
-    EXPECT_EQ(tracer.why_not_kept(), own_bpf_folder() + "/jail is not root's alone");
-    EXPECT_NE(ids_of(tracer), ids_of(before));
-    EXPECT_TRUE(tracer.support().has(Family::Process));
-    ASSERT_EQ(::chown(folder.c_str(), 0, 0), 0);
-    ASSERT_EQ(::chmod(folder.c_str(), 0700), 0);
-  }
-}
-
-TEST_F(Kept, NotAnotherProgramUnderTheName) {
-  const Tracer before = Tracer::open(own_bpf_folder());
-  const std::string pin = folder() + "/program_process_exec";
-  ASSERT_EQ(::unlink(pin.c_str()), 0);
-  ASSERT_EQ(::bpf_obj_pin(before.programs().programs[1].get(), pin.c_str()), 0);
-  const Tracer after = Tracer::open(own_bpf_folder());
-  EXPECT_EQ(after.why_not_kept(), "");
-  EXPECT_NE(ids_of(after), ids_of(before));
-  EXPECT_EQ(ids_of(Tracer::open(own_bpf_folder())), ids_of(after));
-}
-
-TEST_F(Kept, NotWhatWasLeftHalfDone) {
-  const Tracer before = Tracer::open(own_bpf_folder());
-  ASSERT_EQ(::rmdir((folder() + "/complete").c_str()), 0);
-  EXPECT_NE(ids_of(Tracer::open(own_bpf_folder())), ids_of(before));
-}
-
-TEST_F(Kept, NotWhileAnotherHasTheFolder) {
-  (void)Tracer::open(own_bpf_folder());
-  const Fd other(::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
-  const Tracer tracer = Tracer::open(own_bpf_folder());
-  EXPECT_EQ(tracer.why_not_kept(), "another process works in the folder of programs");
-  EXPECT_TRUE(tracer.support().has(Family::Process));
-}
-
-// Two runs at a time share one attachment, and each has its own events. That every call pays for goes with the last.
-TEST_F(Kept, TheAttachmentForAsLongAsItIsUsed) {
-  const auto is_attached = [](const char* program) {
-    return std::filesystem::exists(folder() + "/link_" + program);
-  };
-  const auto scene = [](const char* word) {
-    return Scene{.families = {Family::Process, Family::FileExit},
-                 .what = JAIL_WANT_PROCESS | JAIL_WANT_READS,
-                 .inside = [word] { run_program("/bin/true", word); }};
-  };
-  EXPECT_FALSE(is_attached("process_exec"));
-  Outcome inner;
-  Scene outer_scene = scene("outer");
-  outer_scene.outside = [&] {
-    inner = watch(scene("inner"));
-    EXPECT_TRUE(is_attached("file_exit"));
-  };
-  const Outcome outer = watch(outer_scene);
-  EXPECT_FALSE(is_attached("file_exit"));
-  EXPECT_TRUE(is_attached("process_exec"));
-  for (const std::string word : {"outer", "inner"}) {
-    const auto executed = (word == "outer" ? outer : inner).told.of<event::ProcessExec>();
-    ASSERT_EQ(executed.size(), 1U) << word;
-    EXPECT_EQ(executed[0].first.argv.back(), word);
-  }
-}
-
-std::vector<std::uint32_t> keys_of(const Fd& map) {
-  std::vector<std::uint32_t> keys;
-  std::uint32_t key = 0;
-  for (const std::uint32_t* last = nullptr; ::bpf_map_get_next_key(map.get(), last, &key) == 0; last = &keys.back())
-    keys.push_back(key);
-  return keys;
-}
-
-// A process that does this and is killed in the middle of it.
-void kill_in(const std::function<void(const std::function<void()>& die)>& body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    body([] { (void)::raise(SIGKILL); });
-    ::_exit(1);
-  }
-  int status = 0;
-  (void)::waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-}
-
-TEST_F(Kept, NothingOfARunWhoseSupervisorWasKilled) {
-  const Scene scene{.families = {Family::Process}, .what = JAIL_WANT_PROCESS, .inside = [] {}};
-  kill_in([&](const std::function<void()>& die) {
-    Scene dying = scene;
-    dying.outside = die;
-    (void)watch(dying);
-  });
-  const Tracer tracer = Tracer::open(own_bpf_folder());
-  ASSERT_EQ(keys_of(tracer.programs().runs).size(), 1U);
-  ASSERT_EQ(keys_of(tracer.programs().rings).size(), 1U);
-  const std::uint32_t left = keys_of(tracer.programs().runs).front();
-  Scene next = scene;
-  next.outside = [&] { EXPECT_EQ(keys_of(tracer.programs().runs).size(), 1U) << "its own, alone"; };
-  EXPECT_EQ(watch(next).told.of<event::ProcessExit>().size(), 1U);
-  EXPECT_EQ(keys_of(tracer.programs().runs).size(), 0U);
-  EXPECT_FALSE(std::filesystem::exists(folder() + "/run_" + std::to_string(left)));
-}
-
-TEST_F(Trace, AGroupOfWhoeverWasKilledIsTakenAway) {
-  std::string why;
-  kill_in([&](const std::function<void()>& die) {
-    const auto left = Cgroup::make("jail-left-1", why);
-    if (left) die();
-  });
-  const auto living = Cgroup::make("jail-left-2", why);
-  ASSERT_TRUE(living) << why;
-  const auto own = Cgroup::make("jail-left-3", why);
-  ASSERT_TRUE(own) << why;
-  const std::filesystem::path parent = std::filesystem::path(own->path()).parent_path();
-  EXPECT_FALSE(std::filesystem::exists(parent / "jail-left-1"));
-  EXPECT_TRUE(std::filesystem::exists(parent / "jail-left-2"));
 }
 
 TEST(TraceOfAnOrdinaryUser, SaysWhyThereIsNone) {
