@@ -68,15 +68,17 @@ class Loop {
     polled[kInit] = {jail_.plugin.pid() != 0 ? jail_.init.pidfd().get() : -1, POLLIN, 0};
     polled[kParent] = {watch_.parent != nullptr && !orphaned_ ? watch_.parent->get() : -1, POLLIN, 0};
     polled[kTimer] = {timer_.get(), POLLIN, 0};
-    polled[kLoss] = {watch_.loss != nullptr ? watch_.loss->change().get() : -1, POLLIN, 0};
+    polled[kLoss] = {watch_.loss != nullptr ? watch_.loss->change() : -1, POLLIN, 0};
     stdio_.add_to(polled);
     if (watch_.guard != nullptr) watch_.guard->add_to(polled);
+    if (watch_.way_out != nullptr) watch_.way_out->add_to(polled);
     check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), most_ms())), "poll");
     look_for_breach(polled);
     if (!lasting_ && ms_to_a_second() == 0) {
       lasting_ = true;
       watch_.after_a_second();
     }
+    if (watch_.way_out != nullptr) watch_.way_out->handle(polled, watch_.log);
     if (frozen_) watch_.while_frozen();
     if (polled[kReports].revents != 0) read_report();
     if (polled[kLoss].revents != 0) follow_loss();
