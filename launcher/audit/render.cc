@@ -249,6 +249,7 @@ void tell(Sentence& out, const event::SyscallDenied& denied) { tell_call(out, de
 
 void tell(Sentence& out, const event::PrivilegeAttempt& attempt) {
   tell_call(out.quote(attempt.privilege).add(": "), attempt);
+  if (!attempt.capability.empty()) out.add(" without ").quote(attempt.capability);
 }
 
 void tell(Sentence& out, const event::LimitReached& reached) {

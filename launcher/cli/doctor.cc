@@ -43,8 +43,9 @@ struct Findings {
   [[nodiscard]] bool good() const { return refusals.empty() && !failure; }
 };
 
-constexpr trace::Family kFamilies[] = {trace::Family::Process, trace::Family::Network, trace::Family::FileExit,
-                                       trace::Family::FileHooks};
+constexpr trace::Family kFamilies[] = {trace::Family::Process,   trace::Family::Network,  trace::Family::NetworkUnix,
+                                       trace::Family::Privilege, trace::Family::FileExit, trace::Family::FileHooks,
+                                       trace::Family::Denied};
 
 std::string about(const trace::Support& support, trace::Family family) {
   if (!support.has(family)) return support.why_not(family);

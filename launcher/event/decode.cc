@@ -166,7 +166,7 @@ bool is_cut(Value value, std::string_view member) {
 
 bool read(Value value, ProcessExec& executed) {
   executed = {call_in<ProcessExec>(value), name_in(value), texts(value["argv"]), is_cut(value, "argv"),
-              text(value["sha256"])};
+              text(value["sha256"]), number<std::int32_t>(value["parent"])};
   return true;
 }
 
@@ -229,6 +229,7 @@ bool read_call(Value value, Call& call) {
 bool read(Value value, SyscallDenied& denied) { return read_call(value, denied); }
 bool read(Value value, PrivilegeAttempt& attempt) {
   attempt.privilege = text(value["privilege"]);
+  attempt.capability = text(value["capability"]);
   return read_call(value, attempt);
 }
 

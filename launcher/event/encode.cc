@@ -145,6 +145,7 @@ void write(Fields& out, const ProcessExec& executed) {
   if (!executed.argv.empty()) out.texts("argv", executed.argv);
   if (executed.argv_cut) out.cut("argv");
   if (!executed.sha256.empty()) out.word("sha256", executed.sha256);
+  out.number("parent", executed.parent);
 }
 
 void write(Fields& out, const ProcessExit& ended) {
@@ -210,6 +211,7 @@ void write(Fields& out, const SyscallDenied& denied) { write_call(out, denied); 
 void write(Fields& out, const PrivilegeAttempt& attempt) {
   out.word("privilege", attempt.privilege);
   write_call(out, attempt);
+  if (!attempt.capability.empty()) out.word("capability", attempt.capability);
 }
 
 void write(Fields& out, const LimitReached& reached) {

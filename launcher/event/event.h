@@ -196,6 +196,7 @@ struct ProcessExec {
   std::vector<std::string> argv{};  // as asked for
   bool argv_cut = false;            // there is more of it
   std::string sha256{};  // as plugin.file gave it, where monitor.hash asked for this file; else empty
+  std::optional<std::int32_t> parent{};  // its pid, on the host
   bool operator==(const ProcessExec&) const = default;
 };
 
@@ -297,7 +298,7 @@ struct SyscallDenied {
   bool operator==(const SyscallDenied&) const = default;
 };
 
-// The same, where it asks for power.
+// The same, where it asks for power; or the kernel's own no to it, for want of a capability.
 struct PrivilegeAttempt {
   static constexpr std::string_view kKind = "privilege.attempt";
   std::string privilege{};  // "setuid" "ptrace" "mount" "bpf" "module" "namespace" "keyring" "signal"
@@ -305,6 +306,7 @@ struct PrivilegeAttempt {
   std::uint32_t number = 0;
   std::string abi{};
   Counts arguments{};
+  std::string capability{};  // "CAP_SETUID" (capabilities(7)), where the kernel says no
   bool operator==(const PrivilegeAttempt&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -65,6 +66,9 @@ std::vector<trace::Family> families(const profile::Monitor& wanted, const trace:
                                     profile::NetworkMode network) {
   std::vector<trace::Family> all{trace::Family::Process};
   if (network == profile::NetworkMode::Host) all.push_back(trace::Family::Network);
+  if (network == profile::NetworkMode::Host && support.has(trace::Family::NetworkUnix))
+    all.push_back(trace::Family::NetworkUnix);
+  if (support.has(trace::Family::Privilege)) all.push_back(trace::Family::Privilege);
   if (traces_files(wanted)) all.push_back(files_family(support));
   return all;
 }
@@ -88,18 +92,23 @@ std::string tell_files(trace::Family family) {
 void add_trace(const profile::Monitor& wanted, const trace::Support& support, profile::NetworkMode network,
                Plan& plan) {
   plan.traced = families(wanted, support, network);
-  plan.traced_what = JAIL_WANT_PROCESS | JAIL_WANT_NETWORK;
+  plan.traced_what = JAIL_WANT_PROCESS | JAIL_WANT_NETWORK | JAIL_WANT_PRIVILEGE;
+  plan.ring_bytes = static_cast<std::uint32_t>(wanted.ring.value);
   if (traces_files(wanted)) plan.traced_what |= JAIL_WANT_CHANGES;
   if (wanted.files.value == MonitorFiles::All) plan.traced_what |= JAIL_WANT_READS | JAIL_WANT_LOOKS;
   plan.sources = {"what is denied: notify", "programs started, and processes that end: ebpf"};
   if (network == profile::NetworkMode::Host) {
-    plan.sources.emplace_back("Internet addresses spoken with: ebpf");
+    plan.sources.emplace_back("Internet addresses spoken with, and how much: ebpf");
   } else {
     plan.sources.emplace_back("addresses spoken with: notify");
     plan.addresses = MonitorFiles::All;
   }
   if (traces_files(wanted)) plan.sources.push_back(tell_files(plan.traced.back()));
-  if (!plan.addresses) plan.blind_spots.emplace_back("allowed connections to unix sockets");
+  const auto has = [&](trace::Family family) { return std::ranges::find(plan.traced, family) != plan.traced.end(); };
+  if (has(trace::Family::NetworkUnix)) plan.sources.emplace_back("unix sockets connected to: ebpf");
+  else if (!plan.addresses) plan.blind_spots.emplace_back("allowed connections to unix sockets");
+  if (has(trace::Family::Privilege)) plan.sources.emplace_back("power that the kernel itself does not give: ebpf");
+  else plan.blind_spots.emplace_back("power that the filter lets be asked for, and the kernel does not give");
   if (plan.traced.back() == trace::Family::FileHooks)
     plan.blind_spots.emplace_back("files that are there and only looked at, or opened for their path alone");
 }

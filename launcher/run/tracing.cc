@@ -33,6 +33,7 @@ std::optional<Refusal> Tracing::start(const Plan& plan, pid_t plugin, trace::Log
                                       .what = plan.monitor.traced_what,
                                       .member = plugin,
                                       .cgroup = group(),
+                                      .ring_bytes = plan.monitor.ring_bytes,
                                       .log = std::move(log)},
                                      why);
   if (!watching_) return refusal(plan, why);

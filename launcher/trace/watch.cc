@@ -36,25 +36,32 @@ using Ring = std::unique_ptr<ring_buffer, CloseRing>;
 
 std::string problem(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
-// The number of the pid namespace of a process: what the programs know a jail by.
-std::optional<std::uint32_t> pid_namespace_of(pid_t process) {
+Fd pid_namespace_of(pid_t process) {
+  return Fd(::open(("/proc/" + std::to_string(process) + "/ns/pid").c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+// What the programs know a jail by.
+std::optional<std::uint32_t> number_of(const Fd& space) {
   struct stat status {};
-  if (::stat(("/proc/" + std::to_string(process) + "/ns/pid").c_str(), &status) != 0) return std::nullopt;
+  if (!space || ::fstat(space.get(), &status) != 0) return std::nullopt;
   return static_cast<std::uint32_t>(status.st_ino);
 }
 
 enum class Change { Enter, Remove };
 
 // The wait is a process's that nobody waits for; not even its own end could be hurried, so a thread of ours would keep
-// us from ending. It has nothing of ours but the two descriptors. False: there is no such process.
-bool change_aside(Change change, const Fd& rings, std::uint32_t key, const Fd& ring) noexcept {
+// us from ending. It has nothing of ours but the two descriptors, and that of the namespace: as long as it is open, the
+// kernel gives its number, the key, to no other. False: there is no such process.
+bool change_aside(Change change, const Fd& rings, std::uint32_t key, const Fd& ring, const Fd& space) noexcept {
   const pid_t child = ::_Fork();
   if (child != 0) return child > 0;
+  constexpr int kKept = 3;
   std::uint32_t number = 1;
-  const int high = ::fcntl(ring.get(), F_DUPFD, 3);
+  const int high_ring = ::fcntl(ring.get(), F_DUPFD, kKept), high_space = ::fcntl(space.get(), F_DUPFD, kKept);
   (void)::dup2(rings.get(), 0);
-  (void)::dup2(high, static_cast<int>(number));
-  (void)::close_range(2, ~0U, 0);
+  (void)::dup2(high_ring, static_cast<int>(number));
+  (void)::dup2(high_space, 2);
+  (void)::close_range(kKept, ~0U, 0);
   (void)(change == Change::Enter ? ::bpf_map_update_elem(0, &key, &number, BPF_ANY) : ::bpf_map_delete_elem(0, &key));
   ::_exit(0);
 }
@@ -64,6 +71,8 @@ bool change_aside(Change change, const Fd& rings, std::uint32_t key, const Fd& r
 struct Watching::State {
   Wanted wanted;
   Fd runs, rings, ring;  // of our own: the thread may outlive whoever made it
+  Fd space;              // the pid namespace of the jail
+  std::optional<Pins::Entry> entry;
   std::uint32_t key = 0;
   Tracer::Attached attached;
   Wakeup stop, done;
@@ -83,9 +92,11 @@ struct Watching::State {
 
 // Empty, or what went wrong.
 std::string Watching::State::prepare(const Tracer& tracer) {
-  const std::optional<std::uint32_t> space = pid_namespace_of(wanted.member);
-  if (!space) return problem("looking for the pid namespace");
-  key = *space;
+  space = pid_namespace_of(wanted.member);
+  const std::optional<std::uint32_t> number = number_of(space);
+  if (!number) return problem("looking for the pid namespace");
+  key = *number;
+  entry = tracer.enter(key);
   runs = duplicate(tracer.programs().runs.get());
   rings = duplicate(tracer.programs().rings.get());
   LIBBPF_OPTS(bpf_map_create_opts, options);
@@ -105,7 +116,7 @@ bool Watching::State::is_visible() const {
 }
 
 bool Watching::State::is_entered() const {
-  if (!change_aside(Change::Enter, rings, key, ring)) return false;
+  if (!change_aside(Change::Enter, rings, key, ring, space)) return false;
   const std::uint64_t limit = clock::boottime_ns() + kPatienceMs * kNsPerMs;
   while (!is_visible()) {
     if (clock::boottime_ns() > limit) return false;
@@ -196,7 +207,8 @@ Watching::End Watching::finish() {
   end_ = state_->done.is_raised(kPatienceMs) ? End::Clean : End::Stuck;
   end_ == End::Clean ? thread_.join() : thread_.detach();
   (void)::bpf_map_delete_elem(state_->runs.get(), &state_->key);
-  (void)change_aside(Change::Remove, state_->rings, state_->key, state_->ring);
+  (void)change_aside(Change::Remove, state_->rings, state_->key, state_->ring, state_->space);
+  state_->entry.reset();
   return *end_;
 }
 

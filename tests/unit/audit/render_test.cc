@@ -87,6 +87,15 @@ TEST(AuditRender, SaysWhatWasDeniedByWhomAndHowOften) {
             std::string(kBegin) + "net.connect   connect to 192.0.2.7 port 443");
 }
 
+TEST(AuditRender, SaysWhatHasGoneOverASocket) {
+  EXPECT_EQ(shown(event::NetFlow{"tcp", {.address = "192.0.2.7", .port = 443}, 40'000, 100, 2, 3'000, 4, 1'250}),
+            std::string(kBegin) + "net.flow      tcp with 192.0.2.7 port 443: 100 bytes sent, 3000 received, 1250 ms");
+  EXPECT_EQ(shown(event::NetFlow{.protocol = "udp"}),
+            std::string(kBegin) + "net.flow      udp with others: 0 bytes sent, 0 received, 0 ms");
+  EXPECT_EQ(shown(event::PrivilegeAttempt{"setuid", "setuid", 105, "", {}, "CAP_SETUID"}),
+            std::string(kBegin) + "privilege.attempt  setuid: setuid without CAP_SETUID");
+}
+
 TEST(AuditRender, SaysWhereALogCameFrom) {
   EXPECT_EQ(shown(event::LogOpened{"/p.yaml", "p.1.jsonl", 77}),
             std::string(kBegin) + "log.opened    log of /p.yaml continues p.1.jsonl from byte 77");

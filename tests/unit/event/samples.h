@@ -84,7 +84,7 @@ inline std::vector<event::Body> one_of_each() {
           event::FileMetadata{"fchmodat", named(), "mode"},
           event::ProcessExec{"execve", named(), {"ls", "-l\n", "\xff"}, false, ""},
           event::ProcessExec{"execve", named(), {}, false, std::string(64, 'c')},
-          event::ProcessExec{"execve", reached(), {}, false, ""},
+          event::ProcessExec{"execve", reached(), {}, false, "", 4711},
           event::ProcessExit{.exit = 3},
           event::ProcessExit{.signal = 9},
           event::PluginFile{"/opt/crm/plugin.py", std::string(64, 'd'), ""},
@@ -96,9 +96,12 @@ inline std::vector<event::Body> one_of_each() {
           event::NetSend{"sendto", {.family = 40, .unknown = true}},
           event::NetDns{"api.acme.example", "AAAA", "", {"2001:db8::1", "2001:db8::2"}, false, 300, ""},
           event::NetDns{"x\\000.example", "HTTPS", "NXDOMAIN", {}, false, std::nullopt, "asked too fast"},
+          event::NetFlow{"tcp", peer(), 40'000, 100, 2, 3'000, 4, 1'250},
+          event::NetFlow{"udp", {}, 0, 0, 0, 60, 1, 0},
           event::SyscallDenied{"socket", 41, "", {{"arg0", 16}, {"arg2", 9}}},
           event::SyscallDenied{"", 5, "i386", {}},
-          event::PrivilegeAttempt{"namespace", "unshare", 272, "", {{"arg0", 0x10000000}}},
+          event::PrivilegeAttempt{"namespace", "unshare", 272, "", {{"arg0", 0x10000000}}, ""},
+          event::PrivilegeAttempt{"setuid", "setuid", 105, "", {}, "CAP_SETUID"},
           event::MonitorLost{7, "memory that could not be read"},
           event::MonitorChanged{"none", "out of memory"}};
 }
