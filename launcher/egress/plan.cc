@@ -30,8 +30,6 @@ std::string what_is_missing(const Endpoint& endpoint) {
 }
 
 std::string what_is_missing_outside(const Endpoint& endpoint) {
-  if (endpoint.kind == HostKind::Name || endpoint.kind == HostKind::Wildcard)
-    return "a way to hosts by name is not part of this version: name addresses";
   if (endpoint.kind == HostKind::Prefix && is_of_this_host(endpoint))
     return "a network of loopback addresses is not part of this version: name each address";
   return what_is_missing(endpoint);
@@ -52,8 +50,22 @@ void add_each_port(const Endpoint& endpoint, Address at, std::vector<Door>& door
     }
 }
 
-Address every_address_of(const Endpoint& endpoint) {
-  return {.family = endpoint.host.find(':') == std::string::npos ? AF_INET : AF_INET6};
+bool is_name(const Endpoint& endpoint) {
+  return endpoint.kind == HostKind::Name || endpoint.kind == HostKind::Wildcard;
+}
+
+// A name may have addresses of both.
+void add_doors_abroad(const Endpoint& endpoint, std::vector<Door>& doors) {
+  const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
+  if (is_name(endpoint) || !is_ipv6) add_each_port(endpoint, {.family = AF_INET}, doors);
+  if (is_name(endpoint) || is_ipv6) add_each_port(endpoint, {.family = AF_INET6}, doors);
+}
+
+// Where the jail's own resolver takes all questions.
+const Door* door_of_dns(const std::vector<Door>& doors) {
+  constexpr std::uint16_t kDns = 53;
+  const auto found = std::ranges::find_if(doors, [](const Door& door) { return door.at.port == kDns; });
+  return found == doors.end() ? nullptr : &*found;
 }
 
 Door at_every_address(Door door) {
@@ -84,9 +96,13 @@ Plan plan(const profile::Network& network) {
     if (lacks(rule, what_is_missing_outside(rule))) return plan;
     if (is_of_this_host(rule)) continue;
     plan.reach = Plan::Reach::Abroad;
-    add_each_port(rule, every_address_of(rule), plan.out);
+    if (is_name(rule)) plan.resolver = Plan::Resolver::Own;
+    add_doors_abroad(rule, plan.out);
   }
   add_doors_of_this_host(plan, plan.out);
+  const Door* const dns = door_of_dns(plan.out);
+  if (plan.resolver == Plan::Resolver::Own && dns != nullptr)
+    plan.missing = {"port 53 beside hosts by name: questions go to the jail's own resolver", dns->place};
   for (const Endpoint& listener : network.listen) {
     const bool is_udp = listener.protocol == profile::Protocol::Udp;
     if (lacks(listener, is_udp ? "listening for UDP is not part of this version" : what_is_missing(listener)))
