@@ -24,7 +24,8 @@ constexpr std::string_view kCallsOfInit[] = {
 constexpr std::string_view kCallsOfRelay[] = {
     "accept4", "brk", "clock_gettime", "close", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",
     "exit", "exit_group", "futex", "getpeername", "getsockname", "getsockopt", "madvise", "mmap", "mremap", "munmap",
-    "poll", "ppoll", "recvfrom", "restart_syscall", "rt_sigreturn", "sendto", "setsockopt", "shutdown"};
+    "poll", "ppoll", "recvfrom", "recvmsg", "restart_syscall", "rt_sigreturn", "sendmsg", "sendto", "setsockopt",
+    "shutdown"};
 
 Plan plan_of(std::span<const std::string_view> calls) {
   Plan plan;
@@ -34,11 +35,11 @@ Plan plan_of(std::span<const std::string_view> calls) {
   return plan;
 }
 
-// Of the Internet and of streams alone: a path socket of the host's is nothing a relay may reach.
+// Of the Internet alone: a path socket of the host's is nothing a relay may reach.
 Plan plan_of_relay() {
   constexpr std::uint32_t kTypeMask = 0xf;  // the kernel's own, without SOCK_CLOEXEC and SOCK_NONBLOCK
   const Test family{.argument = 0, .count = 2, .values = {AF_INET, AF_INET6}};
-  const Test type{.argument = 1, .count = 1, .mask = kTypeMask, .values = {SOCK_STREAM}};
+  const Test type{.argument = 1, .count = 2, .mask = kTypeMask, .values = {SOCK_STREAM, SOCK_DGRAM}};
   Plan plan = plan_of(kCallsOfRelay);
   plan.rules[find_row("socket")->number].clauses.emplace_back(When::Always, std::initializer_list<Test>{family, type},
                                                               kAllow);

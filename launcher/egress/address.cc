@@ -106,6 +106,11 @@ std::string text_of(const Address& address) {
   return ::inet_ntop(address.family, address.bytes.data(), text, sizeof text) == nullptr ? "" : text;
 }
 
+std::string shown(const Address& address) {
+  const std::string text = text_of(address);
+  return (address.family == AF_INET6 ? "[" + text + "]" : text) + ":" + std::to_string(address.port);
+}
+
 bool is_loopback(const Address& address) noexcept {
   if (address.family == AF_INET) return address.bytes[0] == 127;
   return std::all_of(address.bytes.begin(), address.bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; }) &&

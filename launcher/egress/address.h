@@ -13,9 +13,9 @@
 namespace jail::egress {
 
 struct Address {
-  int family = AF_INET;                   // or AF_INET6
-  std::array<std::uint8_t, 16> bytes{};   // in network order; of IPv4 the first four, the others 0
-  std::uint16_t port = 0;                 // in host order
+  int family = AF_INET;                  // or AF_INET6
+  std::array<std::uint8_t, 16> bytes{};  // in network order; of IPv4 the first four, the others 0
+  std::uint16_t port = 0;                // in host order
 
   bool operator==(const Address&) const = default;
 };
@@ -25,6 +25,9 @@ std::optional<Address> address_of(std::string_view text, std::uint16_t port);
 
 // "127.0.0.1", "2001:db8::1": without the port.
 std::string text_of(const Address& address);
+
+// With it: "127.0.0.1:80", "[::1]:80".
+std::string shown(const Address& address);
 
 // 127.0.0.0/8 and ::1.
 bool is_loopback(const Address& address) noexcept;

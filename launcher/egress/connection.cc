@@ -42,6 +42,7 @@ Connection::Connection(Fd asked, Fd made, const Address& meant)
       made_(std::move(made)),
       out_{.from = asked_, .to = made_, .bytes = flow_.sent},
       in_{.from = made_, .to = asked_, .bytes = flow_.received} {
+  flow_.protocol = IPPROTO_TCP;
   flow_.family = static_cast<std::uint16_t>(meant.family);
   flow_.address = meant.bytes;
   flow_.port = meant.port;

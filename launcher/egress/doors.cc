@@ -11,21 +11,27 @@ namespace {
 
 constexpr int kQueue = 128;
 
-std::string shown(const Address& address) {
-  const std::string text = text_of(address);
-  return (address.family == AF_INET6 ? "[" + text + "]" : text) + ":" + std::to_string(address.port);
+void set(const Fd& socket, int level, int option) noexcept {
+  const int on = 1;
+  (void)::setsockopt(socket.get(), level, option, &on, sizeof on);
 }
 
 // Empty, and errno.
-Fd open_door(const Address& at) {
-  Fd socket(::socket(at.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int on = 1;
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (at.family == AF_INET6) (void)::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  const SocketAddress address = to_socket(at);
-  const bool listens =
-      socket && ::bind(socket.get(), address.get(), address.size) == 0 && ::listen(socket.get(), kQueue) == 0;
-  return listens ? std::move(socket) : Fd();
+Fd open_door(const Door& door) {
+  const bool is_stream = door.protocol == profile::Protocol::Tcp;
+  const int type = is_stream ? SOCK_STREAM : SOCK_DGRAM;
+  Fd socket(::socket(door.at.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  set(socket, SOL_SOCKET, SO_REUSEADDR);
+  if (door.at.family == AF_INET6) set(socket, IPPROTO_IPV6, IPV6_V6ONLY);
+  // A datagram has to say for which address it was.
+  if (!is_stream && door.at.family == AF_INET) set(socket, IPPROTO_IP, IP_PKTINFO);
+  if (!is_stream && door.at.family == AF_INET6) {
+    set(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+    set(socket, IPPROTO_IPV6, IPV6_FREEBIND);  // and be answered from one that no interface has (Linux 4.15)
+  }
+  const SocketAddress address = to_socket(door.at);
+  const bool is_bound = socket && ::bind(socket.get(), address.get(), address.size) == 0;
+  return is_bound && (!is_stream || ::listen(socket.get(), kQueue) == 0) ? std::move(socket) : Fd();
 }
 
 }  // namespace
@@ -33,7 +39,7 @@ Fd open_door(const Address& at) {
 Opened try_open_doors(const std::vector<Door>& doors) {
   Opened opened;
   for (const Door& door : doors) {
-    Fd socket = open_door(door.at);
+    Fd socket = open_door(door);
     if (!socket) return {.sockets = {}, .error = errno, .number = opened.sockets.size(), .where = shown(door.at)};
     opened.sockets.push_back(std::move(socket));
   }
@@ -46,8 +52,6 @@ std::vector<Fd> open_doors(const std::vector<Door>& doors) {
   return std::move(opened.sockets);
 }
 
-Address within(const Door& in) {
-  return *address_of(in.at.family == AF_INET ? "127.0.0.1" : "::1", in.at.port);
-}
+Address within(const Door& in) { return *address_of(in.at.family == AF_INET ? "127.0.0.1" : "::1", in.at.port); }
 
 }  // namespace jail::egress

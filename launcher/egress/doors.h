@@ -1,4 +1,4 @@
-// The listening sockets of doors, made in the network namespace of the caller.
+// The sockets of doors, made in the network namespace of the caller.
 #pragma once
 
 #include <string>

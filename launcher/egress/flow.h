@@ -18,7 +18,7 @@ struct Flow {
   std::uint16_t port = 0;
   std::uint16_t from_port = 0;  // of the side that asked for it
   Sort sort = Sort::Over;
-  std::uint8_t unused = 0;
+  std::uint8_t protocol = 0;   // IPPROTO_*
   std::uint64_t sent = 0;      // bytes from the side that asked for it
   std::uint64_t received = 0;  // and to it
   std::uint64_t began_ns = 0;  // CLOCK_BOOTTIME

@@ -24,7 +24,6 @@ bool is_of_this_host(const Endpoint& endpoint) {
 
 // Empty: there can be a door.
 std::string what_is_missing(const Endpoint& endpoint) {
-  if (endpoint.protocol == profile::Protocol::Udp) return "relaying UDP is not part of this version";
   if (endpoint.ports.empty()) return "a door to every port is not part of this version: name the ports";
   if (count_ports(endpoint) > kMostPorts) return "more than 64 ports of one entry are not part of this version";
   return {};
@@ -38,15 +37,18 @@ std::string what_is_missing_outside(const Endpoint& endpoint) {
   return what_is_missing(endpoint);
 }
 
-void add(const Address& at, const profile::Place& place, std::vector<Door>& doors) {
-  if (std::ranges::find(doors, at, &Door::at) == doors.end()) doors.push_back({at, place});
+bool is_same_socket(const Door& one, const Door& other) { return one.protocol == other.protocol && one.at == other.at; }
+
+void add(const Door& door, std::vector<Door>& doors) {
+  if (std::ranges::none_of(doors, [&](const Door& there) { return is_same_socket(there, door); }))
+    doors.push_back(door);
 }
 
 void add_each_port(const Endpoint& endpoint, Address at, std::vector<Door>& doors) {
   for (const profile::PortRange& range : endpoint.ports)
     for (unsigned port = range.first; port <= range.last; ++port) {
       at.port = static_cast<std::uint16_t>(port);
-      add(at, endpoint.place, doors);
+      add({endpoint.protocol, at, endpoint.place}, doors);
     }
 }
 
@@ -54,8 +56,9 @@ Address every_address_of(const Endpoint& endpoint) {
   return {.family = endpoint.host.find(':') == std::string::npos ? AF_INET : AF_INET6};
 }
 
-bool takes_its_port(const Door& door, const Address& at) {
-  return door.at == Address{.family = at.family, .bytes = {}, .port = at.port};
+Door at_every_address(Door door) {
+  door.at.bytes = {};
+  return door;
 }
 
 // Two sockets cannot listen at a port of every address and of one.
@@ -64,8 +67,8 @@ void add_doors_of_this_host(const Plan& plan, std::vector<Door>& doors) {
   for (const Endpoint& rule : plan.rules)
     if (const auto at = address_of(rule.host, 0); at && is_of_this_host(rule)) add_each_port(rule, *at, own);
   for (const Door& door : own)
-    if (std::ranges::none_of(doors, [&](const Door& wide) { return takes_its_port(wide, door.at); }))
-      add(door.at, door.place, doors);
+    if (std::ranges::none_of(doors, [&](const Door& wide) { return is_same_socket(wide, at_every_address(door)); }))
+      add(door, doors);
 }
 
 }  // namespace
@@ -85,7 +88,9 @@ Plan plan(const profile::Network& network) {
   }
   add_doors_of_this_host(plan, plan.out);
   for (const Endpoint& listener : network.listen) {
-    if (lacks(listener, what_is_missing(listener))) return plan;
+    const bool is_udp = listener.protocol == profile::Protocol::Udp;
+    if (lacks(listener, is_udp ? "listening for UDP is not part of this version" : what_is_missing(listener)))
+      return plan;
     if (const auto at = address_of(listener.host, 0)) add_each_port(listener, *at, plan.in);
   }
   if (plan.out.size() + plan.in.size() > kMostDoors) {

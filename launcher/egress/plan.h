@@ -16,6 +16,7 @@
 namespace jail::egress {
 
 struct Door {
+  profile::Protocol protocol = profile::Protocol::Tcp;
   Address at;            // where the socket listens; unspecified: at every address
   profile::Place place;  // the first line that asks for it
 };
@@ -26,7 +27,7 @@ inline constexpr std::size_t kMostDoors = 128;
 struct Plan {
   std::vector<profile::Endpoint> rules;  // network.allow
   std::vector<Door> out;                 // in the jail's network
-  std::vector<Door> in;  // of the host, each of which leads to the same port of the jail's loopback
+  std::vector<Door> in;                  // of the host, each of which leads to the same port of the jail's loopback
   enum class Reach { Loopback, Abroad } reach = Reach::Loopback;  // Abroad: other hosts, too
 
   // What of the profile this version cannot do.

@@ -1,6 +1,8 @@
 #include "run/way_out.h"
 
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,7 +31,7 @@ constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 void keep_only(const std::vector<egress::Relayed>& doors, const std::vector<Fd>& network, const Fd& told) {
   std::vector<int> keep{told.get()};
-  for (const egress::Relayed& door : doors) keep.push_back(door.listener.get());
+  for (const egress::Relayed& door : doors) keep.push_back(door.socket.get());
   for (const Fd& one : network) keep.push_back(one.get());
   std::sort(keep.begin(), keep.end());
   sys::close_from(0, keep);
@@ -50,6 +52,7 @@ void join(std::vector<Fd> network, const confine::identity::Plan& identity) {
 }
 
 void confine_self() {
+  sys::set_limit({.resource = RLIMIT_NOFILE, .value = egress::kMostRelayDescriptors});
   sys::set_no_new_privileges();
   confine::landlock::enforce_nothing_allowed(confine::landlock::probe());
   sys::set_dumpable(sys::Dumpable::No);
@@ -81,16 +84,18 @@ event::Verdict verdict_of(const egress::Flow& flow) {
 }
 
 event::Event event_of(const egress::Flow& flow) {
+  const bool is_udp = flow.protocol == IPPROTO_UDP;
   const event::Peer peer{.address = egress::text_of({flow.family, flow.address, flow.port}), .port = flow.port};
   event::Event event{.body = event::NetConnect{std::string(event::NetConnect::kUsualCall), peer},
                      .source = event::Source::Egress};
   if (flow.sort == egress::Flow::Sort::Over)
-    event.body = event::NetFlow{.protocol = "tcp",
+    event.body = event::NetFlow{.protocol = is_udp ? "udp" : "tcp",
                                 .peer = peer,
                                 .local_port = flow.from_port,
                                 .bytes_sent = flow.sent,
                                 .bytes_received = flow.received,
                                 .duration_ms = (flow.ended_ns - flow.began_ns) / kNsPerMs};
+  else if (is_udp) event.body = event::NetSend{std::string(event::NetSend::kUsualCall), peer};
   event.mono_ns = flow.ended_ns;
   event.verdict = verdict_of(flow);
   return event;
@@ -111,10 +116,11 @@ std::optional<Refusal> WayOut::listen(const Plan& plan) {
 
 void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network) {
   std::vector<egress::Relayed> out;
-  for (Fd& door : doors) out.push_back({std::move(door), std::nullopt});
+  for (std::size_t i = 0; i < doors.size(); ++i)
+    out.push_back({std::move(doors[i]), plan.egress.out[i].protocol, plan.egress.out[i].at.port, std::nullopt});
   std::vector<egress::Relayed> in;
   for (std::size_t i = 0; i < listeners_.size(); ++i)
-    in.push_back({std::move(listeners_[i]), egress::within(plan.egress.in[i])});
+    in.push_back({std::move(listeners_[i]), profile::Protocol::Tcp, 0, egress::within(plan.egress.in[i])});
   listeners_.clear();
   if (!out.empty()) start(Leads::Out, plan, std::move(out), {});
   if (!in.empty()) start(Leads::In, plan, std::move(in), std::move(network));

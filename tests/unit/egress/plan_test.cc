@@ -55,8 +55,15 @@ TEST(EgressPlan, OneSocketForAPortOfThisHostAndOfOthers) {
   EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 443", "127.0.0.1 80"}));
 }
 
+TEST(EgressPlan, ProtocolsHaveDoorsOfTheirOwn) {
+  const Plan plan = egress::plan(allowing({"tcp://203.0.113.1:53", "udp://203.0.113.1:53", "udp://127.0.0.1:53"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 53", "0.0.0.0 53"}));
+  EXPECT_EQ(plan.out.front().protocol, profile::Protocol::Tcp);
+  EXPECT_EQ(plan.out.back().protocol, profile::Protocol::Udp);
+}
+
 TEST(EgressPlan, WhatThisVersionCannotDoHasItsLine) {
-  for (const char* entry : {"udp://127.0.0.1:53", "tcp://127.0.0.1:*", "tcp://203.0.113.1:*", "tcp://127.0.0.0/8:80",
+  for (const char* entry : {"tcp://127.0.0.1:*", "tcp://203.0.113.1:*", "tcp://127.0.0.0/8:80",
                             "tcp://127.0.0.1:1000-2000"}) {
     const Plan plan = egress::plan(allowing({"tcp://127.0.0.1:80", entry}));
     ASSERT_TRUE(plan.missing) << entry;
