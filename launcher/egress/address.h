@@ -35,9 +35,9 @@ bool is_loopback(const Address& address) noexcept;
 // The first `bits` of both are alike. False where the families differ.
 bool is_within(const Address& address, const Address& prefix, int bits) noexcept;
 
-// Of IANA's special-purpose registries (RFC 6890), what leads to this host or its link: loopback, link-local, multicast,
-// unspecified, reserved. An IPv6 address through which a translator or a tunnel sends to an IPv4 one is as that is. What
-// is kept for documentation (RFC 5737, RFC 3849) is ordinary here: it leads nowhere.
+// Of IANA's special-purpose registries (RFC 6890), what leads to this host or its link: loopback, link-local,
+// multicast, unspecified, reserved. An IPv6 address through which a translator or a tunnel sends to an IPv4 one is as
+// that is. What is kept for documentation (RFC 5737, RFC 3849) is ordinary here: it leads nowhere.
 bool is_of_this_link(const Address& address) noexcept;
 // And what leads into somebody's own network: private (RFC 1918, RFC 4193), shared (RFC 6598), benchmarks, tunnels.
 bool is_private(const Address& address) noexcept;

@@ -98,9 +98,9 @@ class Scene:
         subprocess.run(["ip", "address", "add", "198.51.100.77/32", "dev", "lo"], check=True)
         conf = self.file("dnsmasq.conf", RECORDS + MANY)
         self.server = subprocess.Popen(
-            ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", "--user=",
-             "--group=", "--listen-address=127.0.0.1", "--log-queries", "--pid-file=", f"--conf-file={conf}",
-             f"--log-facility={self.log}"])
+            ["setpriv", "--pdeathsig", "TERM", "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts",
+             "--bind-interfaces", "--user=", "--group=", "--listen-address=127.0.0.1", "--log-queries",
+             "--pid-file=", f"--conf-file={conf}", f"--log-facility={self.log}"])
         wait_for(self.is_listening, "dnsmasq")
 
     def file(self, name, text):
@@ -296,6 +296,20 @@ say(ask("api.corp.example", socket.AF_INET))
             SCENE_OF_ALL.outside.write_text("nameserver 127.0.0.3\nnameserver 127.0.0.1\n")
             told = self.run_plugin("say(ask('api.corp.example', socket.AF_INET))", "api.corp.example")
         self.assertEqual(told.said, [["203.0.113.10"]])
+
+    def test_more_than_128_questions_at_once_are_too_many(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.3", 53))
+            SCENE_OF_ALL.outside.write_text("nameserver 127.0.0.3\n")
+            told = self.run_plugin("""
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    one.settimeout(20)
+    one.connect(("192.0.2.53", 53))
+    for number in range(140): one.send(question("api.corp.example", number=number))
+    say([[rcode(answer), answer[1]] for answer in (one.recv(512) for _ in range(12))])
+""", "api.corp.example")
+        self.assertEqual(told.said, [[[2, number] for number in range(128, 140)]])
+        self.assertEqual([one["outcome"] for one in told.lookups].count("busy"), 12)
 
     def test_no_server_at_all_is_a_failure(self):
         SCENE_OF_ALL.outside.write_text("nameserver 127.0.0.9\n")

@@ -7,7 +7,9 @@ namespace {
 
 using namespace std::string_literals;
 
-Octets octets(const std::string& message) { return {reinterpret_cast<const std::uint8_t*>(message.data()), message.size()}; }
+Octets octets(const std::string& message) {
+  return {reinterpret_cast<const std::uint8_t*>(message.data()), message.size()};
+}
 
 std::string number(std::size_t value) { return {static_cast<char>(value >> 8), static_cast<char>(value)}; }
 
@@ -150,7 +152,8 @@ TEST(DnsAnswer, ThatIsCutOrInAnotherCaseIsNotWhole) {
   ASSERT_TRUE(cut);
   EXPECT_FALSE(cut->is_whole);
   EXPECT_EQ(cut->addresses.size(), 0U);
-  const auto other = read_answer(octets(header(kFine, 1, 1) + kQuestion + records), 0x1234, {"\1A\7example\0"s, kTypeA});
+  const Question shouted{"\1A\7example\0"s, kTypeA};
+  const auto other = read_answer(octets(header(kFine, 1, 1) + kQuestion + records), 0x1234, shouted);
   ASSERT_TRUE(other);
   EXPECT_FALSE(other->is_whole);
 }
