@@ -40,9 +40,9 @@ constexpr std::array kPrivate4{
 };
 
 constexpr std::array kOfThisLink6{
-    Prefix{{0}, 80},           // unspecified, loopback, and IPv4 in both old spellings
-    Prefix{{0xfe, 0x80}, 9},   // link-local and site-local
-    Prefix{{0xff}, 8},         // multicast
+    Prefix{{0}, 80},          // unspecified, loopback, and IPv4 in both old spellings
+    Prefix{{0xfe, 0x80}, 9},  // link-local and site-local
+    Prefix{{0xff}, 8},        // multicast
 };
 constexpr std::array kPrivate6{
     Prefix{{0, 0x64, 0xff, 0x9b, 0, 1}, 48},  // a network's own translation to IPv4

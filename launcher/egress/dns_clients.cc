@@ -1,21 +1,20 @@
 #include "egress/dns_clients.h"
 
-#include <netinet/in.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
 #include "base/error.h"
+#include "egress/datagram.h"
 #include "egress/dns_limits.h"
+#include "egress/doors.h"
 
 namespace jail::egress {
 namespace {
 
-constexpr int kQueue = 64;
 constexpr int kTurn = 32;  // datagrams taken before others have theirs
 constexpr std::size_t kMostConnections = 32;
 constexpr std::size_t kLargestQuestion = 1024;  // padding and cookies of EDNS included
@@ -27,95 +26,26 @@ constexpr std::uint64_t kPatience = 10 * kSecond;
 constexpr std::uint64_t kDatagram = 1ULL << 60;
 constexpr std::uint64_t kStream = 1ULL << 61;
 
-void set(const Fd& socket, int level, int option) {
-  const int on = 1;
-  check(::setsockopt(socket.get(), level, option, &on, sizeof on), "setsockopt");
-}
-
-// IP_FREEBIND: an IPv6 address that only a route makes ours is a source no less (ip(7), Linux 2.4).
-Fd open_socket(int family, int type, std::uint16_t port) {
-  Fd socket(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+// Empty where the network has no IPv6.
+template <typename Open>
+Fd open_at(int family, std::uint16_t port, Open open) {
+  const Address any{.family = family, .bytes = {}, .port = port};
+  Fd socket = open(any);
   if (!socket && family == AF_INET6 && errno == EAFNOSUPPORT) return {};
-  check(socket.get(), "socket");
-  set(socket, IPPROTO_IP, IP_FREEBIND);
-  if (family == AF_INET6) set(socket, IPPROTO_IPV6, IPV6_V6ONLY);
-  if (type == SOCK_STREAM) set(socket, SOL_SOCKET, SO_REUSEADDR);
-  else if (family == AF_INET) set(socket, IPPROTO_IP, IP_PKTINFO);
-  else set(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO);
-  const SocketAddress any = to_socket({.family = family, .bytes = {}, .port = port});
-  check(::bind(socket.get(), any.get(), any.size), "bind", "port 53");
-  if (type == SOCK_STREAM) check(::listen(socket.get(), kQueue), "listen");
+  check(socket.get(), "listen", shown(any));
   return socket;
-}
-
-union Control {
-  cmsghdr first;  // for its alignment
-  char bytes[CMSG_SPACE(sizeof(in6_pktinfo))];
-};
-
-// By IP_PKTINFO (ip(7)) or IPV6_PKTINFO (ipv6(7)).
-std::optional<Address> asked_address(msghdr& message) {
-  for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one)) {
-    Address address;
-    if (one->cmsg_level == IPPROTO_IP && one->cmsg_type == IP_PKTINFO) {
-      in_pktinfo info{};
-      std::memcpy(&info, CMSG_DATA(one), sizeof info);
-      std::memcpy(address.bytes.data(), &info.ipi_addr, sizeof info.ipi_addr);
-      return address;
-    }
-    if (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_PKTINFO) {
-      in6_pktinfo info{};
-      std::memcpy(&info, CMSG_DATA(one), sizeof info);
-      address.family = AF_INET6;
-      std::memcpy(address.bytes.data(), &info.ipi6_addr, sizeof info.ipi6_addr);
-      return address;
-    }
-  }
-  return std::nullopt;
-}
-
-template <typename Info>
-void set_control(msghdr& message, int level, int type, const Info& info) {
-  message.msg_controllen = CMSG_SPACE(sizeof info);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = level;
-  header->cmsg_type = type;
-  header->cmsg_len = CMSG_LEN(sizeof info);
-  std::memcpy(CMSG_DATA(header), &info, sizeof info);
-}
-
-void set_source(msghdr& message, const Address& address) {
-  if (address.family == AF_INET) {
-    in_pktinfo info{};
-    std::memcpy(&info.ipi_spec_dst, address.bytes.data(), sizeof info.ipi_spec_dst);
-    return set_control(message, IPPROTO_IP, IP_PKTINFO, info);
-  }
-  in6_pktinfo info{};
-  std::memcpy(&info.ipi6_addr, address.bytes.data(), sizeof info.ipi6_addr);
-  set_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
-}
-
-// What does not fit into the queue of the plugin's own socket is lost, as a datagram may be.
-void send_datagram(const Fd& socket, const Asker& asker, std::string_view bytes) {
-  SocketAddress peer = to_socket(asker.peer);
-  iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
-  Control control{};
-  msghdr message{};
-  message.msg_name = &peer.storage;
-  message.msg_namelen = peer.size;
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof control.bytes;
-  set_source(message, asker.asked);
-  (void)::sendmsg(socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace
 
 ResolverSockets open_resolver_sockets(std::uint16_t port) {
-  return {{open_socket(AF_INET, SOCK_DGRAM, port), open_socket(AF_INET6, SOCK_DGRAM, port)},
-          {open_socket(AF_INET, SOCK_STREAM, port), open_socket(AF_INET6, SOCK_STREAM, port)}};
+  ResolverSockets sockets;
+  for (std::size_t i = 0; i < sockets.datagram.size(); ++i) {
+    const int family = i == 0 ? AF_INET : AF_INET6;
+    sockets.datagram[i] = open_at(family, port, open_datagram_socket);
+    sockets.stream[i] = open_at(family, port, open_listener);
+  }
+  return sockets;
 }
 
 std::vector<Fd> list_of(ResolverSockets sockets) {
@@ -163,24 +93,12 @@ void Clients::carry(std::uint64_t tag, std::uint32_t events, std::uint64_t now) 
 
 void Clients::receive(std::size_t socket) {
   for (int i = 0; i < kTurn; ++i) {
-    std::array<std::uint8_t, kLargestQuestion> bytes;
-    sockaddr_storage peer{};
-    iovec piece{bytes.data(), bytes.size()};
-    Control control{};
-    msghdr message{};
-    message.msg_name = &peer;
-    message.msg_namelen = sizeof peer;
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = control.bytes;
-    message.msg_controllen = sizeof control.bytes;
-    const ssize_t size = ::recvmsg(sockets_.datagram[socket].get(), &message, 0);
-    if (size < 0) return;  // nothing more, or an answer that could not be delivered
-    const auto from = from_socket(peer);
-    const auto asked = asked_address(message);
-    if (!from || !asked || (message.msg_flags & MSG_TRUNC) != 0) continue;
-    const Asker asker{.socket = socket, .peer = *from, .asked = *asked};
-    (void)ask_(asker, Octets(bytes).first(static_cast<std::size_t>(size)));
+    std::array<char, kLargestQuestion> bytes;
+    const std::optional<Datagram> question = egress::receive(sockets_.datagram[socket], 0, bytes);
+    if (!question) return;
+    if (!question->is_whole) continue;
+    const Asker asker{.socket = socket, .peer = question->from, .asked = question->to};
+    (void)ask_(asker, Octets(reinterpret_cast<const std::uint8_t*>(bytes.data()), question->size));
   }
 }
 
@@ -243,7 +161,7 @@ void Clients::settle(Connections::iterator found, bool goes_on) {
 }
 
 void Clients::answer(const Asker& asker, std::string_view message) {
-  if (asker.connection == 0) return send_datagram(sockets_.datagram[asker.socket], asker, message);
+  if (asker.connection == 0) return (void)send_from(sockets_.datagram[asker.socket], asker.asked, asker.peer, message);
   const auto found = connections_.find(asker.connection);
   if (found == connections_.end()) return;
   Connection& connection = found->second;

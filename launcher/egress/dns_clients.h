@@ -28,7 +28,7 @@ std::vector<Fd> list_of(ResolverSockets sockets);
 ResolverSockets sockets_of(std::vector<Fd> list);
 // Where an answer goes to.
 struct Asker {
-  std::size_t socket = 0;        // of ResolverSockets::datagram
+  std::size_t socket = 0;  // of ResolverSockets::datagram
   Address peer{};
   Address asked{};               // our side
   std::uint64_t connection = 0;  // or over TCP: no address, but this

@@ -3,8 +3,10 @@
 #include <netinet/in.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/error.h"
+#include "egress/datagram.h"
 
 namespace jail::egress {
 namespace {
@@ -16,30 +18,22 @@ void set(const Fd& socket, int level, int option) noexcept {
   (void)::setsockopt(socket.get(), level, option, &on, sizeof on);
 }
 
-// Empty, and errno.
-Fd open_door(const Door& door) {
-  const bool is_stream = door.protocol == profile::Protocol::Tcp;
-  const int type = is_stream ? SOCK_STREAM : SOCK_DGRAM;
-  Fd socket(::socket(door.at.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  set(socket, SOL_SOCKET, SO_REUSEADDR);
-  if (door.at.family == AF_INET6) set(socket, IPPROTO_IPV6, IPV6_V6ONLY);
-  // A datagram has to say for which address it was.
-  if (!is_stream && door.at.family == AF_INET) set(socket, IPPROTO_IP, IP_PKTINFO);
-  if (!is_stream && door.at.family == AF_INET6) {
-    set(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO);
-    set(socket, IPPROTO_IPV6, IPV6_FREEBIND);  // and be answered from one that no interface has (Linux 4.15)
-  }
-  const SocketAddress address = to_socket(door.at);
-  const bool is_bound = socket && ::bind(socket.get(), address.get(), address.size) == 0;
-  return is_bound && (!is_stream || ::listen(socket.get(), kQueue) == 0) ? std::move(socket) : Fd();
-}
-
 }  // namespace
+
+Fd open_listener(const Address& at) noexcept {
+  Fd socket(::socket(at.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  set(socket, SOL_SOCKET, SO_REUSEADDR);
+  if (at.family == AF_INET6) set(socket, IPPROTO_IPV6, IPV6_V6ONLY);
+  const SocketAddress address = to_socket(at);
+  const bool listens =
+      socket && ::bind(socket.get(), address.get(), address.size) == 0 && ::listen(socket.get(), kQueue) == 0;
+  return listens ? std::move(socket) : Fd();
+}
 
 Opened try_open_doors(const std::vector<Door>& doors) {
   Opened opened;
   for (const Door& door : doors) {
-    Fd socket = open_door(door);
+    Fd socket = door.protocol == profile::Protocol::Tcp ? open_listener(door.at) : open_datagram_socket(door.at);
     if (!socket) return {.sockets = {}, .error = errno, .number = opened.sockets.size(), .where = shown(door.at)};
     opened.sockets.push_back(std::move(socket));
   }

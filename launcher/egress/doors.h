@@ -9,6 +9,9 @@
 
 namespace jail::egress {
 
+// A stream socket that listens there, non-blocking; empty, and errno.
+Fd open_listener(const Address& at) noexcept;
+
 struct Opened {
   std::vector<Fd> sockets;  // in the order of the doors
   int error = 0;            // of the one that could not be had (EADDRINUSE, EACCES, EADDRNOTAVAIL)

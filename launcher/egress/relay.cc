@@ -11,23 +11,23 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "egress/association.h"
 #include "egress/connection.h"
-#include "egress/datagrams.h"
 #include "egress/flow.h"
 #include "egress/opening.h"
 
 namespace jail::egress {
 namespace {
 
-constexpr std::size_t kScratch = 256 * 1024;
+constexpr std::size_t kScratch = 64 * 1024;  // as much may be kept of each direction
 constexpr int kEvents = 64;
 
-constexpr int kSweepMs = 10'000;  // exchanges of datagrams end by being idle
+constexpr int kSweepMs = 10'000;  // associations end by being idle
 constexpr int kFullMs = 10;       // without descriptors: others may end meanwhile
 constexpr int kDatagrams = 64;    // of one door; then others have their turn
 
 // What epoll remembers for us: whose socket it is, and the number of that.
-enum class Whose : std::uint64_t { Told, Resolver, Door, Connection, Exchange };
+enum class Whose : std::uint64_t { Told, Resolver, Door, Connection, Association };
 constexpr int kWhoseShift = 60;
 
 class Relay {
@@ -49,7 +49,7 @@ class Relay {
     for (auto& [number, connection] : connections_)
       if (connection->carry(scratch_) != Connection::State::Over) end(*connection, 0);
       else tell(connection->flow());
-    for (const auto& [number, exchange] : exchanges_) tell(exchange->flow());
+    for (const auto& [number, association] : associations_) tell(association->flow());
   }
 
  private:
@@ -61,11 +61,11 @@ class Relay {
   void step() {
     std::array<epoll_event, kEvents> events{};
     const std::vector<std::uint64_t> busy = std::exchange(busy_, {});
-    const int wait_ms = !busy.empty() ? 0 : exchanges_.empty() ? -1 : kSweepMs;
+    const int wait_ms = !busy.empty() ? 0 : associations_.empty() ? -1 : kSweepMs;
     const int count = TEMP_FAILURE_RETRY(::epoll_wait(poll_.get(), events.data(), kEvents, wait_ms));
     for (int i = 0; i < check(count, "epoll_wait"); ++i) handle(events[static_cast<std::size_t>(i)].data.u64);
     for (const std::uint64_t number : busy) carry(number);
-    if (!exchanges_.empty()) end_idle(clock::boottime_ns());
+    if (!associations_.empty()) end_idle(clock::boottime_ns());
   }
 
   void handle(std::uint64_t what) {
@@ -73,9 +73,9 @@ class Relay {
     switch (static_cast<Whose>(what >> kWhoseShift)) {
       case Whose::Told: asked_to_end_ = true; return;
       case Whose::Resolver: return open_for_names();
-      case Whose::Door: return doors_[number].protocol == profile::Protocol::Tcp ? open(number) : exchange(number);
+      case Whose::Door: return doors_[number].protocol == profile::Protocol::Tcp ? open(number) : associate(number);
       case Whose::Connection: return carry(number);
-      case Whose::Exchange: return answer(number);
+      case Whose::Association: return answer(number);
     }
   }
 
@@ -132,44 +132,44 @@ class Relay {
     connections_.erase(found);
   }
 
-  void exchange(std::size_t door) {
+  void associate(std::size_t door) {
     for (int turn = 0; turn < kDatagrams; ++turn) {
       const std::optional<Datagram> datagram = receive(doors_[door].socket, doors_[door].port, scratch_);
       if (!datagram) return;
       if (!is_open(profile::Protocol::Udp, datagram->to)) refuse(*datagram);
-      else if (Exchange* exchange = exchange_of(door, *datagram))
-        exchange->send(std::span(scratch_).first(datagram->size));
+      else if (Association* association = association_of(door, *datagram))
+        association->send(std::span(scratch_).first(datagram->size));
     }
   }
 
   // Null where there is no room, or no way.
-  Exchange* exchange_of(std::size_t door, const Datagram& datagram) {
-    for (auto& [number, exchange] : exchanges_)
-      if (exchange->is_of(door, datagram)) return exchange.get();
-    Fd outside = exchanges_.size() < kMostConnections ? Exchange::open(datagram.to) : Fd();
+  Association* association_of(std::size_t door, const Datagram& datagram) {
+    for (auto& [number, association] : associations_)
+      if (association->is_of(door, datagram)) return association.get();
+    Fd outside = associations_.size() < kMostConnections ? Association::open(datagram.to) : Fd();
     if (!outside) return nullptr;
     const std::uint64_t number = next_++;
-    watch(outside, EPOLLIN, Whose::Exchange, number);
-    auto made = std::make_unique<Exchange>(std::move(outside), door, datagram.from, datagram.to);
-    return exchanges_.emplace(number, std::move(made)).first->second.get();
+    watch(outside, EPOLLIN, Whose::Association, number);
+    auto made = std::make_unique<Association>(std::move(outside), door, datagram.from, datagram.to);
+    return associations_.emplace(number, std::move(made)).first->second.get();
   }
 
   void refuse(const Datagram& datagram) {
-    Flow flow = Exchange(Fd(), 0, datagram.from, datagram.to).flow();
+    Flow flow = Association(Fd(), 0, datagram.from, datagram.to).flow();
     flow.sort = Flow::Sort::Refused;
     flow.error = EPERM;
     tell(flow);
   }
 
   void answer(std::uint64_t number) {
-    const auto found = exchanges_.find(number);
-    if (found == exchanges_.end() || found->second->answer(doors_[found->second->door()].socket, scratch_)) return;
+    const auto found = associations_.find(number);
+    if (found == associations_.end() || found->second->answer(doors_[found->second->door()].socket, scratch_)) return;
     tell(found->second->flow());
-    exchanges_.erase(found);
+    associations_.erase(found);
   }
 
   void end_idle(std::uint64_t now_ns) {
-    std::erase_if(exchanges_, [&](const auto& one) {
+    std::erase_if(associations_, [&](const auto& one) {
       if (!one.second->is_idle(now_ns)) return false;
       tell(one.second->flow());
       return true;
@@ -194,7 +194,7 @@ class Relay {
   std::vector<char> scratch_;
   Fd poll_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<Exchange>> exchanges_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Association>> associations_;
   std::vector<std::uint64_t> busy_;
   std::uint64_t next_ = 0;
   std::uint32_t lost_ = 0;

@@ -3,34 +3,24 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "base/fd.h"
-#include "egress/address.h"
+#include "egress/datagram.h"
 #include "egress/flow.h"
 
 namespace jail::egress {
 
-// One datagram as it came to a door.
-struct Datagram {
-  Address from;
-  Address to;
-  std::size_t size = 0;
-};
-// From a socket with IP_PKTINFO or IPV6_RECVPKTINFO (doors.h); the port is the door's. Nothing: there is none.
-std::optional<Datagram> receive(const Fd& door, std::uint16_t port, std::span<char> into) noexcept;
-
 // Whoever sends from one port to one address: the other side may answer for as long as something is sent or received
 // every kIdleSeconds.
-class Exchange {
+class Association {
  public:
   static constexpr std::uint64_t kIdleSeconds = 60;
 
   // A socket on the host that is connected to `meant`; empty where it cannot be had (errno).
   static Fd open(const Address& meant) noexcept;
 
-  Exchange(Fd outside, std::size_t door, const Address& asked, const Address& meant);
+  Association(Fd outside, std::size_t door, const Address& asked, const Address& meant);
 
   [[nodiscard]] bool is_of(std::size_t door, const Datagram& datagram) const noexcept;
   void send(std::span<const char> datagram) noexcept;

@@ -1,0 +1,61 @@
+#include "egress/association.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace jail::egress {
+namespace {
+
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr int kTurns = 64;  // of one socket; then others have theirs
+
+}  // namespace
+
+Fd Association::open(const Address& meant) noexcept {
+  Fd outside(::socket(meant.family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const SocketAddress address = to_socket(meant);
+  return outside && ::connect(outside.get(), address.get(), address.size) == 0 ? std::move(outside) : Fd();
+}
+
+Association::Association(Fd outside, std::size_t door, const Address& asked, const Address& meant)
+    : outside_(std::move(outside)), door_(door), asked_(asked), meant_(meant) {
+  flow_.protocol = IPPROTO_UDP;
+  flow_.family = static_cast<std::uint16_t>(meant.family);
+  flow_.address = meant.bytes;
+  flow_.port = meant.port;
+  flow_.from_port = asked.port;
+  flow_.began_ns = flow_.ended_ns = clock::boottime_ns();
+}
+
+bool Association::is_of(std::size_t door, const Datagram& datagram) const noexcept {
+  return door_ == door && asked_ == datagram.from && meant_ == datagram.to;
+}
+
+void Association::send(std::span<const char> datagram) noexcept {
+  flow_.ended_ns = clock::boottime_ns();
+  if (TEMP_FAILURE_RETRY(::send(outside_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL)) >= 0)
+    flow_.sent += datagram.size();
+}
+
+bool Association::answer(const Fd& door, std::span<char> scratch) noexcept {
+  for (int turn = 0; turn < kTurns; ++turn) {
+    const ssize_t size = TEMP_FAILURE_RETRY(::recv(outside_.get(), scratch.data(), scratch.size(), 0));
+    if (size < 0 && errno != EAGAIN) flow_.error = errno;
+    if (size < 0) return errno == EAGAIN;
+    flow_.ended_ns = clock::boottime_ns();
+    const auto answer = scratch.first(static_cast<std::size_t>(size));
+    if (send_from(door, meant_, asked_, answer)) flow_.received += answer.size();
+  }
+  return true;
+}
+
+bool Association::is_idle(std::uint64_t now_ns) const noexcept {
+  return now_ns - flow_.ended_ns > kIdleSeconds * kNsPerSecond;
+}
+
+}  // namespace jail::egress
