@@ -96,6 +96,8 @@ class Scene:
             subprocess.run(["mount", "--bind", ours, f"/etc/{path}"], check=True)
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         subprocess.run(["ip", "address", "add", "198.51.100.77/32", "dev", "lo"], check=True)
+        for family in ("-4", "-6"):  # an address without a way to it is not given
+            subprocess.run(["ip", family, "route", "add", "default", "dev", "lo"], check=True)
         conf = self.file("dnsmasq.conf", RECORDS + MANY)
         self.server = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts",
