@@ -15,6 +15,8 @@
 #define JAIL_DEPTH 128
 /* A wake-up costs more than an event: the reader looks by itself, unless so much waits for it. */
 #define JAIL_WAKE_DIVISOR 4
+/* So much of a ring is for what is not bulk: denials, programs, addresses. */
+#define JAIL_RESERVE_DIVISOR 4
 
 enum jail_kind {
   JAIL_EXEC = 1, /* text 0: where the program is, 1: what was asked for, 2: the arguments, each with its NUL */
@@ -78,8 +80,7 @@ struct jail_event {
 };
 
 struct jail_run {
-  __u64 told; /* records in the ring */
-  __u64 lost; /* that had no room */
+  __u64 lost; /* records that had no room */
   __u32 want; /* of jail_want */
   __u32 ring_bytes;
 };
@@ -93,7 +94,7 @@ JAIL_LAYOUT(sizeof(struct jail_address) == 24);
 JAIL_LAYOUT(sizeof(struct jail_place) == 24);
 JAIL_LAYOUT(sizeof(struct jail_event) == 64);
 JAIL_LAYOUT(__builtin_offsetof(struct jail_event, text) == 56);
-JAIL_LAYOUT(sizeof(struct jail_run) == 24);
+JAIL_LAYOUT(sizeof(struct jail_run) == 16);
 #undef JAIL_LAYOUT
 
 #endif

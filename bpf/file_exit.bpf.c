@@ -79,20 +79,18 @@ static __always_inline unsigned long argument(struct pt_regs *regs, __u8 index) 
 }
 
 static __always_inline struct file *file_of(int descriptor) {
-  struct task_struct *task = (void *)bpf_get_current_task();
-  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-  struct file **all = BPF_CORE_READ(table, fd);
+  struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
   struct file *file = 0;
-  if (descriptor < 0 || (__u32)descriptor >= BPF_CORE_READ(table, max_fds)) return 0;
-  bpf_probe_read_kernel(&file, sizeof file, all + descriptor);
+  if (descriptor < 0 || (__u32)descriptor >= table->max_fds) return 0;
+  bpf_probe_read_kernel(&file, sizeof file, table->fd + descriptor);
   return file;
 }
 
 /* The folder that a relative name starts from. */
 static __always_inline void walk_folder(struct draft *draft, int descriptor, int part) {
   if (descriptor == AT_FDCWD) {
-    struct task_struct *task = (void *)bpf_get_current_task();
-    walk_path(draft, BPF_CORE_READ(task, fs, pwd.mnt), BPF_CORE_READ(task, fs, pwd.dentry), part);
+    struct fs_struct *own = bpf_get_current_task_btf()->fs;
+    walk_path(draft, own->pwd.mnt, own->pwd.dentry, part);
     return;
   }
   struct file *folder = file_of(descriptor);

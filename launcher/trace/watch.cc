@@ -121,7 +121,7 @@ std::string Watching::State::prepare(const Tracer& tracer) {
   LIBBPF_OPTS(bpf_map_create_opts, options);
   ring = Fd(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "jail_ring", 0, 0, wanted.ring_bytes, &options));
   if (!ring) return problem("making a ring");
-  const jail_run run{.told = 0, .lost = 0, .want = wanted.what, .ring_bytes = wanted.ring_bytes};
+  const jail_run run{.lost = 0, .want = wanted.what, .ring_bytes = wanted.ring_bytes};
   if (::bpf_map_update_elem(runs.get(), &key, &run, BPF_ANY) != 0) return problem("entering a run");
   return {};
 }
