@@ -58,8 +58,13 @@ struct jail_place {
   __u64 inode;
   __u32 device; /* as the kernel has it: 12 bits major, 20 bits minor */
   __u32 mount;
-  __u32 flags; /* of an open file, or of the call */
+  __u32 flags; /* of the open file, with those of the call that opened it */
   __u32 unused;
+};
+
+/* Of a call by its number; what the upper halves say, only pointers need. Of openat2 the third are its flags. */
+struct jail_call {
+  __u32 arguments[6];
 };
 
 struct jail_event {
@@ -74,6 +79,7 @@ struct jail_event {
   union {
     struct jail_place place;
     struct jail_address address;
+    struct jail_call at_hand; /* JAIL_FILE, but of the hooks, which know none */
   };
   /* Of what follows: a walk is names, each with its NUL, from the file up to the root; a name is without NUL. */
   __u16 text[2 * JAIL_PATHS];
@@ -92,6 +98,7 @@ struct jail_run {
 #endif
 JAIL_LAYOUT(sizeof(struct jail_address) == 24);
 JAIL_LAYOUT(sizeof(struct jail_place) == 24);
+JAIL_LAYOUT(sizeof(struct jail_call) == 24);
 JAIL_LAYOUT(sizeof(struct jail_event) == 64);
 JAIL_LAYOUT(__builtin_offsetof(struct jail_event, text) == 56);
 JAIL_LAYOUT(sizeof(struct jail_run) == 16);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -23,9 +24,11 @@ using profile::MonitorSource;
 
 constexpr std::string_view kNotLogged = "what the filter denies is denied, not logged";
 
+constexpr const char* kOwnModes = "files that their own mode or owner denies";
+constexpr const char* kNamedLooks = "looks at a name beside AT_EMPTY_PATH: only files: all asks for them";
+
 const std::vector<std::string>& blind_spots() {
   static const std::vector<std::string> spots{
-      "files that their own mode or owner denies",
       "reads and writes of what is open already: the opening is told, and what was open at the start",
       "who repeats what was told: repeats are counted, with the last of those who did it",
       "names in memory that nobody may read, or that a network or user's file system has not brought in yet: said as "
@@ -51,13 +54,21 @@ Layer absent(std::string reason, std::optional<profile::Place> asked) {
 
 bool is_traced(const profile::Monitor& wanted) { return wanted.source.value == MonitorSource::Ebpf; }
 
-bool traces_files(const profile::Monitor& wanted) {
+bool may_be_traced(const profile::Monitor& wanted) {
+  return is_traced(wanted) || wanted.source.value == MonitorSource::Auto;
+}
+
+bool reaches_files(const profile::Monitor& wanted) {
   return wanted.files.value == MonitorFiles::Changes || wanted.files.value == MonitorFiles::All;
 }
 
-// The hooks where they load, for nobody else pays for them.
-trace::Family files_family(const trace::Support& support) {
-  return support.has(trace::Family::FileHooks) ? trace::Family::FileHooks : trace::Family::FileExit;
+// Asked for by name, it is the end of each call, which knows also what was denied: then no call is in anybody's way but
+// every process of the machine pays for it. Chosen by ourselves, it is only what nobody else pays for.
+std::optional<trace::Family> files_family(const profile::Monitor& wanted, const trace::Support& support) {
+  const bool hooks = support.has(trace::Family::FileHooks) && reaches_files(wanted);
+  if (!is_traced(wanted)) return hooks ? std::optional(trace::Family::FileHooks) : std::nullopt;
+  if (wanted.files.value == MonitorFiles::None) return std::nullopt;
+  return hooks && !support.has(trace::Family::FileExit) ? trace::Family::FileHooks : trace::Family::FileExit;
 }
 
 // In a network of the jail's own notification is in the way of every address anyway, and knows who is not there.
@@ -65,7 +76,8 @@ std::vector<trace::Family> families(const profile::Monitor& wanted, const trace:
                                     profile::NetworkMode network) {
   std::vector<trace::Family> all{trace::Family::Process};
   if (network == profile::NetworkMode::Host) all.push_back(trace::Family::Network);
-  if (traces_files(wanted)) all.push_back(files_family(support));
+  if (const auto files = files_family(wanted, support)) all.push_back(*files);
+  if (!is_traced(wanted)) std::erase_if(all, [&](trace::Family family) { return !support.has(family); });
   return all;
 }
 
@@ -79,29 +91,47 @@ std::optional<Layer> without_trace(const profile::Monitor& wanted, const Support
   return std::nullopt;
 }
 
-std::string tell_files(trace::Family family) {
-  if (family == trace::Family::FileHooks) return "files that were reached: ebpf, by the hooks of the security modules";
-  return "files that were reached: ebpf, by the end of each system call: every process of this machine pays for it, "
-         "0.1 to 0.3 us a call";
+std::string files_source(const Plan& plan) {
+  if (plan.files == MonitorFiles::None) return "files: nobody";
+  switch (shares_of(plan).files) {
+    case Traced::Files::None: return "files: notify";
+    case Traced::Files::Reached:
+      return "files that are reached: ebpf, by the hooks of the security modules; denied or only looked at: notify";
+    case Traced::Files::AtExit:
+      return "files: ebpf, by the end of each system call: every process of this machine pays for it, 0.1 to 0.3 us a "
+             "call; code that is mapped: notify";
+  }
+  return {};
+}
+
+std::vector<std::string> sources_of(const Plan& plan) {
+  const bool programs = traces(plan, trace::Family::Process), network = traces(plan, trace::Family::Network);
+  return {programs ? "programs started, and processes that end: ebpf; programs denied: notify"
+                   : "programs started: notify",
+          network ? "Internet addresses spoken with: ebpf; denied: notify" : "addresses spoken with: notify",
+          files_source(plan), "calls that the filter denies, and powers asked for: notify"};
+}
+
+std::uint32_t traced_what(const Plan& plan) {
+  std::uint32_t what = 0;
+  if (traces(plan, trace::Family::Process)) what |= JAIL_WANT_PROCESS;
+  if (traces(plan, trace::Family::Network)) what |= JAIL_WANT_NETWORK;
+  const Traced::Files files = shares_of(plan).files;
+  if (files == Traced::Files::AtExit) what |= JAIL_WANT_FAILED;
+  if (files == Traced::Files::None || plan.files == MonitorFiles::Denied) return what;
+  what |= JAIL_WANT_CHANGES;
+  return plan.files == MonitorFiles::All ? what | JAIL_WANT_READS | JAIL_WANT_LOOKS : what;
 }
 
 void add_trace(const profile::Monitor& wanted, const trace::Support& support, profile::NetworkMode network,
                Plan& plan) {
   plan.traced = families(wanted, support, network);
-  plan.traced_what = JAIL_WANT_PROCESS | JAIL_WANT_NETWORK;
-  if (traces_files(wanted)) plan.traced_what |= JAIL_WANT_CHANGES;
-  if (wanted.files.value == MonitorFiles::All) plan.traced_what |= JAIL_WANT_READS | JAIL_WANT_LOOKS;
-  plan.sources = {"what is denied: notify", "programs started, and processes that end: ebpf"};
-  if (network == profile::NetworkMode::Host) {
-    plan.sources.emplace_back("Internet addresses spoken with: ebpf");
-  } else {
-    plan.sources.emplace_back("addresses spoken with: notify");
-    plan.addresses = MonitorFiles::All;
-  }
-  if (traces_files(wanted)) plan.sources.push_back(tell_files(plan.traced.back()));
-  if (!plan.addresses) plan.blind_spots.emplace_back("allowed connections to unix sockets");
-  if (plan.traced.back() == trace::Family::FileHooks)
-    plan.blind_spots.emplace_back("files that are there and only looked at, or opened for their path alone");
+  if (plan.traced.empty()) return;
+  plan.tracing = is_traced(wanted) ? Tracing::Asked : Tracing::Chosen;
+  plan.traced_what = traced_what(plan);
+  plan.addresses = traces(plan, trace::Family::Network) ? MonitorFiles::Denied : MonitorFiles::All;
+  plan.sources = sources_of(plan);
+  if (traces(plan, trace::Family::Network)) plan.blind_spots.emplace_back("allowed connections to unix sockets");
 }
 
 // By write(2) the plugin process hands its listener over, past the filter.
@@ -144,14 +174,33 @@ Listener try_listener() {
 
 }  // namespace
 
-std::string_view name_of(Source source) { return source == Source::Notify ? "notify" : "none"; }
-
-profile::MonitorFiles told_by_source(const Plan& plan) {
-  const bool traced = (plan.traced_what & JAIL_WANT_CHANGES) != 0;
-  return traced ? MonitorFiles::Denied : plan.files;
+bool traces(const Plan& plan, trace::Family family) {
+  return std::ranges::find(plan.traced, family) != plan.traced.end();
 }
 
-std::string_view source_name(const Plan& plan) { return plan.traced.empty() ? name_of(plan.source) : "ebpf"; }
+Traced shares_of(const Plan& plan) {
+  using Files = Traced::Files;
+  return {.programs = traces(plan, trace::Family::Process),
+          .files = traces(plan, trace::Family::FileExit)    ? Files::AtExit
+                   : traces(plan, trace::Family::FileHooks) ? Files::Reached
+                                                            : Files::None};
+}
+
+void leave_out_trace(Plan& plan, const std::string& why) {
+  plan.traced.clear();
+  plan.tracing = Tracing::None;
+  plan.traced_what = 0;
+  plan.addresses.reset();
+  plan.sources = sources_of(plan);
+  plan.sources.push_back("no ebpf: " + why);
+}
+
+std::string_view name_of(Source source) { return source == Source::Notify ? "notify" : "none"; }
+
+std::string_view source_name(const Plan& plan) {
+  if (plan.tracing == Tracing::Chosen) return "ebpf and notify";
+  return plan.tracing == Tracing::Asked ? "ebpf" : name_of(plan.source);
+}
 
 Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,
           profile::NetworkMode network) {
@@ -164,9 +213,11 @@ Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, 
   if (why_not) return plan;
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
-  if (is_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
-  if (plan.files != MonitorFiles::All)
-    plan.blind_spots.emplace_back("looks at a name beside AT_EMPTY_PATH: only files: all asks for them");
+  if (support.trace && may_be_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
+  if (shares_of(plan).files != Traced::Files::AtExit) {
+    plan.blind_spots.emplace_back(kOwnModes);
+    if (plan.files != MonitorFiles::All) plan.blind_spots.emplace_back(kNamedLooks);
+  }
   if (plan.files == MonitorFiles::None) plan.blind_spots.insert(plan.blind_spots.begin(), "files: not watched");
   return plan;
 }

@@ -10,6 +10,7 @@
 #include "profile/validate.h"
 #include "run/facts.h"
 #include "run/findings.h"
+#include "run/tracing.h"
 
 namespace jail::run {
 namespace {
@@ -149,10 +150,8 @@ Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted, std::optional<trace::Tracer>& tracer) {
   Support support = probe();
-  if (prepared.profile.monitor.source.value == profile::MonitorSource::Ebpf) {
-    tracer = trace::Tracer::open();
-    support.monitor.trace = tracer->support();
-  }
+  tracer = find_tracer(prepared.profile.monitor);
+  if (tracer) support.monitor.trace = tracer->support();
   return plan_with(support, prepared, wanted);
 }
 

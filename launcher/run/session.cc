@@ -117,7 +117,9 @@ class Session {
       leave_out(plan_, "proc", construction.without_proc());
       record = started();
     }
+    const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
+    if (traced && plan_.monitor.traced.empty()) record = started();
     record.pid = jail.plugin.pid();
     if (handover.ours) reserved_ = monitor::reserve_descriptors();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
@@ -137,7 +139,7 @@ class Session {
     const profile::OnLoss wanted = prepared_.profile.monitor.on_loss.value;
     const bool listens = plan_.monitor.source != monitor::Source::None;
     loss_ = std::make_shared<monitor::Loss>(listens ? wanted : profile::OnLoss::Count);
-    return tracing_.start(plan_, plugin,
+    return tracing_.start(plan_, rules(), plugin,
                           [log = log_, digests = digests_, loss = loss_](const event::Event& event) {
                             append(*log, *digests, event);
                             if (const auto* lost = std::get_if<event::MonitorLost>(&event.body))
@@ -192,24 +194,30 @@ class Session {
     return end(ending);
   }
 
-  monitor::Start listening_start(const Jail& jail, Fd handover) {
-    using Rules = monitor::Rules;
+  // What it points to lives as long as this.
+  [[nodiscard]] monitor::Rules rules() const {
+    using monitor::Rules;
     const bool own = plan_.namespaces.net == confine::namespaces::Plan::Net::Own;
     const bool told_apart = (plan_.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
     const bool by_us = plan_.connections == monitor::Connections::BySupervisor;
     const bool scoped = (plan_.landlock.scopes & confine::landlock::kScopeSignal) != 0;
-    return {.rules = {.view = &plan_.view,
-                      .seccomp = &plan_.seccomp,
-                      .net = own ? Rules::Net::Own : Rules::Net::Hosts,
-                      .unix_paths = told_apart ? Rules::UnixPaths::Landlock
-                                    : by_us    ? Rules::UnixPaths::Supervisor
-                                               : Rules::UnixPaths::Open,
-                      .signals = scoped ? Rules::Signals::Scoped : Rules::Signals::Open,
-                      .uid = plan_.identity.uid,
-                      .gid = plan_.identity.gid,
-                      .files = monitor::told_by_source(plan_.monitor),
-                      .addresses = plan_.monitor.addresses,
-                      .expect_absent = prepared_.profile.monitor.expect_absent},
+    return {.view = &plan_.view,
+            .seccomp = &plan_.seccomp,
+            .net = own ? Rules::Net::Own : Rules::Net::Hosts,
+            .unix_paths = told_apart ? Rules::UnixPaths::Landlock
+                          : by_us    ? Rules::UnixPaths::Supervisor
+                                     : Rules::UnixPaths::Open,
+            .signals = scoped ? Rules::Signals::Scoped : Rules::Signals::Open,
+            .uid = plan_.identity.uid,
+            .gid = plan_.identity.gid,
+            .files = plan_.monitor.files,
+            .traced = monitor::shares_of(plan_.monitor),
+            .addresses = plan_.monitor.addresses,
+            .expect_absent = prepared_.profile.monitor.expect_absent};
+  }
+
+  monitor::Start listening_start(const Jail& jail, Fd handover) {
+    return {.rules = rules(),
             .handover = std::move(handover),
             .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
             .pid = jail.plugin.pid(),

@@ -4,39 +4,52 @@
 
 #include <algorithm>
 
+#include "monitor/traced.h"
+
 namespace jail::run {
 namespace {
 
-Refusal refusal(const Plan& plan, std::string reason) {
+// Null: the run goes on, and its plan says without what.
+std::optional<Refusal> refuse_or_leave_out(Plan& plan, const std::string& why) {
+  if (plan.monitor.tracing == monitor::Tracing::Chosen) {
+    monitor::leave_out_trace(plan.monitor, why);
+    return std::nullopt;
+  }
   const auto layer = std::ranges::find(plan.layers, "monitor", &confine::Layer::name);
-  return {"monitor", "eBPF: " + std::move(reason), "'source: notify' needs none of it",
-          layer == plan.layers.end() ? std::nullopt : layer->asked_by};
+  return Refusal{"monitor", "eBPF: " + why, "'source: notify' needs none of it",
+                 layer == plan.layers.end() ? std::nullopt : layer->asked_by};
 }
-
-bool is_traced(const Plan& plan) { return !plan.monitor.traced.empty(); }
 
 }  // namespace
 
-std::optional<Refusal> Tracing::make_group(const Plan& plan) {
-  if (std::ranges::find(plan.monitor.traced, trace::Family::Network) == plan.monitor.traced.end()) return std::nullopt;
-  std::string why;
-  group_ = trace::Cgroup::make("jail-" + std::to_string(::getpid()), why);
-  if (!group_) return refusal(plan, why);
-  return std::nullopt;
+std::optional<trace::Tracer> find_tracer(const profile::Monitor& wanted) {
+  using profile::MonitorSource;
+  if (wanted.source.value == MonitorSource::Ebpf) return trace::Tracer::open();
+  return wanted.source.value == MonitorSource::Auto ? trace::Tracer::open_kept() : std::nullopt;
 }
 
-std::optional<Refusal> Tracing::start(const Plan& plan, pid_t plugin, trace::Log log) {
-  if (!is_traced(plan)) return std::nullopt;
+std::optional<Refusal> Tracing::make_group(Plan& plan) {
+  if (!monitor::traces(plan.monitor, trace::Family::Network)) return std::nullopt;
+  std::string why;
+  group_ = trace::Cgroup::make("jail-" + std::to_string(::getpid()), why);
+  return group_ ? std::nullopt : refuse_or_leave_out(plan, why);
+}
+
+std::optional<Refusal> Tracing::start(Plan& plan, const monitor::Rules& rules, pid_t plugin, trace::Log log) {
+  if (plan.monitor.traced.empty()) return std::nullopt;
+  const auto events = std::make_shared<monitor::TracedEvents>(rules, plugin, std::move(log));
   std::string why;
   watching_ = trace::Watching::start(*tracer,
                                      {.families = plan.monitor.traced,
                                       .what = plan.monitor.traced_what,
                                       .member = plugin,
                                       .cgroup = group(),
-                                      .log = std::move(log)},
+                                      .log = [events](const event::Event& event) { events->add(event); },
+                                      .judge = [events](const trace::FileCall& call) { events->judge(call); },
+                                      .after_reading = [events] { events->flush(); },
+                                      .at_end = [events] { events->finish(); }},
                                      why);
-  if (!watching_) return refusal(plan, why);
-  return std::nullopt;
+  return watching_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 
 bool Tracing::finish() { return !watching_ || watching_->finish() == trace::Watching::End::Clean; }

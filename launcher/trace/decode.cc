@@ -140,6 +140,14 @@ Named named_in(const Record& record, std::size_t part) {
   return named;
 }
 
+FileCall::Name name_in(const Record& record, std::size_t part) {
+  FileCall::Name name{.folder = {}, .text = std::string(record.text[part + 1])};
+  const bool unreadable = (record.head.flags & JAIL_UNREADABLE) != 0;
+  if (!name.text.starts_with('/') && !unreadable) name.folder = path_of_walk(record.text[part]);
+  name.unreadable = unreadable && !name.text.starts_with('/');
+  return name;
+}
+
 std::vector<std::string> access_of(std::uint32_t flags) {
   std::vector<std::string> words;
   const std::uint32_t mode = flags & O_ACCMODE;
@@ -151,11 +159,16 @@ std::vector<std::string> access_of(std::uint32_t flags) {
   return words;
 }
 
+std::uint32_t flags_of_open(const jail_event& head) {
+  if (head.call == SYS_creat) return O_CREAT | O_WRONLY | O_TRUNC;
+  return head.at_hand.arguments[head.call == SYS_open ? 1 : 2];
+}
+
 Body named_body(const Call& call, const Record& record) {
   const std::string name(call.name), detail(call.detail);
   const Named first = named_in(record, 0);
   switch (call.what) {
-    case What::Open: return event::FileOpen{name, first, access_of(record.head.place.flags)};
+    case What::Open: return event::FileOpen{name, first, access_of(flags_of_open(record.head))};
     case What::Create: return event::FileCreate{name, first, detail.empty() ? "file" : detail};
     case What::Delete: return event::FileDelete{name, first};
     case What::Rename: return event::FileRename{name, first, named_in(record, 2)};
@@ -253,6 +266,19 @@ std::string path_in(const std::string& folder, std::string_view name) {
     else if (!part.empty() && part != ".") path.append("/").append(part);
   }
   return path.empty() ? "/" : path;
+}
+
+std::optional<FileCall> decode_call(std::span<const std::byte> bytes) {
+  const std::optional<Record> record = parse(bytes);
+  if (!record || record->head.kind != JAIL_FILE || record->head.flags & JAIL_PREDICTED) return std::nullopt;
+  const jail_event& head = record->head;
+  FileCall call{.number = head.call, .first = name_in(*record, 0), .second = name_in(*record, 2)};
+  std::ranges::copy(head.at_hand.arguments, call.arguments.begin());
+  call.error = head.result < 0 ? -head.result : 0;
+  call.pid = static_cast<std::int32_t>(head.pid);
+  call.jail_pid = static_cast<std::int32_t>(head.jail_pid);
+  call.mono_ns = head.time_ns;
+  return call;
 }
 
 std::optional<event::Event> decode(std::span<const std::byte> bytes) {

@@ -18,7 +18,6 @@
 #include "base/error.h"
 #include "bpf/events.h"
 #include "sys/process.h"
-#include "trace/decode.h"
 
 namespace jail::trace {
 namespace {
@@ -151,6 +150,8 @@ jail_run Watching::State::counts() const {
 }
 
 void Watching::State::keep(std::span<const std::byte> record) {
+  if (wanted.judge)
+    if (const std::optional<FileCall> call = decode_call(record)) return wanted.judge(*call);
   if (const std::optional<event::Event> event = decode(record)) wanted.log(*event);
   else ++undecodable;
 }
@@ -179,8 +180,10 @@ void Watching::State::read(ring_buffer& ring_reader) {
       records += some;
     }
     wait_ms = records > 0 ? kBusyMs : kIdleMs;
+    if (wanted.after_reading) wanted.after_reading();
     if (clock::boottime_ns() - looked_ns > kNsPerSecond) tell_lost();
   }
+  if (wanted.at_end) wanted.at_end();
   tell_lost();
 }
 

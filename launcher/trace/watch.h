@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "event/event.h"
+#include "trace/decode.h"
 #include "trace/tracer.h"
 
 namespace jail::trace {
@@ -22,6 +23,7 @@ namespace jail::trace {
 inline constexpr std::uint32_t kRingBytes = 1U << 20;
 
 using Log = std::function<void(const event::Event&)>;
+using Judge = std::function<void(const FileCall&)>;
 
 struct Wanted {
   std::vector<Family> families;
@@ -29,7 +31,10 @@ struct Wanted {
   pid_t member = 0;          // a process in the pid namespace of the jail
   const Fd* cgroup = nullptr;  // where the network programs hang; null: without that family
   std::uint32_t ring_bytes = kRingBytes;  // a power of two, pages
-  Log log;  // called by the thread alone, and by nobody after finish()
+  Log log;  // called by the thread alone, and by nobody after finish(): so are the others
+  Judge judge{};                         // none: calls that name files are logged, too
+  std::function<void()> after_reading{};  // now and then
+  std::function<void()> at_end{};         // when all is read
 };
 
 class Watching {

@@ -1,6 +1,8 @@
 // Which source a run has, by profile and machine.
 #include "monitor/plan.h"
 
+#include "bpf/events.h"
+
 #include <gtest/gtest.h>
 
 namespace jail::monitor {
@@ -92,22 +94,61 @@ TEST(MonitorPlan, TracesWhereItIsAskedTo) {
   const Plan plan = traced(MonitorFiles::All, {});
   EXPECT_EQ(plan.source, Source::Notify);
   EXPECT_EQ(source_name(plan), "ebpf");
-  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::FileHooks}));
-  EXPECT_EQ(told_by_source(plan), MonitorFiles::Denied);
+  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::FileExit}));
+  EXPECT_EQ(shares_of(plan).files, Traced::Files::AtExit);
   EXPECT_EQ(plan.addresses, MonitorFiles::All);
-  EXPECT_EQ(traced(MonitorFiles::Denied, {}).traced, std::vector{Family::Process});
+  EXPECT_NE(plan.sources[2].find("every process of this machine pays"), std::string::npos) << plan.sources[2];
+  EXPECT_EQ(traced(MonitorFiles::None, {}).traced, std::vector{Family::Process});
+}
+
+TEST(MonitorPlan, WhatEndsDeniedIsAskedForWheneverFilesAre) {
+  const std::uint32_t denied = JAIL_WANT_PROCESS | JAIL_WANT_FAILED, changes = denied | JAIL_WANT_CHANGES;
+  EXPECT_EQ(traced(MonitorFiles::Denied, {}).traced_what, denied);
+  EXPECT_EQ(traced(MonitorFiles::Changes, {}).traced_what, changes);
+  EXPECT_EQ(traced(MonitorFiles::All, {}).traced_what, changes | JAIL_WANT_READS | JAIL_WANT_LOOKS);
+  EXPECT_EQ(traced(MonitorFiles::None, {}).traced_what, std::uint32_t{JAIL_WANT_PROCESS});
+}
+
+Plan chosen(MonitorFiles files, const trace::Support& trace,
+            profile::NetworkMode network = profile::NetworkMode::Isolated) {
+  Support support = full();
+  support.trace = trace;
+  return plan(of(files), confine::seccomp::plan({}), support, network);
+}
+
+TEST(MonitorPlan, ChoosesOnlyWhatNobodyElsePaysFor) {
+  const Plan all = chosen(MonitorFiles::All, {}, profile::NetworkMode::Host);
+  EXPECT_EQ(all.tracing, Tracing::Chosen);
+  EXPECT_EQ(all.traced, (std::vector{Family::Process, Family::Network, Family::FileHooks}));
+  EXPECT_EQ(all.addresses, MonitorFiles::Denied);
+  EXPECT_EQ(source_name(all), "ebpf and notify");
+  const Plan without_hooks = chosen(MonitorFiles::All, without(Family::FileHooks));
+  EXPECT_EQ(without_hooks.traced, std::vector{Family::Process});
+  EXPECT_EQ(without_hooks.sources[2], "files: notify");
+  EXPECT_EQ(chosen(MonitorFiles::Denied, {}).traced, std::vector{Family::Process});
+  EXPECT_EQ(planned({}).tracing, Tracing::None);
+}
+
+TEST(MonitorPlan, GoesOnWithoutWhatItHasChosen) {
+  Plan plan = chosen(MonitorFiles::All, {}, profile::NetworkMode::Host);
+  leave_out_trace(plan, "no reason");
+  EXPECT_TRUE(plan.traced.empty());
+  EXPECT_EQ(plan.traced_what, 0U);
+  EXPECT_EQ(plan.addresses, std::nullopt);
+  EXPECT_EQ(source_name(plan), "notify");
+  EXPECT_EQ(plan.sources.back(), "no ebpf: no reason");
+  EXPECT_EQ(chosen(MonitorFiles::All, without(Family::Process)).layers[0].state, LayerState::Enforced);
 }
 
 TEST(MonitorPlan, TracesAddressesInTheHostsNetworkOnly) {
   const Plan plan = traced(MonitorFiles::Denied, {}, profile::NetworkMode::Host);
-  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Network}));
-  EXPECT_EQ(plan.addresses, std::nullopt);
+  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Network, Family::FileExit}));
+  EXPECT_EQ(plan.addresses, MonitorFiles::Denied);
 }
 
-TEST(MonitorPlan, TakesTheDearWayToFilesWhereThereIsNoOther) {
-  const Plan plan = traced(MonitorFiles::Changes, without(Family::FileHooks));
-  EXPECT_EQ(plan.traced.back(), Family::FileExit);
-  EXPECT_NE(plan.sources.back().find("every process of this machine pays"), std::string::npos);
+TEST(MonitorPlan, TakesHooksWhereTheEndOfCallsCannotBeHad) {
+  EXPECT_EQ(traced(MonitorFiles::Changes, without(Family::FileExit)).traced.back(), Family::FileHooks);
+  expect_absent(traced(MonitorFiles::Denied, without(Family::FileExit)), "(file_exit): no reason", true);
 }
 
 TEST(MonitorPlan, TracesNothingWhereAFamilyIsMissing) {
