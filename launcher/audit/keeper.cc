@@ -3,17 +3,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <future>
 
 #include "base/clock.h"
-#include "base/fd.h"
+#include "base/masked_signals.h"
+#include "base/wakeup.h"
 
 namespace jail::audit {
 namespace {
@@ -25,17 +24,12 @@ constexpr int kLookAgainMs = 1'000;  // at a sink that takes nothing: some day i
 
 struct Keeper::Shared {
   Work work;
-  Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  Wakeup wake;
   std::atomic<bool> written = false;
   std::atomic<bool> stopping = false;
   Work::Sync of_a_short_run = Work::Sync::HandOver;  // read once `stopping`
   std::promise<void> done;
   std::uint64_t began = clock::boottime_ns();
-
-  void poke() const noexcept {
-    constexpr std::uint64_t kOne = 1;
-    (void)!::write(wake.get(), &kOne, sizeof kOne);
-  }
 
   // The thread. `argument`: a shared pointer of its own.
   static void* begin(void* argument) {
@@ -61,7 +55,7 @@ struct Keeper::Shared {
   }
 
   void wait(std::uint64_t due) {
-    std::vector<pollfd> polled{{wake.get(), POLLIN, 0}};
+    std::vector<pollfd> polled{{wake.fd(), POLLIN, 0}};
     for (const int full : work.flush()) polled.push_back({full, POLLOUT, 0});
     int timeout = polled.size() > 1 ? kLookAgainMs : -1;
     if (due != 0) {
@@ -70,8 +64,7 @@ struct Keeper::Shared {
       timeout = timeout < 0 ? left : std::min(timeout, left);
     }
     (void)::poll(polled.data(), polled.size(), timeout);
-    std::uint64_t pokes = 0;
-    (void)!::read(wake.get(), &pokes, sizeof pokes);
+    wake.lower();
   }
 };
 
@@ -80,10 +73,7 @@ Keeper::~Keeper() { stop(); }
 void Keeper::start(Work work) {
   auto shared = std::make_shared<Shared>();
   shared->work = std::move(work);
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const MaskedSignals for_the_thread;
   pthread_t thread;
   auto own = std::make_unique<std::shared_ptr<Shared>>(shared);
   if (::pthread_create(&thread, nullptr, Shared::begin, own.get()) == 0) {
@@ -91,22 +81,21 @@ void Keeper::start(Work work) {
     (void)::pthread_detach(thread);
     shared_ = std::move(shared);
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Keeper::note_written() noexcept {
-  if (shared_ && !shared_->written.exchange(true)) shared_->poke();
+  if (shared_ && !shared_->written.exchange(true)) shared_->wake.raise();
 }
 
 void Keeper::note_waiting() noexcept {
-  if (shared_) shared_->poke();
+  if (shared_) shared_->wake.raise();
 }
 
 void Keeper::stop(Work::Sync of_a_short_run) noexcept {
   if (!shared_) return;
   shared_->of_a_short_run = of_a_short_run;
   shared_->stopping = true;
-  shared_->poke();
+  shared_->wake.raise();
   (void)shared_->done.get_future().wait_for(kPatience);
   shared_.reset();
 }

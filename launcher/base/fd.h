@@ -31,4 +31,7 @@ class Fd {
   int raw_ = -1;
 };
 
+// One more of the same open file, with a number beyond standard input, output and error. SysError.
+[[nodiscard]] Fd duplicate(int descriptor);
+
 }  // namespace jail

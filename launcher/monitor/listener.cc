@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +16,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/masked_signals.h"
+#include "base/wakeup.h"
 #include "monitor/answer.h"
 #include "monitor/coalesce.h"
 #include "monitor/connector.h"
@@ -34,16 +35,10 @@ constexpr int kHoldMs = 100;  // between two looks at whether the log takes reco
 // Interrupts the thread where it waits for a call, and does nothing else.
 int kick() { return SIGRTMIN; }
 
-Fd new_signal() { return Fd(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
-
-void raise(const Fd& signal) noexcept {
-  const std::uint64_t one = 1;
-  (void)!::write(signal.get(), &one, sizeof one);
-}
-
-bool is_raised(const Fd& signal, int wait_ms) {
-  pollfd polled{signal.get(), POLLIN, 0};
-  return TEMP_FAILURE_RETRY(::poll(&polled, 1, wait_ms)) > 0;
+void take_kicks() {
+  struct sigaction nothing {};
+  nothing.sa_handler = [](int) {};  // without SA_RESTART
+  (void)::sigaction(kick(), &nothing, nullptr);
 }
 
 bool is_hung_up(int listener) {
@@ -90,26 +85,6 @@ event::Event told(event::Body body) {
   event.mono_ns = clock::boottime_ns();
   return event;
 }
-
-// For a thread that is started meanwhile: every signal is for the one that watches the jail, but the kick.
-class OnlyTheKick {
- public:
-  OnlyTheKick() noexcept {
-    struct sigaction nothing {};
-    nothing.sa_handler = [](int) {};  // without SA_RESTART
-    (void)::sigaction(kick(), &nothing, nullptr);
-    sigset_t all;
-    sigfillset(&all);
-    sigdelset(&all, kick());
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~OnlyTheKick() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  OnlyTheKick(const OnlyTheKick&) = delete;
-  OnlyTheKick& operator=(const OnlyTheKick&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 // Kicks the thread that made it, at a time of CLOCK_BOOTTIME and then again and again, for it may have been about to
 // wait. To poll with a timeout before each call instead would cost a microsecond of each.
@@ -159,7 +134,7 @@ struct Listening::State : std::enable_shared_from_this<State> {
   std::shared_ptr<PluginListener> listener;  // none: the plugin has ended before
   std::optional<Connector> connector;
   std::atomic<bool> stop = false;
-  Fd done = new_signal();
+  Wakeup done;
   std::atomic<std::uint64_t> lost = 0;
   bool is_loss_told = false;
   std::uint32_t last_thread = 0;  // and what it is called
@@ -249,7 +224,7 @@ void Listening::State::take_listener() {
 
 Connector::Start Listening::State::connector_start(const Fd& root) const {
   return {.listener = listener,
-          .root = Fd(check(::fcntl(root.get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
+          .root = duplicate(root.get()),
           .uid = start.rules.uid,
           .gid = start.rules.gid};
 }
@@ -363,15 +338,16 @@ void Listening::State::keep(const seccomp_notif& notified, std::optional<event::
 std::vector<Fd> reserve_descriptors() {
   constexpr std::size_t kHeld = 8;  // listener, sockets, two roots, the mounts of both sides, what is asked of /proc
   std::vector<Fd> reserved;
-  while (reserved.size() < kHeld) reserved.push_back(new_signal());
+  while (reserved.size() < kHeld) reserved.push_back(duplicate(STDIN_FILENO));
   return reserved;
 }
 
 Listening::Listening(Start start) : state_(std::make_shared<State>(std::move(start))) {
-  const OnlyTheKick for_the_thread;
+  take_kicks();
+  const MaskedSignals but_the_kick({kick()});
   thread_ = std::thread([state = state_] {
     state->run();
-    raise(state->done);
+    state->done.raise();
   });
 }
 
@@ -384,7 +360,7 @@ Listening::End Listening::finish() {
   // Again and again: it may have been about to wait.
   for (int waited = 0; end_ == End::Stuck && waited < kPatienceMs; waited += kKickMs) {
     (void)::pthread_kill(thread_.native_handle(), kick());
-    if (is_raised(state_->done, kKickMs)) end_ = End::Clean;
+    if (state_->done.is_raised(kKickMs)) end_ = End::Clean;
   }
   end_ == End::Clean ? thread_.join() : thread_.detach();
   return *end_;

@@ -1,14 +1,8 @@
 #include "monitor/loss.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include "base/error.h"
-
 namespace jail::monitor {
 
-Loss::Loss(profile::OnLoss reaction)
-    : reaction_(reaction), change_(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {}
+Loss::Loss(profile::OnLoss reaction) : reaction_(reaction) {}
 
 void Loss::tell(Sort sort, const std::string& reason) {
   if (reaction_ == profile::OnLoss::Count) return;
@@ -18,28 +12,18 @@ void Loss::tell(Sort sort, const std::string& reason) {
   state_.holds = true;
   state_.sort = sort;
   state_.reason = reason;
-  say();
+  change_.raise();
 }
 
 void Loss::end() {
   const std::scoped_lock held(mutex_);
   state_ = {};
-  say();
+  change_.raise();
 }
 
 Loss::State Loss::now() const {
   const std::scoped_lock held(mutex_);
   return state_;
-}
-
-void Loss::heard() const noexcept {
-  std::uint64_t changes = 0;
-  (void)!::read(change_.get(), &changes, sizeof changes);
-}
-
-void Loss::say() const noexcept {
-  const std::uint64_t one = 1;
-  (void)!::write(change_.get(), &one, sizeof one);
 }
 
 }  // namespace jail::monitor

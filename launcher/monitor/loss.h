@@ -12,7 +12,7 @@
 #include <mutex>
 #include <string>
 
-#include "base/fd.h"
+#include "base/wakeup.h"
 #include "profile/profile.h"
 
 namespace jail::monitor {
@@ -41,14 +41,12 @@ class Loss {
 
   [[nodiscard]] profile::OnLoss reaction() const noexcept { return reaction_; }
   // Readable after a change, until heard().
-  [[nodiscard]] const Fd& change() const noexcept { return change_; }
-  void heard() const noexcept;
+  [[nodiscard]] int change() const noexcept { return change_.fd(); }
+  void heard() const noexcept { change_.lower(); }
 
  private:
-  void say() const noexcept;
-
   profile::OnLoss reaction_;
-  Fd change_;
+  Wakeup change_;
   mutable std::mutex mutex_;
   State state_;
 };

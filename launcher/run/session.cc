@@ -219,7 +219,7 @@ class Session {
   monitor::Start listening_start(const Jail& jail, Fd handover) {
     return {.rules = rules(),
             .handover = std::move(handover),
-            .plugin = Fd(check(::fcntl(jail.plugin.pidfd().get(), F_DUPFD_CLOEXEC, 0), "fcntl")),
+            .plugin = duplicate(jail.plugin.pidfd().get()),
             .pid = jail.plugin.pid(),
             .reserved = std::move(reserved_),
             .log = [log = log_, digests = digests_](const event::Event& event) { append(*log, *digests, event); },

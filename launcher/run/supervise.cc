@@ -68,7 +68,7 @@ class Loop {
     polled[kInit] = {jail_.plugin.pid() != 0 ? jail_.init.pidfd().get() : -1, POLLIN, 0};
     polled[kParent] = {watch_.parent != nullptr && !orphaned_ ? watch_.parent->get() : -1, POLLIN, 0};
     polled[kTimer] = {timer_.get(), POLLIN, 0};
-    polled[kLoss] = {watch_.loss != nullptr ? watch_.loss->change().get() : -1, POLLIN, 0};
+    polled[kLoss] = {watch_.loss != nullptr ? watch_.loss->change() : -1, POLLIN, 0};
     stdio_.add_to(polled);
     if (watch_.guard != nullptr) watch_.guard->add_to(polled);
     check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), most_ms())), "poll");

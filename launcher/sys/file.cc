@@ -59,7 +59,7 @@ int try_status_at(int folder, const char* name, struct stat& status) noexcept {
 }
 
 std::vector<std::string> names_in(const Fd& folder, std::size_t most) {
-  Fd copy(check(::fcntl(folder.get(), F_DUPFD_CLOEXEC, 0), "fcntl"));
+  Fd copy = duplicate(folder.get());
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(copy.get()), ::closedir);
   if (!stream) throw SysError(errno, "fdopendir");
   (void)copy.release();  // the stream closes it

@@ -11,15 +11,10 @@
 #include "base/error.h"
 
 namespace jail::sys {
-namespace {
-
-constexpr int kFirstBeyondStdio = 3;
-
-}  // namespace
 
 Fd beyond_stdio(Fd file) {
-  if (!file || file.get() >= kFirstBeyondStdio) return file;
-  return Fd(check(::fcntl(file.get(), F_DUPFD_CLOEXEC, kFirstBeyondStdio), "fcntl F_DUPFD_CLOEXEC"));
+  if (!file || file.get() > STDERR_FILENO) return file;
+  return duplicate(file.get());
 }
 
 Pipe make_pipe() {

@@ -24,8 +24,6 @@ struct CloseObject {
 };
 using OpenObject = std::unique_ptr<bpf_object, CloseObject>;
 
-Fd copy_of(int descriptor) { return Fd(check(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3), "fcntl")); }
-
 std::string explain(int error) {
   if (error == EPERM && ::geteuid() != 0) return "needs root, or CAP_BPF and CAP_PERFMON";
   if (error == EPERM) return "this kernel, or what surrounds it, refuses these programs";
@@ -47,11 +45,11 @@ void keep_programs(const bpf_object& object, Family family, Programs& loaded) {
     if (kPrograms[i].family != family) continue;
     const bpf_program* program =
         ::bpf_object__find_program_by_name(&object, std::string(kPrograms[i].name).c_str());
-    loaded.programs[i] = copy_of(program == nullptr ? -1 : ::bpf_program__fd(program));
+    loaded.programs[i] = duplicate(program == nullptr ? -1 : ::bpf_program__fd(program));
   }
   if (loaded.runs) return;
-  loaded.runs = copy_of(::bpf_object__find_map_fd_by_name(const_cast<bpf_object*>(&object), "runs"));
-  loaded.rings = copy_of(::bpf_object__find_map_fd_by_name(const_cast<bpf_object*>(&object), "rings"));
+  loaded.runs = duplicate(::bpf_object__find_map_fd_by_name(const_cast<bpf_object*>(&object), "runs"));
+  loaded.rings = duplicate(::bpf_object__find_map_fd_by_name(const_cast<bpf_object*>(&object), "rings"));
 }
 
 void load_family(const Object& embedded, Family family, Programs& loaded) {

@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +14,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/masked_signals.h"
+#include "base/wakeup.h"
 #include "bpf/events.h"
 #include "sys/process.h"
 
@@ -33,21 +33,7 @@ struct CloseRing {
 };
 using Ring = std::unique_ptr<ring_buffer, CloseRing>;
 
-Fd new_signal() { return Fd(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
-
-Fd copy_of(const Fd& descriptor) { return Fd(check(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 3), "fcntl")); }
-
 std::string problem(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
-
-void raise(const Fd& signal) noexcept {
-  const std::uint64_t one = 1;
-  (void)!::write(signal.get(), &one, sizeof one);
-}
-
-bool is_raised(const Fd& signal, int wait_ms) {
-  pollfd polled{signal.get(), POLLIN, 0};
-  return TEMP_FAILURE_RETRY(::poll(&polled, 1, wait_ms)) > 0;
-}
 
 // The number of the pid namespace of a process: what the programs know a jail by.
 std::optional<std::uint32_t> pid_namespace_of(pid_t process) {
@@ -55,22 +41,6 @@ std::optional<std::uint32_t> pid_namespace_of(pid_t process) {
   if (::stat(("/proc/" + std::to_string(process) + "/ns/pid").c_str(), &status) != 0) return std::nullopt;
   return static_cast<std::uint32_t>(status.st_ino);
 }
-
-// For a thread that is started meanwhile: signals are for the one that watches the jail.
-class NoSignals {
- public:
-  NoSignals() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~NoSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  NoSignals(const NoSignals&) = delete;
-  NoSignals& operator=(const NoSignals&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 enum class Change { Enter, Remove };
 
@@ -95,7 +65,7 @@ struct Watching::State {
   Fd runs, rings, ring;  // of our own: the thread may outlive whoever made it
   std::uint32_t key = 0;
   Tracer::Attached attached;
-  Fd stop = new_signal(), done = new_signal();
+  Wakeup stop, done;
   std::uint64_t undecodable = 0;
   std::uint64_t told_lost = 0, looked_ns = 0;
   std::atomic<std::uint64_t> lost = 0;
@@ -115,8 +85,8 @@ std::string Watching::State::prepare(const Tracer& tracer) {
   const std::optional<std::uint32_t> space = pid_namespace_of(wanted.member);
   if (!space) return problem("looking for the pid namespace");
   key = *space;
-  runs = copy_of(tracer.programs().runs);
-  rings = copy_of(tracer.programs().rings);
+  runs = duplicate(tracer.programs().runs.get());
+  rings = duplicate(tracer.programs().rings.get());
   LIBBPF_OPTS(bpf_map_create_opts, options);
   ring = Fd(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "jail_ring", 0, 0, wanted.ring_bytes, &options));
   if (!ring) return problem("making a ring");
@@ -171,7 +141,7 @@ void Watching::State::tell_lost() {
 void Watching::State::read(ring_buffer& ring_reader) {
   int wait_ms = kBusyMs;
   for (bool stopping = false; !stopping;) {
-    pollfd polled[] = {{stop.get(), POLLIN, 0}, {::ring_buffer__epoll_fd(&ring_reader), POLLIN, 0}};
+    pollfd polled[] = {{stop.fd(), POLLIN, 0}, {::ring_buffer__epoll_fd(&ring_reader), POLLIN, 0}};
     check(TEMP_FAILURE_RETRY(::poll(polled, std::size(polled), wait_ms)), "poll");
     stopping = polled[0].revents != 0;
     int records = 0;
@@ -209,14 +179,14 @@ std::unique_ptr<Watching> Watching::start(const Tracer& tracer, Wanted wanted, s
 }
 
 Watching::Watching(std::shared_ptr<State> state) : state_(std::move(state)) {
-  const NoSignals for_the_thread;
+  const MaskedSignals for_the_thread;
   thread_ = std::thread([mine = state_] {
     try {
       mine->run();
     } catch (const std::exception& failure) {
       mine->wanted.log({.body = event::MonitorChanged{"none", failure.what()}, .source = event::Source::Ebpf});
     }
-    raise(mine->done);
+    mine->done.raise();
   });
 }
 
@@ -225,8 +195,8 @@ Watching::~Watching() { (void)finish(); }
 Watching::End Watching::finish() {
   if (end_) return *end_;
   state_->attached = {};
-  raise(state_->stop);
-  end_ = is_raised(state_->done, kPatienceMs) ? End::Clean : End::Stuck;
+  state_->stop.raise();
+  end_ = state_->done.is_raised(kPatienceMs) ? End::Clean : End::Stuck;
   end_ == End::Clean ? thread_.join() : thread_.detach();
   (void)::bpf_map_delete_elem(state_->runs.get(), &state_->key);
   (void)change_aside(Change::Remove, state_->rings, state_->key, state_->ring);
