@@ -1,14 +1,17 @@
-"""`monitor: {source: ebpf}`: what was allowed is told by the kernel's programs, what was denied by notification, each
-attempt once. Who may not load programs is refused by name.
+"""`monitor: {source: ebpf}`: what became of programs and files is told by the kernel's programs, with the layer and the
+line that said no, each attempt once; what no program sees, by notification. Who may not load programs is refused by
+name. `source: auto` takes of them what nobody else pays for.
 """
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import unittest
 
 from jail_case import BINARY, both_launchers
+from loss_test import MONITOR_LOST, LossTest
 
 EBPF = "monitor: {source: ebpf, files: %s}\n"
 
@@ -62,7 +65,7 @@ class Ebpf:
         self.assertEqual(self.run_plugin("exit", 5, profile=self.stating("denied")).code, 5)
         started = self.records()[1]
         self.assertEqual(started["event_source"], "ebpf")
-        self.assertIn("programs started, and processes that end: ebpf", started["sources"])
+        self.assertIn("programs started, and processes that end: ebpf; programs denied: notify", started["sources"])
         executed, = self.told("process.exec")
         self.assertEqual((executed["source"], executed["path"], executed["decision"]),
                          ("ebpf", str(self.attacker), "allowed"))
@@ -83,9 +86,6 @@ class Ebpf:
 
     def test_a_look(self):
         self.needs("process", "file_exit")
-        loads = json.loads(self.jail("doctor", "--json").out)["ebpf"]
-        if loads["file_lsm"] == "loads":
-            self.skipTest("the hooks of security modules are not asked who looks")
         file = self.dir / "read" / "file"
         self.run_plugin("read-by", "stat", file, profile=self.stating())
         looked = self.told("file.open", path=str(file), source="ebpf", access=["stat"])
@@ -103,10 +103,36 @@ class Ebpf:
     def test_what_is_denied_is_told_once_and_by_whom(self):
         self.needs("process", "file_exit")
         secret = self.dir / "home" / "secret"
-        self.run_plugin("read-by", "open", secret, profile=self.stating())
-        denied, = self.told("file.open", path=str(secret))
-        self.assertEqual((denied["decision"], denied["layer"]), ("denied", "mount"))
-        self.assertNotEqual(denied.get("source"), "ebpf")
+        for files in ("denied", "changes", "all"):
+            with self.subTest(files=files):
+                self.log.unlink(missing_ok=True)
+                self.run_plugin("read-by", "open", secret, profile=self.stating(files))
+                denied, = self.told("file.open", path=str(secret))
+                self.assertEqual((denied["source"], denied["decision"], denied["layer"], denied["rule"],
+                                  denied["errno"]), ("ebpf", "denied", "mount", "default", "ENOENT"))
+                self.assertNotIn("predicted", denied)
+
+    def test_a_program_that_is_denied_is_told_once(self):
+        self.needs("process", "file_exit")
+        self.run_plugin("execute", "/bin/true", profile=self.stating())
+        denied, = self.told("process.exec", path="/bin/true")
+        self.assertEqual((denied["decision"], denied["layer"], denied["argv"]), ("denied", "mount", ["/bin/true"]))
+
+    def test_what_the_files_own_mode_denies(self):
+        """Which no plan foretells."""
+        self.needs("process", "file_exit")
+        file = self.dir / "read" / "file"
+        os.chmod(file, 0)
+        self.run_plugin("read-by", "open", file, profile=self.stating("denied"))
+        denied, = self.told("file.open", path=str(file))
+        self.assertEqual((denied["decision"], denied["layer"], denied["errno"]), ("denied", "permission", "EACCES"))
+
+    def test_what_the_filter_denies_is_told_once(self):
+        self.needs("process", "file_exit")
+        self.run_plugin("change-own", "mkfifo", self.dir / "write" / "made", profile=self.stating("denied",
+                        "syscalls: {deny: [mknod, mknodat]}\n"))
+        denied, = [record for record in self.records() if record.get("decision") == "denied"]
+        self.assertEqual((denied["kind"], denied["layer"]), ("syscall.denied", "seccomp"))
 
     def test_a_stranger_is_not_told_of(self):
         self.needs("process", "file_exit")
@@ -144,7 +170,95 @@ class Ebpf:
         self.needs("process", "file_exit")
         shown = self.jail("show", "--plan", self.stating()).out
         self.assertRegex(shown, r"(?m)^monitor +source ebpf, files: all$")
-        self.assertRegex(shown, r"(?m)^monitor +files that were reached: ebpf, by ")
+        self.assertRegex(shown, r"(?m)^monitor +files: ebpf, by the end of each system call")
+
+
+# Goes on when it is told to; opens a file often, which is allowed, and some in between that it has not been given.
+FLOODS = """
+import os, sys, time
+allowed, times, end = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+open("ready", "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.01)
+for number in range(times):
+    os.close(os.open(allowed, os.O_RDONLY))
+    if number % (times // 100) == 0:
+        try:
+            os.open(f"{sys.argv[4]}/{number // (times // 100)}", os.O_RDONLY)
+        except OSError:
+            pass
+open("past", "w").close()
+while end == "stay":
+    time.sleep(0.1)
+"""
+DENIED = 100
+TIMES = 40_000  # records of more than a ring holds
+
+
+@both_launchers
+class EbpfLoss(LossTest):
+    """The reader is held by SIGSTOP while the plugin floods the ring: notification would have made the plugin wait."""
+
+    def setUp(self):
+        super().setUp()
+        if self.uid != 0:
+            self.skipTest("only root loads programs")
+        loads = json.loads(subprocess.run([BINARY, "doctor", "--json"], stdout=subprocess.PIPE, check=False).stdout)
+        if loads["ebpf"]["file_exit"] != "loads":
+            self.skipTest(loads["ebpf"]["file_exit"])
+        self.write = self.dir / "write"
+        for number in range(DENIED):
+            (self.dir / "home" / str(number)).write_text("x")
+
+    def flooded(self, reaction, end="go"):
+        """A run whose ring has overflowed, and that is read again now; and where it says how it stands."""
+        told, status = os.pipe()
+        profile = self.python(f"monitor: {{source: ebpf, files: all, on_loss: {reaction}}}\n")
+        run = self.start(FLOODS, "/usr/bin/python3", TIMES, end, self.dir / "home", profile=profile,
+                         pass_fds=(status,), audit=("--audit", str(self.log), "--status-fd", str(status)))
+        os.close(status)
+        self.told = os.fdopen(told)
+        self.addCleanup(self.told.close)
+        self.wait_for((self.write / "ready").exists, "the plugin does not begin")
+        run.send_signal(signal.SIGSTOP)
+        self.wait_for(lambda: pathlib.Path(f"/proc/{run.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T",
+                      "it does not stop")
+        (self.write / "go").touch()
+        self.wait_for((self.write / "past").exists, "the plugin waits for its supervisor")
+        run.send_signal(signal.SIGCONT)
+        return run
+
+    def test_count(self):
+        code, _, error = self.end(self.flooded("count"))
+        self.assertEqual(code, 0, error)
+        records = self.records()
+        lost = records[-1]["lost"]["ebpf"]
+        self.assertGreater(lost, 0)
+        self.assertEqual(sum(record["count"] for record in records if record["kind"] == "monitor.lost"), lost)
+        opened = [record for record in records if record.get("path", "").startswith("/usr/bin/python3")
+                  and record["kind"] == "file.open" and record["access"] == ["read"]]
+        self.assertLess(sum(record.get("count", 1) for record in opened), TIMES)
+        secret = {f"{self.dir}/home/{number}" for number in range(DENIED)}
+        denied = [record for record in records if record.get("path") in secret]
+        self.assertEqual({record["path"] for record in denied}, secret)
+        self.assertEqual(len(denied), DENIED)
+        self.assertEqual({(record["decision"], record["layer"], record["rule"], record["errno"], record["source"])
+                          for record in denied}, {("denied", "mount", "default", "ENOENT", "ebpf")})
+
+    def test_kill(self):
+        code, _, error = self.end(self.flooded("kill", "stay"))
+        self.assertEqual(code, MONITOR_LOST, error)
+        self.assertIn("the plugin was ended (monitor.on_loss: kill)", error)
+        self.assertEqual(self.records()[-1]["outcome"], "monitor-lost")
+
+    def test_freeze(self):
+        run = self.flooded("freeze", "stay")
+        phases = [json.loads(self.told.readline()) for _ in range(2)]
+        self.assertEqual([said["phase"] for said in phases], ["started", "frozen"])
+        run.send_signal(signal.SIGTERM)
+        code, _, error = self.end(run)
+        self.assertEqual(code, MONITOR_LOST, error)
+        self.assertEqual(self.records()[-1]["outcome"], "monitor-lost")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 // Which source a run has, by profile and machine.
 #include "monitor/plan.h"
 
-#include "bpf/events.h"
-
 #include <gtest/gtest.h>
+
+#include "bpf/events.h"
 
 namespace jail::monitor {
 namespace {
