@@ -11,7 +11,7 @@ namespace {
 using event::Named;
 using event::Peer;
 
-// Whatever tells two events apart; who did it and when does not.
+// Whatever tells two events apart. When does not; who does where it is known without asking: not of a notification.
 class Key {
  public:
   void add(std::string_view text) { text_.append(text).push_back('\0'); }
@@ -72,6 +72,7 @@ std::string key_of(const event::Event& event) {
       },
       event.body);
   if (event.verdict) key.add(static_cast<std::uint64_t>(event.verdict->decision));
+  if (event.source == event::Source::Ebpf) key.add(static_cast<std::uint64_t>(event.pid.value_or(0)));
   return std::move(key).take();
 }
 

@@ -25,6 +25,7 @@ using profile::MonitorSource;
 constexpr std::string_view kNotLogged = "what the filter denies is denied, not logged";
 
 constexpr const char* kOwnModes = "files that their own mode or owner denies";
+constexpr const char* kOwnLinks = "where /proc/self led to a file in vain, of a process that has ended meanwhile";
 constexpr const char* kNamedLooks = "looks at a name beside AT_EMPTY_PATH: only files: all asks for them";
 
 const std::vector<std::string>& blind_spots() {
@@ -214,7 +215,9 @@ Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, 
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
   if (support.trace && may_be_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
-  if (shares_of(plan).files != Traced::Files::AtExit) {
+  if (shares_of(plan).files == Traced::Files::AtExit) {
+    plan.blind_spots.emplace_back(kOwnLinks);
+  } else {
     plan.blind_spots.emplace_back(kOwnModes);
     if (plan.files != MonitorFiles::All) plan.blind_spots.emplace_back(kNamedLooks);
   }

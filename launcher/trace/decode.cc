@@ -132,10 +132,19 @@ void mark(Named& named, std::uint16_t flags) {
 // As stat(2) gives it.
 std::uint64_t device_number(std::uint32_t device) { return ::makedev(device >> 20, device & 0xfffff); }
 
+// A file without a name is told by the folder it was made in.
+std::string_view walk_of(const Record& record) {
+  constexpr std::uint32_t kTemporary = O_TMPFILE & ~O_DIRECTORY;
+  std::string_view walk = record.text[0];
+  const bool nameless = record.head.kind == JAIL_OPEN && (record.head.place.flags & kTemporary) != 0;
+  if (nameless) walk.remove_prefix(std::min(walk.find('\0') + 1, walk.size()));
+  return walk;
+}
+
 // A file that was reached: where it is, and which it is.
 Named reached(const Record& record) {
   const jail_place& place = record.head.place;
-  Named named{.path = path_of_walk(record.text[0])};
+  Named named{.path = path_of_walk(walk_of(record))};
   mark(named, record.head.flags);
   if (place.inode != 0)
     named.file = event::FileId{device_number(place.device), place.inode, place.mount};
