@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "monitor/traced.h"
 
@@ -35,6 +36,13 @@ std::optional<Refusal> Tracing::make_group(Plan& plan) {
   return group_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 
+std::optional<Refusal> Tracing::make_ring(Plan& plan, pid_t init) {
+  if (plan.monitor.traced.empty()) return std::nullopt;
+  std::string why;
+  ring_ = trace::RunRing::make(*tracer, init, trace::kRingBytes, why);
+  return ring_ ? std::nullopt : refuse_or_leave_out(plan, why);
+}
+
 std::optional<Refusal> Tracing::start(Plan& plan, const monitor::Rules& rules, pid_t plugin, trace::Log log) {
   if (plan.monitor.traced.empty()) return std::nullopt;
   const auto events = std::make_shared<monitor::TracedEvents>(rules, plugin, std::move(log));
@@ -43,6 +51,7 @@ std::optional<Refusal> Tracing::start(Plan& plan, const monitor::Rules& rules, p
                                      {.families = plan.monitor.traced,
                                       .what = plan.monitor.traced_what,
                                       .member = plugin,
+                                      .ring = std::exchange(ring_, nullptr),
                                       .cgroup = group(),
                                       .log = [events](const event::Event& event) { events->add(event); },
                                       .judge = [events](const trace::FileCall& call) { events->judge(call); },

@@ -32,6 +32,9 @@ class Tracing {
   [[nodiscard]] const Fd* group() const { return group_ ? &group_->folder() : nullptr; }
   [[nodiscard]] std::string group_path() const { return group_ ? group_->path() : ""; }
 
+  // As soon as pid 1 of the jail is there: it takes some time, in which the jail is built.
+  std::optional<Refusal> make_ring(Plan& plan, pid_t init);
+
   // When the plugin stands before its execve, so that this is the first thing that is seen. Starts a thread.
   std::optional<Refusal> start(Plan& plan, const monitor::Rules& rules, pid_t plugin, trace::Log log);
   // When nothing of the jail is left. False: the log hangs.
@@ -40,6 +43,7 @@ class Tracing {
 
  private:
   std::optional<trace::Cgroup> group_;
+  std::shared_ptr<trace::RunRing> ring_;
   std::unique_ptr<trace::Watching> watching_;
 };
 
