@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bpf/events.h"
 #include "monitor/traced.h"
 
 namespace jail::run {
@@ -19,6 +20,12 @@ std::optional<Refusal> refuse_or_leave_out(Plan& plan, const std::string& why) {
   const auto layer = std::ranges::find(plan.layers, "monitor", &confine::Layer::name);
   return Refusal{"monitor", "eBPF: " + why, "'source: notify' needs none of it",
                  layer == plan.layers.end() ? std::nullopt : layer->asked_by};
+}
+
+// Of what was denied, and what starts and ends, there are no floods; and each page of a ring costs time at the start.
+std::uint32_t ring_bytes(const monitor::Plan& plan) {
+  const bool bulk = (plan.traced_what & (JAIL_WANT_CHANGES | JAIL_WANT_READS | JAIL_WANT_LOOKS)) != 0;
+  return bulk ? trace::kRingBytes : trace::kRingBytes / 4;
 }
 
 }  // namespace
@@ -39,7 +46,7 @@ std::optional<Refusal> Tracing::make_group(Plan& plan) {
 std::optional<Refusal> Tracing::make_ring(Plan& plan, pid_t init) {
   if (plan.monitor.traced.empty()) return std::nullopt;
   std::string why;
-  ring_ = trace::RunRing::make(*tracer, init, trace::kRingBytes, why);
+  ring_ = trace::RunRing::make(*tracer, init, ring_bytes(plan.monitor), why);
   return ring_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 
