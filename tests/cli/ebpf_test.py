@@ -11,6 +11,7 @@ import subprocess
 import unittest
 
 from jail_case import BINARY, both_launchers
+from log_test import in_own_mounts
 from loss_test import MONITOR_LOST, LossTest
 
 EBPF = "monitor: {source: ebpf, files: %s}\n"
@@ -171,6 +172,82 @@ class Ebpf:
         shown = self.jail("show", "--plan", self.stating()).out
         self.assertRegex(shown, r"(?m)^monitor +source ebpf, files: all$")
         self.assertRegex(shown, r"(?m)^monitor +files: ebpf, by the end of each system call")
+
+
+def with_kept_programs():
+    """A `prepare`: a BPF file system of the launcher's own, which goes with it."""
+    def mount():
+        if os.system("mount -t bpf bpf /sys/fs/bpf") != 0:
+            os._exit(98)
+    return in_own_mounts(mount)
+
+
+@both_launchers
+class Option:
+    """`--monitor`: whatever the profile says."""
+
+    def watched(self, *words, more="monitor: {source: none}\n"):
+        shown = self.jail("show", "--plan", *words, self.profile(more))
+        self.assertEqual(shown.code, 0, shown)
+        return shown.out
+
+    def test_it_is_put_over_the_profile(self):
+        self.assertNotIn("source notify", self.watched())
+        plan = self.watched("--monitor", "notify,all")
+        self.assertIn("monitor         source notify, files: all", plan)
+        self.assertIn("monitor         enforced  # --monitor", plan)
+        more = "monitor: {source: notify, files: all}\n"
+        self.assertIn("source notify, files: changes", self.watched("--monitor", "changes", more=more))
+        self.assertNotIn("source notify", self.watched("--monitor", "none", more=more))
+
+    def test_a_run_is_watched_so_and_its_log_says_who_asked(self):
+        file = self.dir / "read" / "file"
+        file.write_text("text")
+        profile = self.profile(f"  read: [\"{self.dir}/read\"]\nmonitor: {{source: none}}\n")
+        self.run_plugin("read-by", "open", file, profile=profile, options=("--monitor", "notify,all"))
+        self.assertTrue([record for record in self.records() if record.get("path") == str(file)])
+        layer, = [layer for layer in self.records()[1]["policy"] if layer["layer"] == "monitor"]
+        self.assertEqual(layer["asked_by"], "--monitor")
+
+    def test_words_that_are_none(self):
+        for words in ("all,denied", "notify,auto", "everything", ""):
+            ended = self.run_plugin("exit", 0, options=("--monitor", words))
+            self.assertEqual((ended.code, ended.out), (2, ""), words)
+
+    def test_by_name_it_is_as_strict_as_the_profile(self):
+        if self.uid == 0:
+            self.skipTest("root may have it")
+        ended = self.run_plugin("exit", 0, options=("--monitor", "ebpf"))
+        self.assert_refused(ended, "--monitor: error: monitor: no eBPF programs")
+
+
+@both_launchers
+class Auto:
+    """What nobody else pays for, where programs can be kept; else notification alone."""
+
+    def test_nothing_is_loaded_that_cannot_be_kept(self):
+        if self.uid == 0 and os.path.ismount("/sys/fs/bpf"):
+            self.skipTest("a BPF file system is here")
+        self.assertEqual(self.run_plugin("exit", 5).code, 5)
+        self.assertEqual(self.records()[1]["event_source"], "notify")
+
+    def test_programs_by_ebpf_and_files_by_notification(self):
+        if self.uid != 0:
+            self.skipTest("only root loads programs")
+        if json.loads(self.jail("doctor", "--json").out)["ebpf"]["process"] != "loads":
+            self.skipTest("no programs here")
+        secret = self.dir / "home" / "secret"
+        secret.write_text("text")
+        ended = self.run_plugin("read-by", "open", secret, prepare=with_kept_programs())
+        records = self.records()
+        self.assertEqual(records[1]["event_source"], "ebpf and notify", ended)
+        self.assertIn("files: notify", records[1]["sources"])
+        executed, = [record for record in records if record["kind"] == "process.exec"]
+        self.assertEqual((executed["source"], executed["decision"]), ("ebpf", "allowed"))
+        self.assertEqual(len([record for record in records if record["kind"] == "process.exit"]), 1)
+        denied, = [record for record in records if record.get("path") == str(secret)]
+        self.assertEqual((denied["decision"], denied["layer"]), ("denied", "mount"))
+        self.assertNotEqual(denied.get("source"), "ebpf")
 
 
 # Goes on when it is told to; opens a file often, which is allowed, and some in between that it has not been given.
