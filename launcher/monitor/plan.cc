@@ -179,6 +179,10 @@ bool traces(const Plan& plan, trace::Family family) {
   return std::ranges::find(plan.traced, family) != plan.traced.end();
 }
 
+bool traces_bulk(const Plan& plan) {
+  return (plan.traced_what & (JAIL_WANT_CHANGES | JAIL_WANT_READS | JAIL_WANT_LOOKS)) != 0;
+}
+
 Traced shares_of(const Plan& plan) {
   using Files = Traced::Files;
   return {.programs = traces(plan, trace::Family::Process),

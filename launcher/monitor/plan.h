@@ -45,6 +45,8 @@ struct Plan {
 };
 
 bool traces(const Plan& plan, trace::Family family);
+// What is allowed and may come in floods.
+bool traces_bulk(const Plan& plan);
 // What notification need not tell.
 Traced shares_of(const Plan& plan);
 // Notification tells all. Only of a plan that chose eBPF, which takes nothing out of the filter.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "bpf/events.h"
 #include "monitor/traced.h"
 
 namespace jail::run {
@@ -24,8 +23,7 @@ std::optional<Refusal> refuse_or_leave_out(Plan& plan, const std::string& why) {
 
 // Of what was denied, and what starts and ends, there are no floods; and each page of a ring costs time at the start.
 std::uint32_t ring_bytes(const monitor::Plan& plan) {
-  const bool bulk = (plan.traced_what & (JAIL_WANT_CHANGES | JAIL_WANT_READS | JAIL_WANT_LOOKS)) != 0;
-  return bulk ? trace::kRingBytes : trace::kRingBytes / 4;
+  return monitor::traces_bulk(plan) ? trace::kRingBytes : trace::kRingBytes / 4;
 }
 
 }  // namespace
