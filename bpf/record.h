@@ -67,10 +67,12 @@ static __always_inline bool find_jail(struct jail *jail, __u32 want) {
   jail->run = bpf_map_lookup_elem(&runs, &jail->key);
   if (!jail->run || !(jail->run->want & want)) return 0;
   /* The namespace it is in, not the one it may have joined for its children. */
-  struct pid *pid = task->group_leader->thread_pid;
+  struct pid *pid = 0; /* read, so that the verifier of Linux 6.1 lets us reckon with it */
   struct upid own;
+  bpf_core_read(&pid, sizeof pid, &task->group_leader->thread_pid);
   void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
-  bpf_core_read(&own, sizeof own, numbers + pid->level * bpf_core_type_size(struct upid));
+  __u32 level = BPF_CORE_READ(pid, level);
+  bpf_core_read(&own, sizeof own, numbers + level * bpf_core_type_size(struct upid));
   jail->jail_pid = own.nr;
   return own.ns == space && own.nr != 1;
 }
