@@ -132,10 +132,8 @@ static __always_inline void append_name(struct draft *draft, const void *name, e
   char *to = &draft->text[offset];
   long size = from == FROM_USER ? bpf_probe_read_user_str(to, JAIL_PATH_BYTES, name)
                                 : bpf_probe_read_kernel_str(to, JAIL_PATH_BYTES, name);
-  if (size < 1) {
-    draft->event.flags |= JAIL_UNREADABLE;
-    return;
-  }
+  if (size < 0) draft->event.flags |= JAIL_UNREADABLE;
+  if (size < 1) return; /* 0: nothing but a NUL (6.1, 6.12) */
   if (size == JAIL_PATH_BYTES) draft->event.flags |= JAIL_TRUNCATED;
   draft->event.text[part] = size - 1;
   draft->offset = offset + size - 1;
