@@ -26,6 +26,10 @@ enum jail_kind {
   JAIL_CONNECT,
   JAIL_BIND,
   JAIL_SEND,
+  JAIL_FLOW,    /* a socket was closed: the other side in `address`, `type` is its protocol, `call` the port of its own;
+                   text 0 is a jail_traffic */
+  JAIL_CONNECT_UNIX, /* text 0: the name in the call */
+  JAIL_POWER,   /* a capability, `result`, was wanted by a call and not there */
 };
 
 enum jail_flag {
@@ -45,6 +49,7 @@ enum jail_want {
   JAIL_WANT_READS = 8,   /* opening for reading */
   JAIL_WANT_LOOKS = 16,  /* stat(2) and the like */
   JAIL_WANT_FAILED = 32, /* and all of these where the kernel said no */
+  JAIL_WANT_PRIVILEGE = 64,
 };
 
 struct jail_address {
@@ -65,6 +70,11 @@ struct jail_place {
 /* Of a call by its number; what the upper halves say, only pointers need. Of openat2 the third are its flags. */
 struct jail_call {
   __u32 arguments[6];
+};
+
+struct jail_traffic {
+  __u64 start_ns; /* CLOCK_BOOTTIME, of the first packet */
+  __u64 bytes_sent, packets_sent, bytes_received, packets_received;
 };
 
 struct jail_event {
@@ -101,6 +111,7 @@ JAIL_LAYOUT(sizeof(struct jail_place) == 24);
 JAIL_LAYOUT(sizeof(struct jail_call) == 24);
 JAIL_LAYOUT(sizeof(struct jail_event) == 64);
 JAIL_LAYOUT(__builtin_offsetof(struct jail_event, text) == 56);
+JAIL_LAYOUT(sizeof(struct jail_traffic) == 40);
 JAIL_LAYOUT(sizeof(struct jail_run) == 16);
 #undef JAIL_LAYOUT
 

@@ -46,8 +46,9 @@ struct Findings {
   [[nodiscard]] bool good() const { return refusals.empty() && !failure; }
 };
 
-constexpr trace::Family kFamilies[] = {trace::Family::Process, trace::Family::Network, trace::Family::FileExit,
-                                       trace::Family::FileHooks};
+constexpr trace::Family kFamilies[] = {trace::Family::Process,   trace::Family::Network,  trace::Family::NetworkUnix,
+                                       trace::Family::Privilege, trace::Family::FileExit, trace::Family::FileHooks,
+                                       trace::Family::Denied};
 
 // What it costs while a run uses it.
 std::string about(const trace::Support& support, trace::Family family) {
@@ -55,8 +56,11 @@ std::string about(const trace::Support& support, trace::Family family) {
   switch (family) {
     case trace::Family::Process: return "costs others nothing";
     case trace::Family::Network: return "every process of this machine pays some 6 % more for a call to a socket";
-    case trace::Family::FileExit: return "every process of this machine pays 0.1 to 0.3 us a call; only by its name";
+    case trace::Family::NetworkUnix: return "asked in the control group of the run alone";
+    case trace::Family::Privilege: return "every process of this machine pays for a capability it needs; only by name";
+    case trace::Family::FileExit: return "every process of this machine pays 0.1 to 0.3 us a call; only by name";
     case trace::Family::FileHooks: return "every process of this machine pays some 7 % more to open a file";
+    case trace::Family::Denied: return "taken by no run: what is denied, the other sources tell";
   }
   return "";
 }

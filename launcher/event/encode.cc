@@ -145,6 +145,7 @@ void write(Fields& out, const ProcessExec& executed) {
   if (!executed.argv.empty()) out.texts("argv", executed.argv);
   if (executed.argv_cut) out.cut("argv");
   if (!executed.sha256.empty()) out.word("sha256", executed.sha256);
+  out.number("parent", executed.parent);
 }
 
 void write(Fields& out, const ProcessExit& ended) {
@@ -176,6 +177,27 @@ void write(Fields& out, const NetListen& net) { write_net(out, net); }
 void write(Fields& out, const NetAccept& net) { write_net(out, net); }
 void write(Fields& out, const NetSend& net) { write_net(out, net); }
 
+void write(Fields& out, const NetDns& dns) {
+  out.text("name", dns.name);
+  out.word("type", dns.type);
+  if (!dns.rcode.empty()) out.word("rcode", dns.rcode);
+  if (!dns.answers.empty()) out.texts("answers", dns.answers);
+  if (dns.answers_cut) out.cut("answers");
+  out.number("ttl", dns.ttl);
+  out.text("reason", dns.reason);
+}
+
+void write(Fields& out, const NetFlow& flow) {
+  out.word("protocol", flow.protocol);
+  write(out, flow.peer);
+  out.number("local_port", flow.local_port);
+  out.number("bytes_sent", flow.bytes_sent);
+  out.number("packets_sent", flow.packets_sent);
+  out.number("bytes_received", flow.bytes_received);
+  out.number("packets_received", flow.packets_received);
+  out.number("duration_ms", flow.duration_ms);
+}
+
 template <typename Call>
 void write_call(Fields& out, const Call& call) {
   if (!call.call.empty()) out.word("call", call.call);
@@ -189,6 +211,7 @@ void write(Fields& out, const SyscallDenied& denied) { write_call(out, denied); 
 void write(Fields& out, const PrivilegeAttempt& attempt) {
   out.word("privilege", attempt.privilege);
   write_call(out, attempt);
+  if (!attempt.capability.empty()) out.word("capability", attempt.capability);
 }
 
 void write(Fields& out, const LimitReached& reached) {

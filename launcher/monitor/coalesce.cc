@@ -54,7 +54,10 @@ void add_call(Key& key, const Body& body) {
   for (const auto& [name, value] : body.arguments) key.add(std::string_view(name)), key.add(value);
 }
 void add(Key& key, const event::SyscallDenied& body) { add_call(key, body); }
-void add(Key& key, const event::PrivilegeAttempt& body) { add_call(key, body); }
+void add(Key& key, const event::PrivilegeAttempt& body) {
+  add_call(key, body);
+  key.add(std::string_view(body.capability));
+}
 
 template <typename Body>
 void add(Key& key, const Body& body) {

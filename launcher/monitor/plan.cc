@@ -24,6 +24,8 @@ using profile::MonitorSource;
 
 constexpr std::string_view kNotLogged = "what the filter denies is denied, not logged";
 
+constexpr const char* kUnixSockets = "allowed connections to unix sockets";
+constexpr const char* kPowers = "power that the filter lets be asked for, and the kernel does not give";
 constexpr const char* kOwnModes = "files that their own mode or owner denies";
 constexpr const char* kOwnLinks = "where /proc/self led to a file in vain, of a process that has ended meanwhile";
 constexpr const char* kNamedLooks = "looks at a name beside AT_EMPTY_PATH: only files: all asks for them";
@@ -72,11 +74,16 @@ std::optional<trace::Family> files_family(const profile::Monitor& wanted, const 
   return hooks && !support.has(trace::Family::FileExit) ? trace::Family::FileHooks : trace::Family::FileExit;
 }
 
-// In a network of the jail's own notification is in the way of every address anyway, and knows who is not there.
+// In a network of the jail's own notification is in the way of every address anyway, and knows who is not there. Power
+// that is not given is told by a program at every look at a capability, which every process of the machine causes,
+// with each mmap(2), too: so only where eBPF is asked for by name.
 std::vector<trace::Family> families(const profile::Monitor& wanted, const trace::Support& support,
                                     profile::NetworkMode network) {
   std::vector<trace::Family> all{trace::Family::Process};
-  if (network == profile::NetworkMode::Host) all.push_back(trace::Family::Network);
+  const bool hosts = network == profile::NetworkMode::Host;
+  if (hosts) all.push_back(trace::Family::Network);
+  if (hosts && support.has(trace::Family::NetworkUnix)) all.push_back(trace::Family::NetworkUnix);
+  if (is_traced(wanted) && support.has(trace::Family::Privilege)) all.push_back(trace::Family::Privilege);
   if (const auto files = files_family(wanted, support)) all.push_back(*files);
   if (!is_traced(wanted)) std::erase_if(all, [&](trace::Family family) { return !support.has(family); });
   return all;
@@ -107,16 +114,20 @@ std::string files_source(const Plan& plan) {
 
 std::vector<std::string> sources_of(const Plan& plan) {
   const bool programs = traces(plan, trace::Family::Process), network = traces(plan, trace::Family::Network);
-  return {programs ? "programs started, and processes that end: ebpf; programs denied: notify"
-                   : "programs started: notify",
-          network ? "Internet addresses spoken with: ebpf; denied: notify" : "addresses spoken with: notify",
-          files_source(plan), "calls that the filter denies, and powers asked for: notify"};
+  std::vector<std::string> all{
+      programs ? "programs started, and processes that end: ebpf; programs denied: notify" : "programs started: notify",
+      network ? "Internet addresses spoken with, and how much: ebpf; denied: notify" : "addresses spoken with: notify",
+      files_source(plan), "calls that the filter denies, and powers asked for: notify"};
+  if (traces(plan, trace::Family::NetworkUnix)) all.emplace_back("unix sockets connected to: ebpf; denied: notify");
+  if (traces(plan, trace::Family::Privilege)) all.emplace_back("power that the kernel itself does not give: ebpf");
+  return all;
 }
 
 std::uint32_t traced_what(const Plan& plan) {
   std::uint32_t what = 0;
   if (traces(plan, trace::Family::Process)) what |= JAIL_WANT_PROCESS;
-  if (traces(plan, trace::Family::Network)) what |= JAIL_WANT_NETWORK;
+  if (traces(plan, trace::Family::Network) || traces(plan, trace::Family::NetworkUnix)) what |= JAIL_WANT_NETWORK;
+  if (traces(plan, trace::Family::Privilege)) what |= JAIL_WANT_PRIVILEGE;
   const Traced::Files files = shares_of(plan).files;
   if (files == Traced::Files::AtExit) what |= JAIL_WANT_FAILED;
   if (files == Traced::Files::None || plan.files == MonitorFiles::Denied) return what;
@@ -124,15 +135,23 @@ std::uint32_t traced_what(const Plan& plan) {
   return plan.files == MonitorFiles::All ? what | JAIL_WANT_READS | JAIL_WANT_LOOKS : what;
 }
 
+// Of what was denied, and what starts and ends, there are no floods; and each page of a ring costs time at the start.
+std::uint32_t ring_bytes(const profile::Monitor& wanted, const Plan& plan) {
+  const auto bytes = static_cast<std::uint32_t>(wanted.ring.value);
+  return traces_bulk(plan) || wanted.ring.stated ? bytes : bytes / 4;
+}
+
 void add_trace(const profile::Monitor& wanted, const trace::Support& support, profile::NetworkMode network,
                Plan& plan) {
   plan.traced = families(wanted, support, network);
   if (plan.traced.empty()) return;
+  const bool hosts = traces(plan, trace::Family::Network);
   plan.tracing = is_traced(wanted) ? Tracing::Asked : Tracing::Chosen;
   plan.traced_what = traced_what(plan);
-  plan.addresses = traces(plan, trace::Family::Network) ? MonitorFiles::Denied : MonitorFiles::All;
+  plan.ring_bytes = ring_bytes(wanted, plan);
+  plan.addresses = hosts ? MonitorFiles::Denied : MonitorFiles::All;
   plan.sources = sources_of(plan);
-  if (traces(plan, trace::Family::Network)) plan.blind_spots.emplace_back("allowed connections to unix sockets");
+  if (hosts && !traces(plan, trace::Family::NetworkUnix)) plan.blind_spots.emplace_back(kUnixSockets);
 }
 
 // By write(2) the plugin process hands its listener over, past the filter.
@@ -198,6 +217,7 @@ void leave_out_trace(Plan& plan, const std::string& why) {
   plan.addresses.reset();
   plan.sources = sources_of(plan);
   plan.sources.push_back("no ebpf: " + why);
+  std::erase(plan.blind_spots, kUnixSockets);
 }
 
 std::string_view name_of(Source source) { return source == Source::Notify ? "notify" : "none"; }
@@ -219,6 +239,7 @@ Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, 
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
   if (support.trace && may_be_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
+  if (!traces(plan, trace::Family::Privilege)) plan.blind_spots.emplace_back(kPowers);
   if (shares_of(plan).files == Traced::Files::AtExit) {
     plan.blind_spots.emplace_back(kOwnLinks);
   } else {

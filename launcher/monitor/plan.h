@@ -39,6 +39,7 @@ struct Plan {
   std::vector<trace::Family> traced;     // by eBPF, beside the source
   std::optional<profile::MonitorFiles> addresses{};  // what of these the source tells; none: as of files
   std::uint32_t traced_what = 0;         // of jail_want (bpf/events.h)
+  std::uint32_t ring_bytes = 0;          // of eBPF's events
   std::vector<std::string> sources;      // which family of events comes from where, and what that costs others
   std::vector<std::string> blind_spots;  // what the source cannot see
   std::vector<confine::Layer> layers;    // "monitor", or none where nobody wants it

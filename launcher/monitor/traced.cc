@@ -10,19 +10,28 @@
 
 #include "base/clock.h"
 #include "monitor/answer.h"
+#include "monitor/calls.h"
 
 namespace jail::monitor {
 namespace {
 
-// Each start and end of a process is told, however much alike.
+// Each start and end of a process is told, however much alike, and what each socket has sent.
 bool may_be_alike(const event::Body& body) {
-  return std::visit([](const auto& what) { return requires { what.named; what.call; } || requires { what.peer; }; },
-                    body) &&
-         !std::holds_alternative<event::ProcessExec>(body);
+  if (std::holds_alternative<event::ProcessExec>(body) || std::holds_alternative<event::NetFlow>(body)) return false;
+  return std::holds_alternative<event::PrivilegeAttempt>(body) ||
+         std::visit([](const auto& what) { return requires { what.named; what.call; } || requires { what.peer; }; },
+                    body);
 }
 
-// Hooks that are asked by calls which notification watches to the end: bind(2) of a path, ftruncate(2).
+// Of ids and capabilities the kernel asks also where a process only keeps what it has.
+bool is_of_credentials(std::uint32_t number) {
+  const Call* const call = find_call(number);
+  return call != nullptr && (call->operation == Operation::ChangeIds || call->operation == Operation::ChangePowers);
+}
+
+// What is asked by calls which notification watches to the end: setuid(2), capset(2), bind(2) of a path, ftruncate(2).
 bool is_told_by_notification(const event::Event& event) {
+  if (const auto* power = std::get_if<event::PrivilegeAttempt>(&event.body)) return is_of_credentials(power->number);
   if (!event.verdict || !event.verdict->predicted) return false;
   if (const auto* made = std::get_if<event::FileCreate>(&event.body)) return made->call == "bind";
   if (const auto* opened = std::get_if<event::FileOpen>(&event.body)) return opened->call == "ftruncate";

@@ -207,6 +207,7 @@ void emit_watching(Writer& writer, const Profile& profile) {
     writer.item(quoted_scalar(without_meaning(pattern.glob, Flavour::Glob)), pattern.place);
   writer.list("");
   writer.choice("on_loss", profile.monitor.on_loss, kOnLoss);
+  writer.setting("ring", profile.monitor.ring, format_size);
   writer.section("audit");
   writer.choice("durable", profile.audit.durable, kDurable);
   if (!profile.integrity) return;

@@ -91,6 +91,7 @@ constexpr Key kMonitor[] = {
     {"hash", Globs, read_globs},
     {"expect_absent", Globs, read_expect_absent},
     {"on_loss", Shape::Choice, choice<kOnLoss, &Profile::monitor, &Monitor::on_loss>, {}, kLossNames},
+    {"ring", Size, quantity<parse_ring, &Profile::monitor, &Monitor::ring>},
 };
 
 constexpr Key kAudit[] = {

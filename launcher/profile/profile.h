@@ -164,6 +164,7 @@ struct Monitor {
   std::vector<HashPattern> hash;
   std::vector<AbsentPattern> expect_absent;
   Setting<OnLoss> on_loss;
+  Setting<std::uint64_t> ring{1ULL << 20, {}};  // bytes, a power of two; where eBPF's events wait for their reader
   bool operator==(const Monitor&) const = default;
 };
 

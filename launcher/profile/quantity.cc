@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -24,6 +25,8 @@ constexpr std::array kTimeUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Uni
                                 Unit{"ms", 1}};
 
 constexpr std::uint64_t kMostBytes = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t kLeastRing = 64 << 10;
+constexpr std::uint64_t kMostRing = 256 << 20;
 constexpr std::uint64_t kMostMilliseconds = std::numeric_limits<std::int64_t>::max() / 1'000'000;
 
 struct Form {
@@ -89,6 +92,14 @@ bool is_decimal(std::string_view text) {
 }  // namespace
 
 Quantity<std::uint64_t> parse_size(std::string_view text) { return parse(text, kSize); }
+
+Quantity<std::uint64_t> parse_ring(std::string_view text) {
+  Quantity<std::uint64_t> size = parse_size(text);
+  const bool good = std::has_single_bit(size.value) && size.value >= kLeastRing && size.value <= kMostRing;
+  if (!size.problem.empty() || good) return size;
+  return refused<std::uint64_t>(quoted(text) + " is no size of a ring", "a power of two from 64K to 256M, such as 16M");
+}
+
 Quantity<std::uint64_t> parse_duration(std::string_view text) { return parse(text, kTime); }
 
 Quantity<double> parse_cores(std::string_view text) {

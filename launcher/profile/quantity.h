@@ -18,6 +18,9 @@ struct Quantity {
 // Bytes: a whole number and B, K, M, G or T (binary: 1K is 1024), from 1B up to 2^63 - 1.
 Quantity<std::uint64_t> parse_size(std::string_view text);
 
+// Bytes of a ring between the kernel and its reader: a size that is a power of two, from 64K to 256M.
+Quantity<std::uint64_t> parse_ring(std::string_view text);
+
 // Milliseconds: a whole number and ms, s, m, h or d, above zero, below 2^63 nanoseconds (292 years: what timers hold).
 Quantity<std::uint64_t> parse_duration(std::string_view text);
 

@@ -19,6 +19,7 @@ void check_without_source(Case& now) {
     refuse(*monitor.files.stated, "monitor.files: " + std::string(name_of(kMonitorFiles, monitor.files.value)));
   if (monitor.on_loss.stated && monitor.on_loss.value != OnLoss::Count)
     refuse(*monitor.on_loss.stated, "monitor.on_loss: " + std::string(name_of(kOnLoss, monitor.on_loss.value)));
+  if (monitor.ring.stated) refuse(*monitor.ring.stated, "monitor.ring");
 }
 
 void check_hash(Case& now, const HashPattern& pattern) {

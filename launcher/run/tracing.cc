@@ -21,11 +21,6 @@ std::optional<Refusal> refuse_or_leave_out(Plan& plan, const std::string& why) {
                  layer == plan.layers.end() ? std::nullopt : layer->asked_by};
 }
 
-// Of what was denied, and what starts and ends, there are no floods; and each page of a ring costs time at the start.
-std::uint32_t ring_bytes(const monitor::Plan& plan) {
-  return monitor::traces_bulk(plan) ? trace::kRingBytes : trace::kRingBytes / 4;
-}
-
 }  // namespace
 
 std::optional<trace::Tracer> find_tracer(const profile::Monitor& wanted) {
@@ -35,7 +30,7 @@ std::optional<trace::Tracer> find_tracer(const profile::Monitor& wanted) {
 }
 
 std::optional<Refusal> Tracing::make_group(Plan& plan) {
-  if (!monitor::traces(plan.monitor, trace::Family::Network)) return std::nullopt;
+  if (std::ranges::none_of(plan.monitor.traced, trace::is_of_group)) return std::nullopt;
   std::string why;
   group_ = trace::Cgroup::make("jail-" + std::to_string(::getpid()), why);
   return group_ ? std::nullopt : refuse_or_leave_out(plan, why);
@@ -44,7 +39,7 @@ std::optional<Refusal> Tracing::make_group(Plan& plan) {
 std::optional<Refusal> Tracing::make_ring(Plan& plan, pid_t init) {
   if (plan.monitor.traced.empty()) return std::nullopt;
   std::string why;
-  ring_ = trace::RunRing::make(*tracer, init, ring_bytes(plan.monitor), why);
+  ring_ = trace::RunRing::make(*tracer, init, plan.monitor.ring_bytes, why);
   return ring_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 

@@ -11,7 +11,8 @@ namespace jail::trace {
 
 class Cgroup {
  public:
-  // None: `why`. `name` is for people and unique.
+  // None: `why`. `name` is for people, and unique by what follows its last '-': takes away what others of this sort
+  // have left who were killed.
   static std::optional<Cgroup> make(const std::string& name, std::string& why);
   Cgroup(Cgroup&&) = default;
   Cgroup& operator=(Cgroup&&) = default;

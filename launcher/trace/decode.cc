@@ -1,8 +1,6 @@
 #include "trace/decode.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -15,6 +13,8 @@
 #include <vector>
 
 #include "bpf/events.h"
+#include "trace/decode_network.h"
+#include "trace/decode_privilege.h"
 
 namespace jail::trace {
 namespace {
@@ -217,6 +217,7 @@ event::ProcessExec exec_body(const Record& record) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   executed.argv_cut = (record.head.flags & JAIL_ARGUMENTS_CUT) != 0;
+  if (record.head.parent != 0) executed.parent = static_cast<std::int32_t>(record.head.parent);
   return executed;
 }
 
@@ -225,15 +226,6 @@ event::ProcessExit exit_body(int status) {
   if (WIFEXITED(status)) ended.exit = WEXITSTATUS(status);
   else ended.signal = WTERMSIG(status);
   return ended;
-}
-
-event::Peer peer_of(const jail_address& address) {
-  char text[INET6_ADDRSTRLEN] = {};
-  event::Peer peer;
-  if (::inet_ntop(address.family, address.bytes, text, sizeof text) == nullptr) peer.family = address.family;
-  else peer.port = address.port;
-  peer.address = text;
-  return peer;
 }
 
 std::optional<Body> body_of(const Record& record) {
@@ -251,14 +243,19 @@ std::optional<Body> body_of(const Record& record) {
     case JAIL_CONNECT: return event::NetConnect{"connect", peer_of(head.address)};
     case JAIL_BIND: return event::NetListen{"bind", peer_of(head.address)};
     case JAIL_SEND: return event::NetSend{"sendto", peer_of(head.address)};
+    case JAIL_FLOW: return flow_of(head, record.text[0]);
+    case JAIL_CONNECT_UNIX: return event::NetConnect{"connect", peer_of_unix(record.text[0])};
+    case JAIL_POWER: return privilege_of(head);
     default: return std::nullopt;
   }
 }
 
 // Who denied it is not in the kernel's answer: the notification source knows the plan.
-event::Verdict verdict_of(const jail_event& head) {
+std::optional<event::Verdict> verdict_of(const jail_event& head) {
+  if (head.kind == JAIL_EXIT || head.kind == JAIL_FLOW) return std::nullopt;
+  if (head.kind == JAIL_POWER) return event::Verdict{event::Decision::Denied, "permission", "default", EPERM};
   event::Verdict verdict{.predicted = (head.flags & JAIL_PREDICTED) != 0};
-  if (head.result >= 0 || head.kind == JAIL_EXIT) return verdict;
+  if (head.result >= 0) return verdict;
   verdict.error = -head.result;
   const bool refused = verdict.error == EACCES || verdict.error == EPERM || verdict.error == EROFS;
   verdict.decision = refused ? event::Decision::Denied : event::Decision::Failed;
@@ -315,7 +312,7 @@ std::optional<event::Event> decode(std::span<const std::byte> bytes) {
   event.pid = static_cast<std::int32_t>(record->head.pid);
   event.jail_pid = static_cast<std::int32_t>(record->head.jail_pid);
   event.mono_ns = record->head.time_ns;
-  if (record->head.kind != JAIL_EXIT) event.verdict = verdict_of(record->head);
+  event.verdict = verdict_of(record->head);
   return event;
 }
 

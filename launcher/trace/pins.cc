@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <ctime>
 
@@ -147,7 +148,7 @@ void empty(const Fd& folder) {
   if (all == nullptr) return;
   while (const dirent* entry = ::readdir(all)) {
     const std::string name = entry->d_name;
-    if (name == "." || name == ".." || name.starts_with("users_")) continue;
+    if (name == "." || name == ".." || name.starts_with("users_") || name.starts_with("run_")) continue;
     (void)::unlinkat(folder.get(), name.c_str(), entry->d_type == DT_DIR ? AT_REMOVEDIR : 0);
   }
   (void)::closedir(all);
@@ -156,6 +157,38 @@ void empty(const Fd& folder) {
 // What starts and ends a process is seen at no cost to others, but to hang on a hook again that was left a moment ago
 // makes the kernel wait for every processor, 8 to 16 ms: it stays for the next run.
 bool is_kept_attached(Family family) { return family == Family::Process; }
+
+constexpr std::string_view kRunPin = "run_";
+
+bool is_left(const Fd& folder, const std::string& name) {
+  const Fd left = open_folder(folder, name);
+  return left && ::flock(left.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+// Of runs that nobody holds any more.
+std::vector<std::uint32_t> left_keys(const Fd& folder) {
+  std::vector<std::uint32_t> keys;
+  DIR* all = ::fdopendir(open_folder(folder, ".").release());
+  while (const dirent* entry = all == nullptr ? nullptr : ::readdir(all)) {
+    const std::string name = entry->d_name;
+    std::uint32_t key = 0;
+    const char* const end = name.data() + name.size();
+    if (!name.starts_with(kRunPin) || std::from_chars(name.data() + kRunPin.size(), end, key).ptr != end) continue;
+    if (is_left(folder, name)) keys.push_back(key);
+  }
+  if (all != nullptr) (void)::closedir(all);
+  return keys;
+}
+
+// Each ring takes the kernel some 10 ms, which is no reason to keep a run waiting: but it is rare, and a number that is
+// left in the maps may be the next jail's.
+void sweep(const Fd& folder, const Programs& programs) {
+  for (const std::uint32_t key : left_keys(folder)) {
+    (void)::bpf_map_delete_elem(programs.runs.get(), &key);
+    (void)::bpf_map_delete_elem(programs.rings.get(), &key);
+    (void)::unlinkat(folder.get(), (std::string(kRunPin) + std::to_string(key)).c_str(), AT_REMOVEDIR);
+  }
+}
 
 void remove_links(const Fd& folder, Family family) {
   for (std::size_t i = 0; i < kPrograms.size(); ++i)
@@ -222,6 +255,21 @@ std::optional<Pins::Held> Pins::attach(const Programs& programs, Family family, 
     held.links_.push_back(std::move(link));
   }
   return held;
+}
+
+Pins::Entry Pins::enter(const Programs& programs, std::uint32_t key) const {
+  const Locked locked(folder_);
+  Entry entry;
+  if (!locked) return entry;
+  sweep(folder_, programs);
+  entry.name_ = std::string(kRunPin) + std::to_string(key);
+  entry.lock_ = make_folder(folder_, entry.name_);
+  if (entry.lock_ && ::flock(entry.lock_.get(), LOCK_EX | LOCK_NB) == 0) entry.folder_ = open_folder(folder_, ".");
+  return entry;
+}
+
+Pins::Entry::~Entry() {
+  if (folder_) (void)::unlinkat(folder_.get(), name_.c_str(), AT_REMOVEDIR);
 }
 
 Pins::Held::~Held() {

@@ -40,6 +40,22 @@ class Pins {
     Family family_ = Family::Process;
     std::vector<Fd> links_;
   };
+  // That a run is in the maps: a folder with a lock on it, which whoever is killed leaves behind without. Before the
+  // run enters itself; takes away what such others have left. Empty: no folder could be had, and nobody will sweep.
+  class Entry {
+   public:
+    Entry() = default;
+    Entry(Entry&&) = default;
+    Entry& operator=(Entry&&) = default;
+    ~Entry();
+
+   private:
+    friend class Pins;
+    Fd folder_, lock_;
+    std::string name_;
+  };
+  [[nodiscard]] Entry enter(const Programs& programs, std::uint32_t key) const;
+
   std::optional<Held> attach(const Programs& programs, Family family, std::string& why) const;
 
  private:

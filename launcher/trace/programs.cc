@@ -17,7 +17,12 @@
 namespace jail::trace {
 namespace {
 
-constexpr std::array<std::string_view, kFamilies> kNames{"process", "network", "file_exit", "file_lsm"};
+constexpr std::uint32_t kConnectUnix = 49;  // BPF_CGROUP_UNIX_CONNECT, Linux 6.7
+constexpr std::array<std::string_view, kFamilies> kNames{"process",   "network",  "network_unix", "privilege",
+                                                         "file_exit", "file_lsm", "denied"};
+
+// The same by another hook, for a kernel that lacks the first.
+constexpr std::pair<Family, std::string_view> kElse[] = {{Family::Privilege, "privilege_exit"}};
 
 struct CloseObject {
   void operator()(bpf_object* object) const noexcept { ::bpf_object__close(object); }
@@ -27,7 +32,8 @@ using OpenObject = std::unique_ptr<bpf_object, CloseObject>;
 std::string explain(int error) {
   if (error == EPERM && ::geteuid() != 0) return "needs root, or CAP_BPF and CAP_PERFMON";
   if (error == EPERM) return "this kernel, or what surrounds it, refuses these programs";
-  if (error == ENOENT || error == ESRCH) return "this kernel lacks what these programs hang on, or its own types (BTF)";
+  if (error == ENOENT || error == ESRCH || error == EINVAL)
+    return "this kernel lacks what these programs hang on, or its own types (BTF)";
   return std::strerror(error);
 }
 
@@ -38,6 +44,15 @@ int share_maps(bpf_object& object, const Programs& loaded) {
     if (const int error = ::bpf_map__reuse_fd(::bpf_object__find_map_by_name(&object, name), map->get()); error != 0)
       return error;
   return 0;
+}
+
+// Some are not told by the names that this library knows.
+void say_attachment(bpf_object& object, Family family) {
+  for (const Program& program : kPrograms)
+    if (program.family == family && program.cgroup_attach != 0)
+      (void)::bpf_program__set_expected_attach_type(
+          ::bpf_object__find_program_by_name(&object, std::string(program.name).c_str()),
+          static_cast<bpf_attach_type>(program.cgroup_attach));
 }
 
 void keep_programs(const bpf_object& object, Family family, Programs& loaded) {
@@ -52,15 +67,27 @@ void keep_programs(const bpf_object& object, Family family, Programs& loaded) {
   loaded.rings = duplicate(::bpf_object__find_map_fd_by_name(const_cast<bpf_object*>(&object), "rings"));
 }
 
-void load_family(const Object& embedded, Family family, Programs& loaded) {
+// 0, or what went wrong.
+int load_object(std::string_view object_name, Family family, Programs& loaded) {
+  const Object& embedded = *std::ranges::find(objects(), object_name, &Object::name);
   LIBBPF_OPTS(bpf_object_open_opts, options);
   const std::string name = "jail_" + std::string(embedded.name);
   options.object_name = name.c_str();
   const OpenObject object(::bpf_object__open_mem(embedded.bytes.data(), embedded.bytes.size(), &options));
   int error = object ? share_maps(*object, loaded) : -errno;
-  if (error == 0) error = ::bpf_object__load(object.get());
+  if (error == 0) {
+    say_attachment(*object, family);
+    error = ::bpf_object__load(object.get());
+  }
   if (error == 0) keep_programs(*object, family, loaded);
-  else loaded.support.missing[index_of(family)] = explain(-error);
+  return -error;
+}
+
+void load_family(Family family, Programs& loaded) {
+  int error = load_object(name_of(family), family, loaded);
+  for (const auto& [of, other] : kElse)
+    if (error != 0 && of == family) error = load_object(other, family, loaded);
+  if (error != 0) loaded.support.missing[index_of(family)] = explain(error);
 }
 
 int say_nothing(libbpf_print_level, const char*, va_list) { return 0; }
@@ -76,6 +103,12 @@ const std::array<Program, kProgramCount> kPrograms{{
     {"net_sendmsg6", Family::Network, BPF_CGROUP_UDP6_SENDMSG},
     {"net_bind4", Family::Network, BPF_CGROUP_INET4_BIND},
     {"net_bind6", Family::Network, BPF_CGROUP_INET6_BIND},
+    {"net_create", Family::Network, BPF_CGROUP_INET_SOCK_CREATE},
+    {"net_release", Family::Network, BPF_CGROUP_INET_SOCK_RELEASE},
+    {"net_egress", Family::Network, BPF_CGROUP_INET_EGRESS},
+    {"net_ingress", Family::Network, BPF_CGROUP_INET_INGRESS},
+    {"net_connect_unix", Family::NetworkUnix, kConnectUnix},
+    {"privilege", Family::Privilege},
     {"file_exit", Family::FileExit},
     {"file_open", Family::FileHooks},
     {"file_unlink", Family::FileHooks},
@@ -88,6 +121,18 @@ const std::array<Program, kProgramCount> kPrograms{{
     {"file_truncate", Family::FileHooks},
     {"file_chmod", Family::FileHooks},
     {"file_chown", Family::FileHooks},
+    {"denied_open", Family::Denied},
+    {"denied_exec", Family::Denied},
+    {"denied_unlink", Family::Denied},
+    {"denied_rmdir", Family::Denied},
+    {"denied_mkdir", Family::Denied},
+    {"denied_mknod", Family::Denied},
+    {"denied_symlink", Family::Denied},
+    {"denied_link", Family::Denied},
+    {"denied_rename", Family::Denied},
+    {"denied_truncate", Family::Denied},
+    {"denied_connect", Family::Denied},
+    {"denied_bind", Family::Denied},
 }};
 
 std::string_view name_of(Family family) { return kNames[index_of(family)]; }
@@ -95,10 +140,7 @@ std::string_view name_of(Family family) { return kNames[index_of(family)]; }
 Programs load() {
   ::libbpf_set_print(say_nothing);
   Programs loaded;
-  for (std::size_t family = 0; family < kFamilies; ++family) {
-    const auto found = std::ranges::find(objects(), kNames[family], &Object::name);
-    load_family(*found, static_cast<Family>(family), loaded);
-  }
+  for (std::size_t family = 0; family < kFamilies; ++family) load_family(static_cast<Family>(family), loaded);
   return loaded;
 }
 

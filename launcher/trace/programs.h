@@ -15,19 +15,24 @@ namespace jail::trace {
 enum class Family : std::uint8_t {
   Process,    // what is executed and what ends
   Network,    // by the cgroup of the run
+  NetworkUnix,  // the same, of unix sockets
+  Privilege,  // what was wanted and not given
   FileExit,   // by the end of each system call: every process of the host pays for it
   FileHooks,  // by the hooks of the security modules
+  Denied,     // by any security module, of files and addresses
 };
-inline constexpr std::size_t kFamilies = 4;
+inline constexpr std::size_t kFamilies = 7;
 inline constexpr std::size_t index_of(Family family) { return static_cast<std::size_t>(family); }
 std::string_view name_of(Family family);
+// Hangs on the cgroup of a run, and on nothing that others have.
+inline constexpr bool is_of_group(Family family) { return family == Family::Network || family == Family::NetworkUnix; }
 
 struct Program {
   std::string_view name;
   Family family;
   std::uint32_t cgroup_attach = 0;  // BPF_CGROUP_*; of the other families nothing
 };
-inline constexpr std::size_t kProgramCount = 20;
+inline constexpr std::size_t kProgramCount = 38;
 extern const std::array<Program, kProgramCount> kPrograms;
 
 // Why a family cannot be had, by Family; empty: it can.

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -53,7 +54,7 @@ std::string problem(const char* what) { return std::string(what) + ": " + std::s
 }  // namespace
 
 std::unique_ptr<RunRing> RunRing::make(const Tracer& tracer, pid_t member, std::uint32_t bytes, std::string& why) {
-  const Fd space(::open(("/proc/" + std::to_string(member) + "/ns/pid").c_str(), O_RDONLY | O_CLOEXEC));
+  Fd space(::open(("/proc/" + std::to_string(member) + "/ns/pid").c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   int ends[2];
   if (!space || ::fstat(space.get(), &status) != 0 || ::pipe2(ends, O_CLOEXEC) != 0) {
@@ -65,6 +66,8 @@ std::unique_ptr<RunRing> RunRing::make(const Tracer& tracer, pid_t member, std::
   made->life_ = Fd(ends[1]);
   made->key_ = static_cast<std::uint32_t>(status.st_ino);
   made->bytes_ = bytes;
+  made->space_ = std::move(space);
+  made->entry_ = tracer.enter(made->key_);
   made->rings_ = Fd(::fcntl(tracer.programs().rings.get(), F_DUPFD_CLOEXEC, 3));
   made->ring_ = make_ring(bytes);
   if (!made->rings_ || !made->ring_) {
@@ -73,7 +76,7 @@ std::unique_ptr<RunRing> RunRing::make(const Tracer& tracer, pid_t member, std::
   }
   const pid_t aside = ::_Fork();
   if (aside == 0)
-    keep_entry({made->rings_.get(), made->ring_.get(), tracer.programs().runs.get(), space.get(), end.get()},
+    keep_entry({made->rings_.get(), made->ring_.get(), tracer.programs().runs.get(), made->space_.get(), end.get()},
                made->key_);
   if (aside > 0) return made;
   why = problem("entering a ring");

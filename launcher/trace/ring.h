@@ -2,7 +2,8 @@
 //
 // The kernel makes whoever changes a map of maps wait until no program can see the old one, 8 to 16 ms, though it can
 // see the new one at once: so a process aside does that. It stays until the run has ended, however that ends, and takes
-// the entry away; until then it holds the pid namespace, whose number another run may not get before.
+// the entry away; until then it holds the pid namespace, whose number another run may not get before. If it was killed,
+// too, the next run that keeps its programs in the same folder takes the entry away.
 #pragma once
 
 #include <sys/types.h>
@@ -33,6 +34,8 @@ class RunRing {
   RunRing() = default;
   [[nodiscard]] bool is_seen() const;
 
+  Pins::Entry entry_;  // first, so that it goes last: when the process aside has been told
+  Fd space_;           // the pid namespace: its number is ours
   Fd rings_, ring_;
   Fd life_;  // closed: the run has ended
   std::uint32_t key_ = 0, bytes_ = 0;

@@ -27,6 +27,10 @@ bool Tracer::take_kept(const std::string& bpf_folder) {
   return why_not_kept_.empty();
 }
 
+Pins::Entry Tracer::enter(std::uint32_t key) const {
+  return pins_ ? pins_->enter(programs_, key) : Pins::Entry();
+}
+
 Tracer::Attached Tracer::attach(const std::vector<Family>& families, const Fd* cgroup, std::string& why) const {
   Attached attached;
   for (const Family family : families)
@@ -35,14 +39,14 @@ Tracer::Attached Tracer::attach(const std::vector<Family>& families, const Fd* c
 }
 
 void Tracer::attach_family(Family family, const Fd* cgroup, Attached& attached, std::string& why) const {
-  if (pins_ && family != Family::Network) {
+  if (pins_ && !is_of_group(family)) {
     if (auto held = pins_->attach(programs_, family, why)) attached.held.push_back(std::move(*held));
     return;
   }
   for (std::size_t i = 0; i < kPrograms.size() && why.empty(); ++i) {
     if (kPrograms[i].family != family) continue;
     const auto type = static_cast<bpf_attach_type>(kPrograms[i].cgroup_attach);
-    attached.links.push_back(family != Family::Network ? attach_tracing(programs_.programs[i])
+    attached.links.push_back(!is_of_group(family) ? attach_tracing(programs_.programs[i])
                                                        : Fd(::bpf_link_create(programs_.programs[i].get(),
                                                                               cgroup->get(), type, nullptr)));
     if (!attached.links.back())

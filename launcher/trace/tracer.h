@@ -23,12 +23,15 @@ class Tracer {
   // Empty: the programs are kept for the next run.
   [[nodiscard]] const std::string& why_not_kept() const { return why_not_kept_; }
 
+  // That a run of this key is in the maps; empty where they end with this process anyway.
+  [[nodiscard]] Pins::Entry enter(std::uint32_t key) const;
+
   // What hangs on one or more hooks, for as long as it lives.
   struct Attached {
     std::vector<Pins::Held> held;
     std::vector<Fd> links;
   };
-  // Every program of the families but Network, which take the group of the run. Empty `why`: done.
+  // Every program of the families; those of a group take that of the run. Empty `why`: done.
   Attached attach(const std::vector<Family>& families, const Fd* cgroup, std::string& why) const;
 
  private:

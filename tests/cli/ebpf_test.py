@@ -8,9 +8,10 @@ import pathlib
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
-from jail_case import BINARY, both_launchers
+from jail_case import BINARY, IS_ROOT, both_launchers
 from log_test import in_own_mounts
 from loss_test import MONITOR_LOST, LossTest
 
@@ -157,6 +158,10 @@ class Ebpf:
             self.run_plugin("tcp", port, profile=profile)
         connected, = self.told("net.connect")
         self.assertEqual((connected["source"], connected["address"], connected["port"]), ("ebpf", "127.0.0.1", port))
+        flow, = self.told("net.flow")
+        self.assertEqual((flow["source"], flow["protocol"], flow["address"], flow["port"], flow["pid"]),
+                         ("ebpf", "tcp", "127.0.0.1", port, connected["pid"]))
+        self.assertGreaterEqual(flow["packets_sent"], 2)
         group = pathlib.Path(self.records()[1]["cgroup"])
         self.assertRegex(group.name, r"^jail-\d+$")
         self.assertFalse(group.exists(), "the group is left")
@@ -166,6 +171,76 @@ class Ebpf:
         self.run_plugin("tcp", 1, profile=self.stating("denied"))
         connected, = self.told("net.connect")
         self.assertEqual(connected["decision"], "denied")
+
+    def test_what_goes_through_a_ring_is_whose_ring_it_is(self):
+        """io_uring: the kernel's own threads do it, in the name of who has made the ring."""
+        self.needs("process", "network")
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            port = server.getsockname()[1]
+            ring = "syscalls: {allow: [io_uring_setup, io_uring_enter, io_uring_register]}\n"
+            self.run_plugin("ring-connect", port, profile=self.stating("none", "network: {mode: host}\n" + ring))
+        connected, = self.told("net.connect")
+        executed, = self.told("process.exec")
+        self.assertEqual((connected["source"], connected["port"]), ("ebpf", port))
+        self.assertEqual((connected["pid"], connected["jail_pid"]), (executed["pid"], executed["jail_pid"]))
+
+    def test_what_the_kernels_own_thread_opens(self):
+        self.needs("process", "file_lsm")
+        file = self.dir / "read" / "file"
+        ring = "syscalls: {allow: [io_uring_setup, io_uring_enter, io_uring_register]}\n"
+        self.run_plugin("ring-polled-open", file, profile=self.stating("all", ring))
+        opened, = self.told("file.open", path=str(file))
+        executed, = self.told("process.exec")
+        self.assertEqual((opened["source"], opened["pid"], opened["jail_pid"]),
+                         ("ebpf", executed["pid"], executed["jail_pid"]))
+
+    def test_power_that_the_profile_lets_be_asked_for(self):
+        self.needs("process", "privilege")
+        profile = self.stating("none", "syscalls: {allow: [chroot]}\n")
+        self.run_plugin("chroot-climb", self.dir / "write", profile=profile)
+        attempt, = self.told("privilege.attempt", call="chroot")
+        self.assertEqual((attempt["source"], attempt["decision"], attempt["layer"], attempt["capability"]),
+                         ("ebpf", "denied", "permission", "CAP_SYS_CHROOT"))
+
+    def test_a_ring_of_the_size_that_is_stated(self):
+        self.needs("process")
+        profile = self.profile("monitor: {source: ebpf, ring: 64K}\n")
+        self.assertEqual(self.run_plugin("exit", 5, profile=profile).code, 5)
+        self.assertEqual(len(self.told("process.exit")), 1)
+
+    def test_nothing_is_left_of_a_killed_supervisor(self):
+        self.needs("process", "network")
+        profile = self.profile("network: {mode: host}\nmonitor: {source: ebpf}\n")
+        killed = subprocess.Popen([BINARY, "run", "--audit", self.log, profile, "--", self.attacker, "hold"],
+                                  cwd=self.dir / "write", env=self.environment, stdin=subprocess.DEVNULL)
+        while not self.log.exists() or "process.exec" not in self.kinds():
+            self.assertIsNone(killed.poll())
+            time.sleep(0.01)
+        killed.kill()
+        killed.wait()
+        group = pathlib.Path(self.records()[1]["cgroup"])
+        kept = set(pathlib.Path("/sys/fs/bpf/jail").glob("*/run_*"))
+        self.assertTrue(group.exists(), "control: a killed process takes nothing away")
+        self.assertEqual(self.survivors(), [])
+        self.log.unlink()
+        self.assertEqual(self.run_plugin("exit", 5, profile=profile).code, 5)
+        self.assertFalse(group.exists(), "the group is left")
+        self.assertEqual(kept & set(pathlib.Path("/sys/fs/bpf/jail").glob("*/run_*")), set())
+
+    def test_capabilities_are_enough(self):
+        if self.uid == 0 or not IS_ROOT:
+            self.skipTest("root's, to give an ordinary user capabilities")
+        powers = "+bpf,+perfmon"
+        ended = self.jail("run", "--audit", self.log, self.stating("denied"), "--", self.attacker, "exit", "5",
+                          through=["setpriv", "--reuid", self.uid, "--regid", self.uid, "--clear-groups",
+                                   "--inh-caps", powers, "--ambient-caps", powers])
+        if "process): this kernel" in ended.error:
+            self.skipTest(ended.error)
+        self.assertEqual(ended.code, 5, ended)
+        executed, = self.told("process.exec")
+        self.assertEqual((executed["source"], executed["path"]), ("ebpf", str(self.attacker)))
 
     def test_the_plan_says_what_tells_what(self):
         self.needs("process", "file_exit")

@@ -113,12 +113,13 @@ class JailTest(unittest.TestCase):
                 finish()
         return in_child
 
-    def jail(self, *arguments, prepare=None, finish=None, seconds=SECONDS, environment=None, **options):
-        """Runs jail to its end. `prepare` acts in the child, before it gives up the tests' identity; `finish` after."""
+    def jail(self, *arguments, prepare=None, finish=None, seconds=SECONDS, environment=None, through=(), **options):
+        """Runs jail to its end. `prepare` acts in the child, before it gives up the tests' identity; `finish` after.
+        `through`: a command in front, which gives it up in their place."""
         options.setdefault("stdin", subprocess.DEVNULL)
-        words = [word if isinstance(word, bytes) else os.fsencode(str(word)) for word in arguments]
-        process = subprocess.Popen([BINARY, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   cwd=self.dir / "write", preexec_fn=self.become(prepare, finish),
+        words = [word if isinstance(word, bytes) else os.fsencode(str(word)) for word in (*through, BINARY, *arguments)]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.dir / "write",
+                                   preexec_fn=None if through else self.become(prepare, finish),
                                    env={**self.environment, **(environment or {})}, **options)
         try:
             out, error = process.communicate(timeout=seconds)

@@ -5,10 +5,12 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/landlock.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -86,6 +88,7 @@ class Jailed {
 
  private:
   [[noreturn]] void be_first(const std::function<void()>& body) {
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const pid_t second = ::fork();
     if (second == 0) {
       char byte = 0;
@@ -139,6 +142,31 @@ struct Outcome {
 // Why this kernel has no such programs; empty: it has.
 inline std::string missing(Family family) { return Tracer::open(own_bpf_folder()).support().why_not(family); }
 
+inline void run_program(const char* path, const char* argument) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl(path, path, argument, nullptr);
+    ::_exit(99);
+  }
+  (void)::waitpid(child, nullptr, 0);
+}
+
+// A domain of Landlock that allows nothing but to read below `folder`, and no TCP where the kernel can deny it.
+inline void confine_to(const std::string& folder) {
+  constexpr std::uint64_t kReads = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+  struct {
+    std::uint64_t files = (1ULL << 13) - 1, net = 3;
+  } handled;
+  const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  const std::size_t size = version < 4 ? sizeof handled.files : sizeof handled;
+  const Fd rules(static_cast<int>(check(::syscall(SYS_landlock_create_ruleset, &handled, size, 0), "rules")));
+  const Fd top(::open(folder.c_str(), O_PATH | O_CLOEXEC));
+  const landlock_path_beneath_attr rule{.allowed_access = kReads, .parent_fd = top.get()};
+  check(::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0), "rule");
+  check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl");
+  check(::syscall(SYS_landlock_restrict_self, rules.get(), 0), "restrict");
+}
+
 inline void enter(const std::string& cgroup) { std::ofstream(cgroup + "/cgroup.procs") << ::getpid(); }
 
 // With us, what was started meanwhile aside must have gone before a group can.
@@ -163,7 +191,7 @@ inline Outcome watch(const Scene& scene, std::promise<void>* inside_has_ended = 
   const Tracer tracer = Tracer::open(own_bpf_folder());
   std::string why;
   std::optional<Cgroup> cgroup;
-  if (std::ranges::find(scene.families, Family::Network) != scene.families.end()) {
+  if (std::ranges::any_of(scene.families, is_of_group)) {
     cgroup = Cgroup::make("jail-test-" + std::to_string(::getpid()), why);
     EXPECT_TRUE(cgroup) << why;
     if (!cgroup) return outcome;

@@ -1,18 +1,7 @@
-#include <arpa/inet.h>
-
 #include "scene.h"
 
 namespace jail::trace {
 namespace {
-
-void run_program(const char* path, const char* argument) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::execl(path, path, argument, nullptr);
-    ::_exit(99);
-  }
-  (void)::waitpid(child, nullptr, 0);
-}
 
 void end_by_signal() {
   const pid_t child = ::fork();
@@ -242,164 +231,58 @@ TEST_F(Trace, FailuresSayWhatWasAskedFor) {
   EXPECT_EQ(executed[0].second.verdict, (event::Verdict{.decision = event::Decision::Failed, .error = ENOENT}));
 }
 
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-Address loopback(int family, std::uint16_t port) {
-  Address address;
-  if (family == AF_INET) {
-    auto* in = reinterpret_cast<sockaddr_in*>(&address.storage);
-    *in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-    address.size = sizeof *in;
-  } else {
-    auto* in = reinterpret_cast<sockaddr_in6*>(&address.storage);
-    in->sin6_family = AF_INET6;
-    in->sin6_port = htons(port);
-    in->sin6_addr = in6addr_loopback;
-    address.size = sizeof *in;
-  }
-  return address;
-}
-
-void use_network(int family, std::uint16_t port) {
-  const int stream = ::socket(family, SOCK_STREAM, 0), datagram = ::socket(family, SOCK_DGRAM, 0);
-  const Address there = loopback(family, port), here = loopback(family, 0);
-  (void)!::bind(datagram, here.get(), here.size);
-  (void)!::sendto(datagram, "x", 1, 0, there.get(), there.size);
-  (void)!::connect(stream, there.get(), there.size);
-  ::close(stream);
-  ::close(datagram);
-}
-
-TEST_F(Trace, Network) {
-  if (const std::string why = missing(Family::Network); !why.empty()) GTEST_SKIP() << why;
-  const Outcome outcome = watch({.families = {Family::Network},
-                                 .what = JAIL_WANT_NETWORK,
-                                 .inside =
-                                     [] {
-                                       use_network(AF_INET, 9);
-                                       use_network(AF_INET6, 9);
-                                     },
-                                 .outside = [] { use_network(AF_INET, 7); }});
-  EXPECT_EQ(outcome.told.size(), 6U);
-  for (const std::string address : {"127.0.0.1", "::1"}) {
-    const auto to_it = [&](std::uint16_t port) {
-      return [&address, port](const auto& body) { return body.peer == event::Peer{.address = address, .port = port}; };
-    };
-    EXPECT_NE(outcome.told.find<event::NetConnect>(to_it(9)), nullptr);
-    EXPECT_NE(outcome.told.find<event::NetSend>(to_it(9)), nullptr);
-    EXPECT_NE(outcome.told.find<event::NetListen>(to_it(0)), nullptr);
-  }
-}
-
-std::uint32_t id_of(const Fd& program) {
-  bpf_prog_info info{};
-  std::uint32_t size = sizeof info;
-  return ::bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 ? info.id : 0;
-}
-
-std::vector<std::uint32_t> ids_of(const Tracer& tracer) {
-  std::vector<std::uint32_t> ids;
-  for (const Fd& program : tracer.programs().programs) ids.push_back(program ? id_of(program) : 0);
-  return ids;
-}
-
-class Kept : public Trace {
- protected:
-  void SetUp() override {
-    Trace::SetUp();
-    if (IsSkipped()) return;
-    if (const std::string why = missing(Family::Process); !why.empty()) GTEST_SKIP() << why;
-  }
-  // Where they are kept.
-  static std::string folder() {
-    for (const auto& entry : std::filesystem::directory_iterator(own_bpf_folder() + "/jail")) return entry.path();
-    return {};
-  }
-};
-
-TEST_F(Kept, ThePrograms) {
-  const Tracer first = Tracer::open(own_bpf_folder()), second = Tracer::open(own_bpf_folder());
-  EXPECT_EQ(first.why_not_kept(), "");
-  EXPECT_EQ(second.why_not_kept(), "");
-  EXPECT_EQ(ids_of(first), ids_of(second));
-  EXPECT_EQ(first.support().missing, second.support().missing);
-}
-
-TEST_F(Kept, NotWithoutABpfFileSystem) {
-  const Tracer tracer = Tracer::open("/var/tmp");
-  EXPECT_EQ(tracer.why_not_kept(), "no BPF file system at /var/tmp");
-  EXPECT_TRUE(tracer.support().has(Family::Process));
-}
-
-TEST_F(Kept, NotInAFolderOfSomebodyElse) {
-  const std::string folder = own_bpf_folder() + "/jail";
-  for (const bool owner : {true, false}) {
-    const Tracer before = Tracer::open(own_bpf_folder());
-    ASSERT_EQ(owner ? ::chown(folder.c_str(), 1001, 0) : ::chmod(folder.c_str(), 0755), 0);
-    const Tracer tracer = Tracer::open(own_bpf_folder());
-    EXPECT_EQ(tracer.why_not_kept(), own_bpf_folder() + "/jail is not root's alone");
-    EXPECT_NE(ids_of(tracer), ids_of(before));
-    EXPECT_TRUE(tracer.support().has(Family::Process));
-    ASSERT_EQ(::chown(folder.c_str(), 0, 0), 0);
-    ASSERT_EQ(::chmod(folder.c_str(), 0700), 0);
-  }
-}
-
-TEST_F(Kept, NotAnotherProgramUnderTheName) {
-  const Tracer before = Tracer::open(own_bpf_folder());
-  const std::string pin = folder() + "/program_process_exec";
-  ASSERT_EQ(::unlink(pin.c_str()), 0);
-  ASSERT_EQ(::bpf_obj_pin(before.programs().programs[1].get(), pin.c_str()), 0);
-  const Tracer after = Tracer::open(own_bpf_folder());
-  EXPECT_EQ(after.why_not_kept(), "");
-  EXPECT_NE(ids_of(after), ids_of(before));
-  EXPECT_EQ(ids_of(Tracer::open(own_bpf_folder())), ids_of(after));
-}
-
-TEST_F(Kept, NotWhatWasLeftHalfDone) {
-  const Tracer before = Tracer::open(own_bpf_folder());
-  ASSERT_EQ(::rmdir((folder() + "/complete").c_str()), 0);
-  EXPECT_NE(ids_of(Tracer::open(own_bpf_folder())), ids_of(before));
-}
-
-TEST_F(Kept, NotWhileAnotherHasTheFolder) {
-  (void)Tracer::open(own_bpf_folder());
-  const Fd other(::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
-  const Tracer tracer = Tracer::open(own_bpf_folder());
-  EXPECT_EQ(tracer.why_not_kept(), "another process works in the folder of programs");
-  EXPECT_TRUE(tracer.support().has(Family::Process));
-}
-
-// Two runs at a time share one attachment, and each has its own events. That every call pays for goes with the last.
-TEST_F(Kept, TheAttachmentForAsLongAsItIsUsed) {
-  const auto is_attached = [](const char* program) {
-    return std::filesystem::exists(folder() + "/link_" + program);
+// Landlock is asked before the programs of the hooks are: they say nothing, the end of the question does.
+TEST_F(Trace, WhatLandlockDenies) {
+  if (const std::string why = missing(Family::Denied); !why.empty()) GTEST_SKIP() << why;
+  const test::Scratch scratch;
+  std::ofstream(scratch / "old") << "text";
+  const auto try_all = [&] {
+    confine_to(scratch.path());
+    change_files(scratch.path());
+    ::execl("/bin/true", "true", nullptr);
   };
-  const auto scene = [](const char* word) {
-    return Scene{.families = {Family::Process, Family::FileExit},
-                 .what = JAIL_WANT_PROCESS | JAIL_WANT_READS,
-                 .inside = [word] { run_program("/bin/true", word); }};
+  const Outcome outcome = watch({.families = {Family::FileHooks, Family::Denied},
+                                 .what = kFiles,
+                                 .inside = try_all,
+                                 .outside = [&] {
+                                   const pid_t stranger = ::fork();
+                                   if (stranger == 0) try_all(), ::_exit(0);
+                                   (void)::waitpid(stranger, nullptr, 0);
+                                 }});
+  const event::Verdict denied{.decision = event::Decision::Denied, .error = EACCES};
+  const std::string in = scratch.path();
+  EXPECT_TRUE(is_told<event::FileOpen>(outcome.told, in + "/old", {}));
+  EXPECT_TRUE(is_told<event::FileCreate>(outcome.told, in + "/folder", denied));
+  EXPECT_TRUE(is_told<event::FileLink>(outcome.told, in + "/third", denied));
+  EXPECT_TRUE(is_told<event::ProcessExec>(outcome.told, std::filesystem::canonical("/bin/true"), denied));
+  EXPECT_FALSE(std::filesystem::exists(in + "/folder"));
+}
+
+TEST_F(Trace, PowerThatIsNotGiven) {
+  if (const std::string why = missing(Family::Privilege); !why.empty()) GTEST_SKIP() << why;
+  const auto want_power = [] {
+    (void)!::setuid(0);  // as root: given
+    check(::setresuid(65534, 65534, 65534), "setresuid");
+    (void)!::setuid(0);
+    (void)!::mount("none", "/mnt", "tmpfs", 0, nullptr);
+    ::close(::open("/etc/shadow", O_RDONLY));  // wants a capability, too; told as a file
   };
-  EXPECT_FALSE(is_attached("process_exec"));
-  Outcome inner;
-  Scene outer_scene = scene("outer");
-  outer_scene.outside = [&] {
-    inner = watch(scene("inner"));
-    EXPECT_TRUE(is_attached("file_exit"));
-  };
-  const Outcome outer = watch(outer_scene);
-  EXPECT_FALSE(is_attached("file_exit"));
-  EXPECT_TRUE(is_attached("process_exec"));
-  for (const std::string word : {"outer", "inner"}) {
-    const auto executed = (word == "outer" ? outer : inner).told.of<event::ProcessExec>();
-    ASSERT_EQ(executed.size(), 1U) << word;
-    EXPECT_EQ(executed[0].first.argv.back(), word);
-  }
+  const Outcome outcome = watch({.families = {Family::Privilege},
+                                 .what = JAIL_WANT_PRIVILEGE,
+                                 .inside = want_power,
+                                 .outside = [&] {
+                                   const pid_t stranger = ::fork();
+                                   if (stranger == 0) want_power(), ::_exit(0);
+                                   (void)::waitpid(stranger, nullptr, 0);
+                                 }});
+  const auto attempts = outcome.told.of<event::PrivilegeAttempt>();
+  ASSERT_EQ(attempts.size(), 2U);
+  EXPECT_EQ(attempts[0].first,
+            (event::PrivilegeAttempt{"setuid", "setuid", SYS_setuid, "", {}, "CAP_SETUID"}));
+  EXPECT_EQ(attempts[1].first, (event::PrivilegeAttempt{"mount", "mount", SYS_mount, "", {}, "CAP_SYS_ADMIN"}));
+  EXPECT_EQ(attempts[0].second.jail_pid, 2);
+  EXPECT_EQ(attempts[0].second.verdict,
+            (event::Verdict{event::Decision::Denied, "permission", "default", EPERM}));
 }
 
 TEST(TraceOfAnOrdinaryUser, SaysWhyThereIsNone) {

@@ -79,8 +79,21 @@ TEST(AuditRender, SaysWhatWasDeniedByWhomAndHowOften) {
             std::string(kBegin) + "privilege.attempt  mount: mount arg3=4096");
   EXPECT_EQ(shown(event::FileDelete{"unlink", {.unknown = true}}),
             std::string(kBegin) + "file.delete   delete an unreadable path");
+  EXPECT_TRUE(shown(event::NetDns{"a.example", "A", "", {"192.0.2.7", "192.0.2.8"}, true, 60, ""})
+                  .ends_with("  look up A of a.example: 192.0.2.7 192.0.2.8 ..."));
+  EXPECT_TRUE(shown(event::NetDns{"b.example", "HTTPS", "REFUSED", {}, false, {}, "too long"})
+                  .ends_with("  look up HTTPS of b.example: REFUSED: too long"));
   EXPECT_EQ(shown(event::NetConnect{"connect", {"192.0.2.7", 443, "", {}, false}}),
             std::string(kBegin) + "net.connect   connect to 192.0.2.7 port 443");
+}
+
+TEST(AuditRender, SaysWhatHasGoneOverASocket) {
+  EXPECT_EQ(shown(event::NetFlow{"tcp", {.address = "192.0.2.7", .port = 443}, 40'000, 100, 2, 3'000, 4, 1'250}),
+            std::string(kBegin) + "net.flow      tcp with 192.0.2.7 port 443: 100 bytes sent, 3000 received, 1250 ms");
+  EXPECT_EQ(shown(event::NetFlow{.protocol = "udp"}),
+            std::string(kBegin) + "net.flow      udp with others: 0 bytes sent, 0 received, 0 ms");
+  EXPECT_EQ(shown(event::PrivilegeAttempt{"setuid", "setuid", 105, "", {}, "CAP_SETUID"}),
+            std::string(kBegin) + "privilege.attempt  setuid: setuid without CAP_SETUID");
 }
 
 TEST(AuditRender, SaysWhereALogCameFrom) {

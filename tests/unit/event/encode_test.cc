@@ -199,9 +199,10 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
         Body(FileRename{worst, named, named}), Body(FileLink{worst, named, named}),
         Body(FileMetadata{worst, named, worst}), Body(ProcessExec{worst, named, texts, true}),
         Body(NetConnect{worst, peer}), Body(NetListen{worst, peer}), Body(NetAccept{worst, peer}),
-        Body(NetSend{worst, peer}),
+        Body(NetSend{worst, peer}), Body(NetDns{worst, worst, worst, texts, true, UINT32_MAX, worst}),
+        Body(NetFlow{worst, peer, UINT16_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}),
         Body(SyscallDenied{worst, UINT32_MAX, worst, counts}),
-        Body(PrivilegeAttempt{worst, worst, UINT32_MAX, worst, counts}), Body(MonitorLost{UINT64_MAX, worst}),
+        Body(PrivilegeAttempt{worst, worst, UINT32_MAX, worst, counts, worst}), Body(MonitorLost{UINT64_MAX, worst}),
         Body(MonitorChanged{worst, worst})}) {
     json::Writer writer;
     Event event{.body = body, .process = UINT64_MAX, .pid = INT32_MIN, .jail_pid = INT32_MIN};

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bpf/events.h"
 
 namespace jail::monitor {
@@ -94,19 +96,30 @@ TEST(MonitorPlan, TracesWhereItIsAskedTo) {
   const Plan plan = traced(MonitorFiles::All, {});
   EXPECT_EQ(plan.source, Source::Notify);
   EXPECT_EQ(source_name(plan), "ebpf");
-  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::FileExit}));
+  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Privilege, Family::FileExit}));
   EXPECT_EQ(shares_of(plan).files, Traced::Files::AtExit);
   EXPECT_EQ(plan.addresses, MonitorFiles::All);
   EXPECT_NE(plan.sources[2].find("every process of this machine pays"), std::string::npos) << plan.sources[2];
-  EXPECT_EQ(traced(MonitorFiles::None, {}).traced, std::vector{Family::Process});
+  EXPECT_EQ(traced(MonitorFiles::None, {}).traced, (std::vector{Family::Process, Family::Privilege}));
 }
 
 TEST(MonitorPlan, WhatEndsDeniedIsAskedForWheneverFilesAre) {
-  const std::uint32_t denied = JAIL_WANT_PROCESS | JAIL_WANT_FAILED, changes = denied | JAIL_WANT_CHANGES;
+  const std::uint32_t always = JAIL_WANT_PROCESS | JAIL_WANT_PRIVILEGE;
+  const std::uint32_t denied = always | JAIL_WANT_FAILED, changes = denied | JAIL_WANT_CHANGES;
   EXPECT_EQ(traced(MonitorFiles::Denied, {}).traced_what, denied);
   EXPECT_EQ(traced(MonitorFiles::Changes, {}).traced_what, changes);
   EXPECT_EQ(traced(MonitorFiles::All, {}).traced_what, changes | JAIL_WANT_READS | JAIL_WANT_LOOKS);
-  EXPECT_EQ(traced(MonitorFiles::None, {}).traced_what, std::uint32_t{JAIL_WANT_PROCESS});
+  EXPECT_EQ(traced(MonitorFiles::None, {}).traced_what, always);
+}
+
+TEST(MonitorPlan, TheRingIsSmallWhereNoFloodsComeButNeverOtherThanStated) {
+  EXPECT_EQ(traced(MonitorFiles::All, {}).ring_bytes, 1U << 20);
+  EXPECT_EQ(traced(MonitorFiles::Denied, {}).ring_bytes, 1U << 18);
+  profile::Monitor wanted = from(MonitorSource::Ebpf);
+  wanted.ring = {1U << 24, kLine};
+  Support support = full();
+  support.trace = trace::Support{};
+  EXPECT_EQ(planned(wanted, support).ring_bytes, 1U << 24);
 }
 
 Plan chosen(MonitorFiles files, const trace::Support& trace,
@@ -116,10 +129,20 @@ Plan chosen(MonitorFiles files, const trace::Support& trace,
   return plan(of(files), confine::seccomp::plan({}), support, network);
 }
 
+bool is_blind(const Plan& plan, const std::string& spot) {
+  return std::ranges::find(plan.blind_spots, spot) != plan.blind_spots.end();
+}
+
+const std::string kUnixSockets = "allowed connections to unix sockets";
+const std::string kPowers = "power that the filter lets be asked for, and the kernel does not give";
+
+// What asks every process of the machine for a little, such as each capability that is looked at, is not chosen.
 TEST(MonitorPlan, ChoosesOnlyWhatNobodyElsePaysFor) {
   const Plan all = chosen(MonitorFiles::All, {}, profile::NetworkMode::Host);
   EXPECT_EQ(all.tracing, Tracing::Chosen);
-  EXPECT_EQ(all.traced, (std::vector{Family::Process, Family::Network, Family::FileHooks}));
+  EXPECT_EQ(all.traced, (std::vector{Family::Process, Family::Network, Family::NetworkUnix, Family::FileHooks}));
+  EXPECT_EQ(all.traced_what & JAIL_WANT_PRIVILEGE, 0U);
+  EXPECT_TRUE(is_blind(all, kPowers));
   EXPECT_EQ(all.addresses, MonitorFiles::Denied);
   EXPECT_EQ(source_name(all), "ebpf and notify");
   const Plan without_hooks = chosen(MonitorFiles::All, without(Family::FileHooks));
@@ -130,11 +153,13 @@ TEST(MonitorPlan, ChoosesOnlyWhatNobodyElsePaysFor) {
 }
 
 TEST(MonitorPlan, GoesOnWithoutWhatItHasChosen) {
-  Plan plan = chosen(MonitorFiles::All, {}, profile::NetworkMode::Host);
+  Plan plan = chosen(MonitorFiles::All, without(Family::NetworkUnix), profile::NetworkMode::Host);
+  EXPECT_TRUE(is_blind(plan, kUnixSockets));
   leave_out_trace(plan, "no reason");
   EXPECT_TRUE(plan.traced.empty());
   EXPECT_EQ(plan.traced_what, 0U);
   EXPECT_EQ(plan.addresses, std::nullopt);
+  EXPECT_FALSE(is_blind(plan, kUnixSockets));
   EXPECT_EQ(source_name(plan), "notify");
   EXPECT_EQ(plan.sources.back(), "no ebpf: no reason");
   EXPECT_EQ(chosen(MonitorFiles::All, without(Family::Process)).layers[0].state, LayerState::Enforced);
@@ -142,8 +167,21 @@ TEST(MonitorPlan, GoesOnWithoutWhatItHasChosen) {
 
 TEST(MonitorPlan, TracesAddressesInTheHostsNetworkOnly) {
   const Plan plan = traced(MonitorFiles::Denied, {}, profile::NetworkMode::Host);
-  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Network, Family::FileExit}));
+  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Network, Family::NetworkUnix, Family::Privilege,
+                                      Family::FileExit}));
   EXPECT_EQ(plan.addresses, MonitorFiles::Denied);
+}
+
+// What a kernel may lack is left out, and said: no run is refused for it.
+TEST(MonitorPlan, DoesWithoutWhatOnlyNewerKernelsTell) {
+  EXPECT_FALSE(is_blind(traced(MonitorFiles::None, {}, profile::NetworkMode::Host), kUnixSockets));
+  const Plan older = traced(MonitorFiles::None, without(Family::NetworkUnix), profile::NetworkMode::Host);
+  EXPECT_EQ(older.traced, (std::vector{Family::Process, Family::Network, Family::Privilege}));
+  EXPECT_TRUE(is_blind(older, kUnixSockets));
+  EXPECT_FALSE(is_blind(older, kPowers));
+  const Plan powerless = traced(MonitorFiles::None, without(Family::Privilege));
+  EXPECT_EQ(powerless.traced, std::vector{Family::Process});
+  EXPECT_TRUE(is_blind(powerless, kPowers));
 }
 
 TEST(MonitorPlan, TakesHooksWhereTheEndOfCallsCannotBeHad) {

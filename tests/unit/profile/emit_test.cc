@@ -47,7 +47,8 @@ Profile bare(Profile profile) {
   forget(profile.user), forget(profile.cwd), forget(profile.limits);
   forget(profile.monitor.source), forget(profile.monitor.files), forget(profile.monitor.hash);
   forget(profile.monitor.expect_absent);
-  forget(profile.monitor.on_loss), forget(profile.audit.durable), forget(profile.best_effort);
+  forget(profile.monitor.on_loss), forget(profile.monitor.ring);
+  forget(profile.audit.durable), forget(profile.best_effort);
   if (profile.integrity) profile.integrity->place = {};
   return profile;
 }
@@ -220,6 +221,7 @@ Profile any_profile(std::uint64_t seed) {
   profile.monitor.expect_absent =
       chance.list([&] { return AbsentPattern{"/" + chance.word() + "/*", chance.place()}; });
   profile.monitor.on_loss = chance.maybe(chance.one_of(kOnLoss).value, OnLoss::Count);
+  profile.monitor.ring = chance.maybe<std::uint64_t>(1ULL << (16 + chance.below(13)), 1U << 20);
   profile.audit.durable = chance.maybe(chance.one_of(kDurable).value, Durable::Batch);
   if (chance.yes()) profile.integrity = Integrity{chance.path(), std::string(64, 'a'), chance.place()};
   profile.best_effort = chance.list([&] { return BestEffort{std::string(chance.one_of(kLayers)), chance.place()}; });

@@ -50,6 +50,17 @@ TEST(Size, SaysWhatAGoodOneLooksLike) {
   EXPECT_EQ(parse_size("99999999999999999999M").problem, "'99999999999999999999M' is too large");
 }
 
+TEST(Ring, IsAPowerOfTwoWithinBounds) {
+  EXPECT_EQ(parse_ring("64K").value, 64u << 10);
+  EXPECT_EQ(parse_ring("16M").value, 16u << 20);
+  EXPECT_EQ(parse_ring("256M").value, 256u << 20);
+  for (const std::string_view text : {"32K", "3M", "512M", "1G", "65537B"}) {
+    EXPECT_EQ(parse_ring(text).problem, "'" + std::string(text) + "' is no size of a ring");
+    EXPECT_NE(parse_ring(text).hint, "");
+  }
+  EXPECT_EQ(parse_ring("16").problem, "'16' is not a size");
+}
+
 TEST(Duration, IsAWholeNumberWithAUnit) {
   EXPECT_EQ(parse_duration("500ms").value, 500u);
   EXPECT_EQ(parse_duration("30s").value, 30'000u);

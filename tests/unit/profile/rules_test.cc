@@ -200,6 +200,8 @@ TEST(MonitorRules, HashNothingBehindAForbiddenLink) {
 TEST(MonitorRules, WantASourceForWhatTheyAsk) {
   EXPECT_TRUE(is_error(verdict("monitor: {source: none, files: all}\n")));
   EXPECT_TRUE(is_error(verdict("monitor: {source: none, on_loss: kill}\n")));
+  EXPECT_TRUE(is_error(verdict("monitor: {source: none, ring: 1M}\n")));
+  EXPECT_EQ(verdict("monitor: {ring: 16M}\n"), "");
   EXPECT_EQ(verdict("monitor: {source: none}\n"), "");
   EXPECT_EQ(verdict("monitor: {source: none, files: none}\n"), "");
   EXPECT_TRUE(is_error(verdict("monitor: {source: ebpf}\naudit: {durable: each}\n")));

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -115,13 +116,58 @@ TEST(Decode, AnAddress) {
             (event::NetSend{"sendto", {.address = "192.0.2.1", .port = 53}}));
 }
 
+TEST(Decode, WhatHasGoneOverASocket) {
+  jail_event head = head_of(JAIL_FLOW, 40'000);
+  head.address = {.family = AF_INET, .port = 443, .type = IPPROTO_TCP, .bytes = {192, 0, 2, 1}};
+  head.time_ns = 5'000'000'000;
+  const jail_traffic traffic{2'000'000'000, 100, 2, 3'000, 4};
+  const std::string bytes(reinterpret_cast<const char*>(&traffic), sizeof traffic);
+  const auto told = decode(record_of(head, {bytes}));
+  ASSERT_TRUE(told);
+  EXPECT_EQ(std::get<event::NetFlow>(told->body),
+            (event::NetFlow{"tcp", {.address = "192.0.2.1", .port = 443}, 40'000, 100, 2, 3'000, 4, 3'000}));
+  EXPECT_FALSE(told->verdict);
+  head.address.type = IPPROTO_ICMP;
+  EXPECT_EQ(std::get<event::NetFlow>(decode(record_of(head, {bytes}))->body).peer,
+            (event::Peer{.address = "192.0.2.1"}));
+  head.address = {.family = 0, .port = 0, .type = 132, .bytes = {}};
+  EXPECT_EQ(std::get<event::NetFlow>(decode(record_of(head, {bytes}))->body).peer, event::Peer{});
+  EXPECT_EQ(std::get<event::NetFlow>(decode(record_of(head, {bytes}))->body).protocol, "132");
+  EXPECT_FALSE(decode(record_of(head, {bytes.substr(1)})));
+}
+
+TEST(Decode, TheNameOfAUnixSocket) {
+  const jail_event head = head_of(JAIL_CONNECT_UNIX);
+  const auto path = [&](const std::string& name) {
+    return std::get<event::NetConnect>(decode(record_of(head, {name}))->body).peer.path;
+  };
+  EXPECT_EQ(path("/run/a.sock\0junk"s), "/run/a.sock");
+  EXPECT_EQ(path("/run/a.sock"s), "/run/a.sock");
+  EXPECT_EQ(path("\0a\0b"s), "@a\0b"s);
+  EXPECT_EQ(path(""), "");
+}
+
+TEST(Decode, PowerThatWasNotGiven) {
+  jail_event head = head_of(JAIL_POWER, SYS_setuid);
+  head.result = 7;
+  const auto told = decode(record_of(head, {}));
+  ASSERT_TRUE(told);
+  EXPECT_EQ(std::get<event::PrivilegeAttempt>(told->body),
+            (event::PrivilegeAttempt{"setuid", "setuid", SYS_setuid, "", {}, "CAP_SETUID"}));
+  EXPECT_EQ(told->verdict, (event::Verdict{event::Decision::Denied, "permission", "default", EPERM}));
+  head.result = 63;
+  EXPECT_EQ(std::get<event::PrivilegeAttempt>(decode(record_of(head, {}))->body).capability, "63");
+  EXPECT_FALSE(decode(record_of(head_of(JAIL_POWER, SYS_read), {})));
+}
+
 // Whatever the bytes are, they are read within their bounds or refused.
 TEST(Decode, AnyBytes) {
   std::minstd_rand random(1);
   for (int i = 0; i < 20'000; ++i) {
     std::vector<std::byte> bytes(random() % 200);
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random() % 4 == 0 ? random() : 0);
-    if (bytes.size() > 24) bytes[16 + 4] = static_cast<std::byte>(random() % 9);
+    if (bytes.size() > offsetof(jail_event, kind))
+      bytes[offsetof(jail_event, kind)] = static_cast<std::byte>(random() % (JAIL_POWER + 2));
     const auto told = decode(bytes);
     EXPECT_TRUE(!told || bytes.size() >= sizeof(jail_event));
   }
