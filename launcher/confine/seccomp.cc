@@ -22,10 +22,11 @@ constexpr std::string_view kCallsOfInit[] = {
 
 // Of a relay: sockets, and memory for what they do not take at once.
 constexpr std::string_view kCallsOfRelay[] = {
-    "accept4", "brk", "clock_gettime", "close", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",
-    "exit", "exit_group", "futex", "getpeername", "getsockname", "getsockopt", "madvise", "mmap", "mremap", "munmap",
-    "poll", "ppoll", "recvfrom", "recvmsg", "restart_syscall", "rt_sigreturn", "sendmsg", "sendto", "setsockopt",
-    "shutdown"};
+    "accept4",         "brk",          "clock_gettime", "close",      "connect",    "epoll_create1",
+    "epoll_ctl",       "epoll_pwait",  "epoll_wait",    "exit",       "exit_group", "futex",
+    "getpeername",     "getrandom",    "getsockname",   "getsockopt", "madvise",    "mmap",
+    "mremap",          "munmap",       "poll",          "ppoll",      "recvfrom",   "recvmsg",
+    "restart_syscall", "rt_sigreturn", "sendmsg",       "sendto",     "setsockopt", "shutdown"};
 
 Plan plan_of(std::span<const std::string_view> calls) {
   Plan plan;

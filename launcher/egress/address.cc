@@ -8,6 +8,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/fd.h"
+
 namespace jail::egress {
 namespace {
 
@@ -166,6 +168,14 @@ std::vector<Address> own_addresses() {
     if (const std::optional<Address> address = from_socket(storage)) addresses.push_back(*address);
   }
   return addresses;
+}
+
+bool has_route(Address address) noexcept {
+  constexpr std::uint16_t kDiscard = 9;  // RFC 863; connecting a datagram socket sends nothing
+  address.port = kDiscard;
+  const Fd socket(::socket(address.family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const SocketAddress to = to_socket(address);
+  return socket && ::connect(socket.get(), to.get(), to.size) == 0;
 }
 
 std::optional<Address> local_address(int socket) noexcept {

@@ -12,6 +12,8 @@
 
 namespace jail::egress {
 
+inline constexpr std::uint16_t kDnsPort = 53;
+
 struct Address {
   int family = AF_INET;                  // or AF_INET6
   std::array<std::uint8_t, 16> bytes{};  // in network order; of IPv4 the first four, the others 0
@@ -56,6 +58,10 @@ std::optional<Address> from_socket(const sockaddr_storage& storage) noexcept;
 
 // Of every interface of the caller's network (getifaddrs(3)), with port 0.
 std::vector<Address> own_addresses();
+
+// Whether this host has a way there at all: a program that is given addresses of both families expects one it cannot
+// reach to fail when it connects, which here it would not (connection.h).
+bool has_route(Address address) noexcept;
 
 // Our own side of a socket.
 std::optional<Address> local_address(int socket) noexcept;

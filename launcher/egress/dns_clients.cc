@@ -118,6 +118,25 @@ ResolverSockets open_resolver_sockets(std::uint16_t port) {
           {open_socket(AF_INET, SOCK_STREAM, port), open_socket(AF_INET6, SOCK_STREAM, port)}};
 }
 
+std::vector<Fd> list_of(ResolverSockets sockets) {
+  std::vector<Fd> list;
+  for (std::size_t i = 0; i < sockets.datagram.size(); ++i) {
+    if (!sockets.datagram[i]) continue;
+    list.push_back(std::move(sockets.datagram[i]));
+    list.push_back(std::move(sockets.stream[i]));
+  }
+  return list;
+}
+
+ResolverSockets sockets_of(std::vector<Fd> list) {
+  ResolverSockets sockets;
+  for (std::size_t i = 0; i < sockets.datagram.size() && 2 * i + 1 < list.size(); ++i) {
+    sockets.datagram[i] = std::move(list[2 * i]);
+    sockets.stream[i] = std::move(list[2 * i + 1]);
+  }
+  return sockets;
+}
+
 Clients::Clients(ResolverSockets sockets, const Fd& poll, Ask ask)
     : sockets_(std::move(sockets)), poll_(poll), ask_(std::move(ask)) {
   for (std::size_t i = 0; i < sockets_.datagram.size(); ++i) {

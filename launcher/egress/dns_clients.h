@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/fd.h"
 #include "egress/address.h"
@@ -22,7 +23,9 @@ struct ResolverSockets {
 };
 // In the network namespace of the caller. SysError.
 ResolverSockets open_resolver_sockets(std::uint16_t port);
-
+// As a list, to be handed over, and back.
+std::vector<Fd> list_of(ResolverSockets sockets);
+ResolverSockets sockets_of(std::vector<Fd> list);
 // Where an answer goes to.
 struct Asker {
   std::size_t socket = 0;        // of ResolverSockets::datagram

@@ -14,8 +14,14 @@ void append(std::vector<Rule>& rules, const std::vector<Rule>& more) {
 
 }  // namespace
 
-Names::Names(const profile::Network& network) {
-  for (Rule rule = 0; rule < network.allow.size(); ++rule) add(network.allow[rule], rule);
+bool is_public(std::string_view name) noexcept {
+  constexpr std::string_view kLocal[] = {".local", ".home.arpa", ".internal"};
+  return name.find('.') != std::string_view::npos &&
+         std::ranges::none_of(kLocal, [&](std::string_view zone) { return name.ends_with(zone); });
+}
+
+Names::Names(const std::vector<profile::Endpoint>& allow) {
+  for (Rule rule = 0; rule < allow.size(); ++rule) add(allow[rule], rule);
 }
 
 void Names::add(const profile::Endpoint& endpoint, Rule rule) {

@@ -14,12 +14,16 @@
 
 namespace jail::egress {
 
+// Whether anybody in the world may say where it points: not so for one without a dot, and for those that are set apart
+// for local networks (RFC 6762, RFC 8375, .internal), whose addresses are private more often than not.
+bool is_public(std::string_view name) noexcept;
+
 // The number of an endpoint in profile::Network::allow.
 using Rule = std::uint32_t;
 
 class Names {
  public:
-  explicit Names(const profile::Network& network);
+  explicit Names(const std::vector<profile::Endpoint>& allow);
 
   struct Match {
     std::vector<Rule> rules;  // ascending; empty: not permitted

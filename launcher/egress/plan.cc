@@ -63,8 +63,7 @@ void add_doors_abroad(const Endpoint& endpoint, std::vector<Door>& doors) {
 
 // Where the jail's own resolver takes all questions.
 const Door* door_of_dns(const std::vector<Door>& doors) {
-  constexpr std::uint16_t kDns = 53;
-  const auto found = std::ranges::find_if(doors, [](const Door& door) { return door.at.port == kDns; });
+  const auto found = std::ranges::find_if(doors, [](const Door& door) { return door.at.port == kDnsPort; });
   return found == doors.end() ? nullptr : &*found;
 }
 

@@ -29,7 +29,7 @@ struct Plan {
   std::vector<Door> out;                 // in the jail's network
   std::vector<Door> in;                  // of the host, each of which leads to the same port of the jail's loopback
   enum class Reach { Loopback, Abroad } reach = Reach::Loopback;  // Abroad: other hosts, too
-  enum class Resolver { None, Own } resolver = Resolver::None;    // Own: some of them are named
+  enum class Resolver { None, Own } resolver = Resolver::None;    // Own: some of them by name
 
   // What of the profile this version cannot do.
   struct Missing {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "egress/names.h"
+
 namespace jail::egress {
 namespace {
 
@@ -13,7 +15,6 @@ using profile::HostKind;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 // A connection may begin a while after its name was asked for; and a resolver of the plugin's may keep answers longer.
 constexpr std::uint32_t kGraceSeconds = 60;
-constexpr std::uint32_t kMostSeconds = 86'400;
 
 bool has_port(const Endpoint& endpoint, std::uint16_t port) {
   return endpoint.ports.empty() || std::ranges::any_of(endpoint.ports, [&](const profile::PortRange& range) {
@@ -78,16 +79,22 @@ bool Policy::open(std::uint32_t rule, const Address& to, std::uint32_t ttl_s, st
   if (rule >= rules_.size() || is_fixed(rules_[rule])) return false;
   const Address host = without_port(to);
   const bool is_granted = std::ranges::any_of(fixed_, [&](const Fixed& fixed) { return covers(fixed, host); });
-  if ((is_near(host) || is_private(host)) && !is_granted) return false;
+  const bool leads_back = is_near(host) || (is_private(host) && is_public(rules_[rule].host));
+  if (leads_back && !is_granted) return false;
   const std::uint64_t until = now_ns + (std::min(ttl_s, kMostSeconds) + kGraceSeconds) * kNsPerSecond;
-  std::vector<Opened>& there = opened_[host];
-  const auto same = std::ranges::find(there, rule, &Opened::rule);
-  if (same != there.end()) return same->until_ns = std::max(same->until_ns, until), true;
+  if (Opened* const same = find(host, rule)) return same->until_ns = std::max(same->until_ns, until), true;
   if (count_ >= kMostOpened) forget_old(now_ns);
   if (count_ >= kMostOpened) return false;
   opened_[host].push_back({rule, until});
   ++count_;
   return true;
+}
+
+Policy::Opened* Policy::find(const Address& host, std::uint32_t rule) {
+  const auto found = opened_.find(host);
+  if (found == opened_.end()) return nullptr;
+  const auto same = std::ranges::find(found->second, rule, &Opened::rule);
+  return same == found->second.end() ? nullptr : &*same;
 }
 
 void Policy::forget_old(std::uint64_t now_ns) {

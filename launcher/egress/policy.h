@@ -26,6 +26,7 @@ class Policy {
   bool open(std::uint32_t rule, const Address& to, std::uint32_t ttl_s, std::uint64_t now_ns);
 
   static constexpr std::size_t kMostOpened = 4096;
+  static constexpr std::uint32_t kMostSeconds = 86'400;  // of a ttl
 
  private:
   struct Opened {
@@ -42,6 +43,7 @@ class Policy {
   };
   [[nodiscard]] bool covers(const Fixed& fixed, const Address& to) const;
   [[nodiscard]] bool is_near(const Address& to) const;  // this host or its link
+  Opened* find(const Address& host, std::uint32_t rule);
   void forget_old(std::uint64_t now_ns);
 
   std::vector<profile::Endpoint> rules_;

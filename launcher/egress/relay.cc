@@ -14,6 +14,7 @@
 #include "egress/connection.h"
 #include "egress/datagrams.h"
 #include "egress/flow.h"
+#include "egress/opening.h"
 
 namespace jail::egress {
 namespace {
@@ -26,18 +27,20 @@ constexpr int kFullMs = 10;       // without descriptors: others may end meanwhi
 constexpr int kDatagrams = 64;    // of one door; then others have their turn
 
 // What epoll remembers for us: whose socket it is, and the number of that.
-enum class Whose : std::uint64_t { Told, Door, Connection, Exchange };
+enum class Whose : std::uint64_t { Told, Resolver, Door, Connection, Exchange };
 constexpr int kWhoseShift = 60;
 
 class Relay {
  public:
-  Relay(std::vector<Relayed> doors, Policy policy, const Fd& told)
+  Relay(std::vector<Relayed> doors, Policy policy, const Fd& openings, const Fd& told)
       : doors_(std::move(doors)),
         policy_(std::move(policy)),
+        openings_(openings),
         told_(told),
         scratch_(kScratch),
         poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
     for (std::size_t i = 0; i < doors_.size(); ++i) watch(doors_[i].socket, EPOLLIN, Whose::Door, i);
+    if (openings_) watch(openings_, EPOLLIN, Whose::Resolver, 0);
     watch(told_, EPOLLIN, Whose::Told, 0);
   }
 
@@ -69,6 +72,7 @@ class Relay {
     const std::uint64_t number = what & ((1ULL << kWhoseShift) - 1);
     switch (static_cast<Whose>(what >> kWhoseShift)) {
       case Whose::Told: asked_to_end_ = true; return;
+      case Whose::Resolver: return open_for_names();
       case Whose::Door: return doors_[number].protocol == profile::Protocol::Tcp ? open(number) : exchange(number);
       case Whose::Connection: return carry(number);
       case Whose::Exchange: return answer(number);
@@ -104,6 +108,18 @@ class Relay {
   [[nodiscard]] Fd stream_for(const Address& to) const {
     const bool has_room = connections_.size() < kMostConnections;
     return Fd(has_room ? ::socket(to.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1);
+  }
+
+  // What does not fit its socket is not answered, and so not given to the plugin. A resolver that died opens nothing.
+  void open_for_names() {
+    Opening opening;
+    const ssize_t size = ::recv(openings_.get(), &opening, sizeof opening, MSG_DONTWAIT);
+    if (size == 0) (void)::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, openings_.get(), nullptr);
+    if (size != sizeof opening) return;
+    const Address address{.family = opening.family == AF_INET6 ? AF_INET6 : AF_INET, .bytes = opening.address};
+    const bool opened = policy_.open(opening.rule, address, opening.ttl, clock::boottime_ns());
+    opening.verdict = opened ? Opening::Verdict::Opened : Opening::Verdict::Refused;
+    (void)::send(openings_.get(), &opening, sizeof opening, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
 
   void carry(std::uint64_t number) {
@@ -173,6 +189,7 @@ class Relay {
 
   std::vector<Relayed> doors_;
   Policy policy_;
+  const Fd& openings_;
   const Fd& told_;
   std::vector<char> scratch_;
   Fd poll_;
@@ -186,8 +203,8 @@ class Relay {
 
 }  // namespace
 
-void relay(std::vector<Relayed> doors, Policy policy, const Fd& told) {
-  Relay(std::move(doors), std::move(policy), told).run();
+void relay(std::vector<Relayed> doors, Policy policy, const Fd& openings, const Fd& told) {
+  Relay(std::move(doors), std::move(policy), openings, told).run();
 }
 
 }  // namespace jail::egress

@@ -28,6 +28,7 @@ inline constexpr std::size_t kMostRelayDescriptors = 2 * kMostConnections + kMos
 
 // Tells each flow that is over by `told`, a SOCK_SEQPACKET socket, without waiting for whom it tells (flow.h). Once
 // that has no more to say to us (shutdown(2)) what is left is ended and told. SysError.
-void relay(std::vector<Relayed> doors, Policy policy, const Fd& told);
+// `openings`: where the resolver asks for addresses (opening.h); empty: there is none.
+void relay(std::vector<Relayed> doors, Policy policy, const Fd& openings, const Fd& told);
 
 }  // namespace jail::egress

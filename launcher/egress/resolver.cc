@@ -200,17 +200,18 @@ class Resolver {
   }
 
   // Without a grant for the very address, a name may not lead to this host or to a network behind it (DNS rebinding).
-  [[nodiscard]] bool may_be_given(const Address& address) const {
+  [[nodiscard]] bool may_be_given(const Address& address, std::string_view name) const {
     if (names_.permits(address)) return true;
-    return !is_special(address) && std::ranges::find(upstreams_.own, address) == upstreams_.own.end();
+    const bool leads_back = is_of_this_link(address) || (is_private(address) && is_public(name));
+    return !leads_back && std::ranges::find(upstreams_.own, address) == upstreams_.own.end();
   }
 
   // Each address for each rule; the plugin's answer waits for the relay's.
   void open(std::uint64_t number, const std::vector<Given>& addresses) {
     Pending& one = pending_.at(number);
     for (const Given& given : addresses) {
-      if (may_be_given(given.address)) one.candidates.push_back({given});
-      else ++one.told.refused;
+      if (!may_be_given(given.address, one.told.name.data())) ++one.told.refused;
+      else if (has_route(given.address)) one.candidates.push_back({given});
     }
     if (one.candidates.empty()) return conclude(number);
     for (std::size_t i = 0; i < one.candidates.size(); ++i)

@@ -10,7 +10,6 @@
 namespace jail::egress {
 namespace {
 
-constexpr std::uint16_t kDnsPort = 53;
 // Lists of advertisers' names to be blocked have some 100,000 lines.
 constexpr std::size_t kLargestFile = std::size_t{16} << 20;
 

@@ -11,8 +11,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "base/error.h"
+#include "egress/dns_clients.h"
 #include "egress/doors.h"
 #include "monitor/listener.h"
 #include "run/findings.h"
@@ -91,7 +93,11 @@ void join_rest(Site& site) {
 
 void open_doors(Site& site) {
   if (site.plan().egress.reach == egress::Plan::Reach::Abroad) sys::make_every_address_local();
-  const std::vector<Fd> doors = egress::open_doors(site.plan().egress.out);
+  std::vector<Fd> doors = egress::open_doors(site.plan().egress.out);
+  if (site.plan().egress.resolver == egress::Plan::Resolver::Own) {
+    std::vector<Fd> resolver = egress::list_of(egress::open_resolver_sockets(egress::kDnsPort));
+    std::ranges::move(resolver, std::back_inserter(doors));
+  }
   for (std::size_t first = 0; first < doors.size(); first += sys::kMostDescriptors) {
     std::vector<int> some;
     for (std::size_t i = first; i < std::min(first + sys::kMostDescriptors, doors.size()); ++i)

@@ -10,14 +10,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "confine/landlock.h"
 #include "confine/seccomp.h"
+#include "egress/dns_message.h"
 #include "egress/doors.h"
 #include "egress/flow.h"
-#include "egress/relay.h"
+#include "egress/lookup.h"
+#include "egress/resolver.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
 #include "sys/socket.h"
@@ -25,16 +29,17 @@
 namespace jail::run {
 namespace {
 
-constexpr int kMostHeard = 256;  // flows at once: others want to be heard, too
+constexpr int kMostHeard = 256;  // records at once: others want to be heard, too
 constexpr int kPatienceMs = 1000;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
-void keep_only(const std::vector<egress::Relayed>& doors, const std::vector<Fd>& network, const Fd& told) {
-  std::vector<int> keep{told.get()};
-  for (const egress::Relayed& door : doors) keep.push_back(door.socket.get());
-  for (const Fd& one : network) keep.push_back(one.get());
+// --- In a helper -----------------------------------------------------------------------------------------------------
+
+void keep_only(std::vector<int> keep) {
+  std::erase(keep, -1);
   std::sort(keep.begin(), keep.end());
   sys::close_from(0, keep);
+  sys::forget_environment();
 }
 
 void take_identity(const confine::identity::Plan& identity) {
@@ -43,7 +48,7 @@ void take_identity(const confine::identity::Plan& identity) {
   sys::set_ids(identity.uid, identity.gid);  // root's capabilities go with its id
 }
 
-// Sockets are of the network that they are made in: one that leads into the jail makes its own there. With the user
+// Sockets are of the network that they are made in: who leads into the jail makes its own there. With the user
 // namespace come all capabilities in it.
 void join(std::vector<Fd> network, const confine::identity::Plan& identity) {
   for (const Fd& one : network) sys::join_namespaces(one, 0);
@@ -61,47 +66,132 @@ void confine_self() {
     throw SysError(-sealed, "seccomp");
 }
 
-[[noreturn]] void become_relay(std::vector<egress::Relayed> doors, std::vector<Fd> network, const Plan& plan,
-                               const Fd& told) noexcept {
-  try {
-    keep_only(doors, network, told);
-    sys::forget_environment();
-    egress::Policy policy(plan.egress.rules, egress::own_addresses());
-    join(std::move(network), plan.identity);
-    confine_self();
-    egress::relay(std::move(doors), std::move(policy), told);
-    ::_exit(0);
-  } catch (const std::exception&) {
-    ::_exit(1);
-  }
+// What the host's own list of names says holds from the start: a plugin that has it does not ask.
+egress::Policy make_policy(const Plan& plan) {
+  egress::Policy policy(plan.egress.rules, egress::own_addresses());
+  if (plan.egress.resolver == egress::Plan::Resolver::None) return policy;
+  const egress::Names names(plan.egress.rules);
+  for (const auto& [name, addresses] : egress::read_upstreams(names).hosts)
+    for (const egress::Rule rule : names.permits(name).rules)
+      for (const egress::Address& address : addresses)
+        (void)policy.open(rule, address, egress::Policy::kMostSeconds, clock::boottime_ns());
+  return policy;
 }
 
-event::Verdict verdict_of(const egress::Flow& flow) {
-  using enum event::Decision;
-  if (flow.sort == egress::Flow::Sort::Refused)
-    return {.decision = Denied, .layer = "network", .rule = "default", .error = flow.error};
-  return {.decision = flow.error == 0 ? Allowed : Failed, .error = flow.error};
+void become_relay(std::vector<egress::Relayed> doors, std::vector<Fd> network, const Fd& openings, const Plan& plan,
+                  const Fd& told) {
+  std::vector<int> keep{told.get(), openings.get()};
+  for (const egress::Relayed& door : doors) keep.push_back(door.socket.get());
+  for (const Fd& one : network) keep.push_back(one.get());
+  keep_only(std::move(keep));
+  egress::Policy policy = make_policy(plan);
+  join(std::move(network), plan.identity);
+  confine_self();
+  egress::relay(std::move(doors), std::move(policy), openings, told);
+}
+
+void become_resolver(egress::ResolverSockets sockets, const Fd& relay, const Plan& plan, const Fd& told) {
+  std::vector<int> keep{told.get(), relay.get()};
+  for (const auto* some : {&sockets.datagram, &sockets.stream})
+    for (const Fd& socket : *some) keep.push_back(socket.get());
+  keep_only(std::move(keep));
+  egress::Names names(plan.egress.rules);
+  egress::Upstreams upstreams = egress::read_upstreams(names);
+  take_identity(plan.identity);
+  confine_self();
+  egress::resolve(std::move(sockets), std::move(names), std::move(upstreams), relay, told);
+}
+
+// --- What helpers tell -----------------------------------------------------------------------------------------------
+
+event::Event of_egress(event::Body body) { return {.body = std::move(body), .source = event::Source::Egress}; }
+
+event::Verdict denied(const std::string& rule, int error) {
+  return {.decision = event::Decision::Denied, .layer = "network", .rule = rule, .error = error};
 }
 
 event::Event event_of(const egress::Flow& flow) {
+  using enum event::Decision;
   const bool is_udp = flow.protocol == IPPROTO_UDP;
   const event::Peer peer{.address = egress::text_of({flow.family, flow.address, flow.port}), .port = flow.port};
-  event::Event event{.body = event::NetConnect{std::string(event::NetConnect::kUsualCall), peer},
-                     .source = event::Source::Egress};
-  if (flow.sort == egress::Flow::Sort::Over)
-    event.body = event::NetFlow{.protocol = is_udp ? "udp" : "tcp",
-                                .peer = peer,
-                                .local_port = flow.from_port,
-                                .bytes_sent = flow.sent,
-                                .bytes_received = flow.received,
-                                .duration_ms = (flow.ended_ns - flow.began_ns) / kNsPerMs};
-  else if (is_udp) event.body = event::NetSend{std::string(event::NetSend::kUsualCall), peer};
+  event::Event event = of_egress(event::NetFlow{.protocol = is_udp ? "udp" : "tcp",
+                                                .peer = peer,
+                                                .local_port = flow.from_port,
+                                                .bytes_sent = flow.sent,
+                                                .bytes_received = flow.received,
+                                                .duration_ms = (flow.ended_ns - flow.began_ns) / kNsPerMs});
+  event.verdict = event::Verdict{.decision = flow.error == 0 ? Allowed : Failed, .error = flow.error};
   event.mono_ns = flow.ended_ns;
-  event.verdict = verdict_of(flow);
+  if (flow.sort == egress::Flow::Sort::Over) return event;
+  if (is_udp) event.body = event::NetSend{std::string(event::NetSend::kUsualCall), peer};
+  else event.body = event::NetConnect{std::string(event::NetConnect::kUsualCall), peer};
+  event.verdict = denied("default", flow.error);
   return event;
 }
 
-event::Event of_egress(event::Body body) { return {.body = std::move(body), .source = event::Source::Egress}; }
+std::string_view reason_of(egress::Lookup::Outcome outcome) {
+  using enum egress::Lookup::Outcome;
+  switch (outcome) {
+    case Answered:
+    case NotPermitted: return {};
+    case Malformed: return "no question that is answered here";
+    case TooLong: return "too long a name to be passed on below a wildcard";
+    case TooManyNames: return "more than 256 names below the wildcard within a minute";
+    case TooFast: return "more than 200 questions a second";
+    case Busy: return "more than 128 questions at once";
+    case AddressesRefused: return "it points to addresses that a name may not point to";
+    case Failed: return "no server answered";
+  }
+  return {};
+}
+
+// RFC 1035; those that a resolver gives.
+std::string_view name_of_rcode(std::uint8_t rcode) {
+  constexpr std::string_view kNames[] = {"", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
+  return rcode < std::size(kNames) ? kNames[rcode] : "unknown";
+}
+
+event::Decision decision_of(egress::Lookup::Outcome outcome) {
+  using enum egress::Lookup::Outcome;
+  if (outcome == Answered) return event::Decision::Allowed;
+  return outcome == Failed || outcome == Busy ? event::Decision::Failed : event::Decision::Denied;
+}
+
+event::Event event_of(const egress::Lookup& lookup, const Plan& plan) {
+  event::NetDns body{.name = lookup.name.data(),
+                     .type = egress::name_of_type(lookup.type),
+                     .rcode = std::string(name_of_rcode(lookup.rcode)),
+                     .reason = std::string(reason_of(lookup.outcome))};
+  if (lookup.more != 0) body.reason += "; this stands for " + std::to_string(lookup.more) + " more";
+  const std::size_t told = std::min<std::size_t>(lookup.count, lookup.answers.size());
+  for (std::size_t i = 0; i < told; ++i)
+    body.answers.push_back(egress::text_of({lookup.answers[i].family, lookup.answers[i].address, 0}));
+  body.answers_cut = lookup.count > told;
+  if (told > 0) body.ttl = lookup.ttl;
+  event::Event event = of_egress(std::move(body));
+  const bool has_rule = lookup.rule < plan.egress.rules.size();
+  event.verdict = event::Verdict{.decision = decision_of(lookup.outcome)};
+  if (event.verdict->decision == event::Decision::Denied)
+    event.verdict = denied(has_rule ? profile::line_of(plan.egress.rules[lookup.rule].place) : "default", 0);
+  event.mono_ns = lookup.answered_ns;
+  return event;
+}
+
+event::Event event_of(const egress::Flow& flow, const Plan&) { return event_of(flow); }
+
+// Records of one sort, as they come.
+template <typename Record>
+bool hear(const Fd& told, const Plan& plan, const WayOut::Log& log) {
+  for (int heard = 0; heard < kMostHeard; ++heard) {
+    Record record;
+    const ssize_t size = TEMP_FAILURE_RETRY(::recv(told.get(), &record, sizeof record, MSG_DONTWAIT));
+    if (size < 0) return errno == EAGAIN;
+    if (size != sizeof record) return false;
+    if (record.lost != 0) log(of_egress(event::MonitorLost{record.lost, "the network was faster than it was told"}));
+    log(event_of(record, plan));
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -115,69 +205,82 @@ std::optional<Refusal> WayOut::listen(const Plan& plan) {
 }
 
 void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network) {
-  std::vector<egress::Relayed> out;
-  for (std::size_t i = 0; i < doors.size(); ++i)
-    out.push_back({std::move(doors[i]), plan.egress.out[i].protocol, plan.egress.out[i].at.port, std::nullopt});
-  std::vector<egress::Relayed> in;
-  for (std::size_t i = 0; i < listeners_.size(); ++i)
-    in.push_back({std::move(listeners_[i]), profile::Protocol::Tcp, 0, egress::within(plan.egress.in[i])});
-  listeners_.clear();
-  if (!out.empty()) start(Leads::Out, plan, std::move(out), {});
-  if (!in.empty()) start(Leads::In, plan, std::move(in), std::move(network));
+  plan_ = &plan;
+  if (!doors.empty()) start_out(plan, std::move(doors));
+  if (!listeners_.empty()) start_in(plan, std::move(network));
 }
 
-void WayOut::start(Leads leads, const Plan& plan, std::vector<egress::Relayed> doors, std::vector<Fd> network) {
+template <typename Become>
+void WayOut::start(std::string_view death, Hear hear, Become become) {
   sys::SocketPair pair = sys::socket_pair();
   sys::Child child = sys::fork_into(0);
-  if (child.pid != 0) return relays_.push_back({std::move(child.pidfd), std::move(pair.ours), leads});
-  become_relay(std::move(doors), std::move(network), plan, pair.theirs);
+  if (child.pid != 0) return helpers_.push_back({death, hear, std::move(child.pidfd), std::move(pair.ours)});
+  try {
+    become(pair.theirs);
+    ::_exit(0);
+  } catch (const std::exception&) {
+    ::_exit(1);  // the supervisor hears that it has gone
+  }
+}
+
+void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
+  const auto first = doors.begin() + static_cast<std::ptrdiff_t>(plan.egress.out.size());
+  std::vector<Fd> resolvers(std::make_move_iterator(first), std::make_move_iterator(doors.end()));
+  doors.erase(first, doors.end());
+  std::vector<egress::Relayed> relayed;
+  for (std::size_t i = 0; i < doors.size(); ++i)
+    relayed.push_back({std::move(doors[i]), plan.egress.out[i].protocol, plan.egress.out[i].at.port, std::nullopt});
+  sys::SocketPair openings;
+  if (!resolvers.empty()) openings = sys::socket_pair();
+  start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>,
+        [&](const Fd& told) { become_relay(std::move(relayed), {}, openings.ours, plan, told); });
+  relayed.clear();
+  openings.ours.reset();
+  if (resolvers.empty()) return;
+  start("the resolver has died: no name is looked up any more", hear<egress::Lookup>, [&](const Fd& told) {
+    become_resolver(egress::sockets_of(std::move(resolvers)), openings.theirs, plan, told);
+  });
+}
+
+void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
+  std::vector<egress::Relayed> relayed;
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
+    relayed.push_back({std::move(listeners_[i]), profile::Protocol::Tcp, 0, egress::within(plan.egress.in[i])});
+  listeners_.clear();
+  start("the relay has died: the doors of network.listen are shut", hear<egress::Flow>,
+        [&](const Fd& told) { become_relay(std::move(relayed), std::move(network), Fd(), plan, told); });
 }
 
 void WayOut::add_to(std::vector<pollfd>& polled) {
   first_polled_ = polled.size();
-  for (const Relay& relay : relays_) polled.push_back({relay.told.get(), POLLIN, 0});
+  for (const Helper& helper : helpers_) polled.push_back({helper.told.get(), POLLIN, 0});
 }
 
 void WayOut::handle(const std::vector<pollfd>& polled, const Log& log) {
-  for (std::size_t i = relays_.size(); i-- > 0;)
-    if (polled[first_polled_ + i].revents != 0 && !hear(relays_[i], log)) {
-      log(of_egress(event::MonitorChanged{"none", "the relay has died: the doors of network." +
-                                                      std::string(relays_[i].leads == Leads::Out ? "allow" : "listen") +
-                                                      " are shut"}));
-      relays_.erase(relays_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-}
-
-// False: it has gone.
-bool WayOut::hear(const Relay& relay, const Log& log) {
-  for (int heard = 0; heard < kMostHeard; ++heard) {
-    egress::Flow flow;
-    const ssize_t size = TEMP_FAILURE_RETRY(::recv(relay.told.get(), &flow, sizeof flow, MSG_DONTWAIT));
-    if (size < 0) return errno == EAGAIN;
-    if (size != sizeof flow) return false;
-    if (flow.lost != 0) log(of_egress(event::MonitorLost{flow.lost, "flows that ended faster than they were told"}));
-    log(event_of(flow));
+  for (std::size_t i = helpers_.size(); i-- > 0;) {
+    if (polled[first_polled_ + i].revents == 0 || helpers_[i].hear(helpers_[i].told, *plan_, log)) continue;
+    log(of_egress(event::MonitorChanged{"none", std::string(helpers_[i].death)}));
+    helpers_.erase(helpers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  return true;
 }
 
 void WayOut::finish(const Log& log) {
-  for (const Relay& relay : relays_) {
-    (void)::shutdown(relay.told.get(), SHUT_WR);  // it tells what there is, and ends
-    pollfd polled{relay.told.get(), POLLIN, 0};
-    while (TEMP_FAILURE_RETRY(::poll(&polled, 1, kPatienceMs)) > 0 && hear(relay, log)) {}
+  for (const Helper& helper : helpers_) {
+    (void)::shutdown(helper.told.get(), SHUT_WR);  // it tells what there is, and ends
+    pollfd polled{helper.told.get(), POLLIN, 0};
+    while (TEMP_FAILURE_RETRY(::poll(&polled, 1, kPatienceMs)) > 0 && helper.hear(helper.told, *plan_, log)) {}
   }
   end();
 }
 
 // By pidfd: as pid 1 of a container the supervisor may have reaped them already.
 void WayOut::end() noexcept {
-  for (const Relay& relay : relays_) {
-    (void)sys::pidfd_send_signal(relay.process, SIGKILL);
+  for (const Helper& helper : helpers_) {
+    (void)sys::pidfd_send_signal(helper.process, SIGKILL);
     siginfo_t ended{};
-    (void)TEMP_FAILURE_RETRY(::waitid(P_PIDFD, static_cast<id_t>(relay.process.get()), &ended, WEXITED));
+    (void)TEMP_FAILURE_RETRY(::waitid(P_PIDFD, static_cast<id_t>(helper.process.get()), &ended, WEXITED));
   }
-  relays_.clear();
+  helpers_.clear();
 }
 
 }  // namespace jail::run

@@ -1,14 +1,17 @@
-// The relays of one run (egress/relay.h): processes of ours beside the jail, one that leads out of its network and one
-// that leads in. Each holds its sockets and nothing else: no file, no capability, a filter of its own.
+// What stands beside a jail that may speak with others: processes of ours, each of which holds its sockets and nothing
+// else: no file, no capability, a filter of its own. One relay leads out of the jail's network, one leads in
+// (egress/relay.h), and the resolver answers for the names of the profile (egress/resolver.h).
 #pragma once
 
 #include <poll.h>
 
 #include <functional>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
+#include "egress/dns_clients.h"
 #include "egress/relay.h"
 #include "event/event.h"
 #include "run/plan.h"
@@ -25,31 +28,36 @@ class WayOut {
   // Listens on the host for what leads into the jail: before that is built, for a port may be taken.
   std::optional<Refusal> listen(const Plan& plan);
 
-  // Before the caller has a second thread. `doors`: in the jail's network, as the plan says; `network`: its user and
-  // network namespaces.
+  // Before the caller has a second thread. `doors`: in the jail's network, as the plan says, and behind them the
+  // sockets of its resolver; `network`: its user and network namespaces. `plan` outlives this.
   void start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network);
 
-  // What was heard since: flows that are over, a relay that has died (the doors are shut then).
+  // What was heard since: connections that are over, names that were asked for, a helper that has died.
   using Log = std::function<void(const event::Event&)>;
   void add_to(std::vector<pollfd>& polled);
   void handle(const std::vector<pollfd>& polled, const Log& log);
 
-  // The relays end; what they have told is heard.
+  // The helpers end; what they have told is heard.
   void finish(const Log& log);
 
  private:
-  enum class Leads : std::uint8_t { Out, In };
-  struct Relay {
+  // False: it has gone.
+  using Hear = bool (*)(const Fd& told, const Plan& plan, const Log& log);
+  struct Helper {
+    std::string_view death;  // what it means that it has gone
+    Hear hear;
     Fd process;  // pidfd
     Fd told;
-    Leads leads;
   };
-  void start(Leads leads, const Plan& plan, std::vector<egress::Relayed> doors, std::vector<Fd> network);
-  static bool hear(const Relay& relay, const Log& log);
+  template <typename Become>
+  void start(std::string_view death, Hear hear, Become become);
+  void start_out(const Plan& plan, std::vector<Fd> doors);
+  void start_in(const Plan& plan, std::vector<Fd> network);
   void end() noexcept;
 
+  const Plan* plan_ = nullptr;
   std::vector<Fd> listeners_;
-  std::vector<Relay> relays_;
+  std::vector<Helper> helpers_;
   std::size_t first_polled_ = 0;
 };
 

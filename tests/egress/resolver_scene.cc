@@ -159,7 +159,7 @@ pid_t start(const Options& options) {
 }
 
 int run(const Options& options) {
-  const Names names(options.network);
+  const Names names(options.network.allow);
   Upstreams upstreams = read_upstreams(names);
   Log log(options.told);
   const sys::SocketPair relay = sys::socket_pair();

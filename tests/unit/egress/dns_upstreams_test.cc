@@ -30,7 +30,7 @@ TEST(Hosts, ArePermittedNamesOnly) {
   network.allow[0].host = "example";
   const auto hosts = hosts_in("127.0.0.1 localhost\r\n192.0.2.1\tA.Example. b.example # c.example\r\n"
                               "2001:db8::1 a.example\nnonsense d.example\n192.0.2.2 other.test",
-                              Names(network));
+                              Names(network.allow));
   ASSERT_EQ(hosts.size(), 2U);
   EXPECT_EQ(texts(hosts.at("a.example")), (std::vector<std::string>{"192.0.2.1 0", "2001:db8::1 0"}));
   EXPECT_EQ(texts(hosts.at("b.example")), std::vector<std::string>{"192.0.2.1 0"});
@@ -43,7 +43,7 @@ TEST(Hosts, AreBounded) {
   network.allow[0].host = "example";
   std::string text;
   for (std::size_t i = 0; i < kMostHosts + 10; ++i) text += "192.0.2.1 n" + std::to_string(i) + ".example\n";
-  EXPECT_EQ(hosts_in(text, Names(network)).size(), kMostHosts);
+  EXPECT_EQ(hosts_in(text, Names(network.allow)).size(), kMostHosts);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ profile::Endpoint endpoint(HostKind kind, std::string host, int bits = 0) {
 Names names(std::vector<profile::Endpoint> allow) {
   profile::Network network;
   network.allow = std::move(allow);
-  return Names(network);
+  return Names(network.allow);
 }
 
 TEST(Names, AreThemselvesAndNothingElse) {

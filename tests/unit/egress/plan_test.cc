@@ -62,6 +62,21 @@ TEST(EgressPlan, ProtocolsHaveDoorsOfTheirOwn) {
   EXPECT_EQ(plan.out.back().protocol, profile::Protocol::Udp);
 }
 
+TEST(EgressPlan, ANameHasDoorsOfBothFamiliesAndAResolver) {
+  const Plan plan = egress::plan(allowing({"tcp://a.example:443", "tcp://*.b.example:443"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 443", ":: 443"}));
+  EXPECT_EQ(plan.resolver, Plan::Resolver::Own);
+  EXPECT_EQ(egress::plan(allowing({"tcp://203.0.113.1:443"})).resolver, Plan::Resolver::None);
+}
+
+TEST(EgressPlan, TheResolverHasPort53ForItself) {
+  for (const char* entry : {"udp://203.0.113.1:53", "tcp://203.0.113.1:53", "udp://127.0.0.1:53"}) {
+    const Plan plan = egress::plan(allowing({"tcp://a.example:443", entry}));
+    ASSERT_TRUE(plan.missing) << entry;
+    EXPECT_EQ(plan.missing->place.line, 1) << entry;
+  }
+}
+
 TEST(EgressPlan, WhatThisVersionCannotDoHasItsLine) {
   for (const char* entry : {"tcp://127.0.0.1:*", "tcp://203.0.113.1:*", "tcp://127.0.0.0/8:80",
                             "tcp://127.0.0.1:1000-2000"}) {

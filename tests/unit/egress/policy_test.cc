@@ -86,6 +86,16 @@ TEST(Policy, NoNameOpensWhatIsNearOrPrivate) {
   EXPECT_TRUE(policy.open(0, *address_of("203.0.113.1", 0), 60, 0));
 }
 
+TEST(Policy, ANameOfALocalNetworkMayPointThere) {
+  Policy policy = egress::policy({"tcp://redis:6379", "tcp://nas.home.arpa:80", "tcp://a.example:80"}, {"10.0.0.1"});
+  for (const std::uint32_t rule : {0U, 1U}) {
+    EXPECT_TRUE(policy.open(rule, *address_of("172.18.0.5", 0), 60, 0)) << rule;
+    for (const char* near : {"127.0.0.1", "169.254.169.254", "10.0.0.1", "::1"})
+      EXPECT_FALSE(policy.open(rule, *address_of(near, 0), 60, 0)) << near;
+  }
+  EXPECT_FALSE(policy.open(2, *address_of("172.18.0.5", 0), 60, 0));
+}
+
 TEST(Policy, ANameMayPointWhereAnEntryLeadsAnyway) {
   Policy policy = egress::policy({"tcp://a.example:80", "tcp://10.0.0.0/8:443"});
   EXPECT_TRUE(policy.open(0, *address_of("10.1.2.3", 0), 60, 0));

@@ -1,0 +1,292 @@
+"""`network.allow` by name: a network namespace is the host here, with a real DNS server on its loopback; another one,
+joined to it by a pair of interfaces, is the world. A permitted name leads where it points, by the programs that people
+use; the address behind it is not open before it was asked for, other names are not there, and no name leads back in.
+"""
+import contextlib
+import ctypes
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from jail_case import both_launchers
+
+CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+LIBC = ctypes.CDLL(None, use_errno=True)
+PORT = 8080
+API, API6, OTHER, LISTED, HOST = "203.0.113.10", "2001:db8:2::10", "203.0.113.11", "203.0.113.12", "192.0.2.1"
+NAMES = [f"--host-record=api.acme.example,{API},{API6}", "--cname=alias.acme.example,api.acme.example",
+         f"--host-record=acme.example,{API}", f"--host-record=evil.example,{OTHER}",
+         f"--host-record=evilacme.example,{OTHER}",
+         "--host-record=loopback.acme.example,127.0.0.1", "--host-record=metadata.acme.example,169.254.169.254",
+         "--host-record=private.acme.example,10.0.0.1", f"--host-record=host.acme.example,{HOST}",
+         f"--host-record=deep.down.acme.example,{API}", "--host-record=far.acme.example,198.51.100.1",
+         "--host-record=unroutable.acme.example,2a00::1"]
+WORLD = """
+import http.server, socket, sys
+class Greeting(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        body = b'hello ' + self.headers['Host'].encode()
+        self.send_response(200); self.send_header('Content-Length', str(len(body))); self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+class Both(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+server = Both(('::', int(sys.argv[1])), Greeting)
+server.serve_forever()
+"""
+CLIENT = """
+import socket, urllib.request
+def get(host, port=%d):
+    try:
+        with urllib.request.urlopen(f'http://{host}:{port}/', timeout=20) as answer:
+            return answer.read().decode().split()[0]
+    except OSError as error:
+        reason = getattr(error, 'reason', error)
+        return type(reason).__name__
+def look_up(name):
+    try:
+        return ' '.join(sorted({entry[4][0] for entry in socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)}))
+    except socket.gaierror as error:
+        return 'gaierror'
+"""
+# Everything that the host and the world consist of, no child of the tests: those look for what a run has left. It ends
+# with its standard input.
+SERVERS = """
+unshare -n sleep 3600 & world=$!
+while [ "$(readlink /proc/$world/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+ip link set lo up
+ip link add near type veth peer name far netns $world
+ip address add {host}/24 dev near
+ip address add 2001:db8:1::1/64 dev near nodad
+ip link set near up
+inside() {{ nsenter -t $world -n "$@"; }}
+inside ip address add 192.0.2.2/24 dev far
+inside ip address add 2001:db8:1::2/64 dev far nodad
+for address in {api}/32 {other}/32 {listed}/32; do inside ip address add $address dev lo; done
+inside ip address add {api6}/128 dev lo nodad
+for device in lo far; do inside ip link set $device up; done
+ip route add 203.0.113.0/24 via 192.0.2.2
+ip -6 route add 2001:db8:2::/64 via 2001:db8:1::2
+nsenter -t $world -n python3 -c "$WORLD" {port} & server=$!
+dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --listen-address=127.0.0.1 --bind-interfaces \\
+  --user=root --local=/example/ {names} & dns=$!
+read -r _
+kill $server $dns $world
+"""
+WORK = None
+
+
+def mount(source, target, flags):
+    if LIBC.mount(str(source).encode(), str(target).encode(), None, flags, None) != 0:
+        raise OSError(ctypes.get_errno(), f"mount {target}")
+
+
+def setUpModule():
+    """Namespaces end with this process: nothing outside it changes."""
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("only root makes networks that stand for the world")
+    if LIBC.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    mount("none", "/", MS_REC | MS_PRIVATE)
+    global WORK, CONTROL
+    WORK = pathlib.Path(tempfile.mkdtemp(prefix="jail-names-"))
+    (WORK / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    (WORK / "hosts").write_text(f"127.0.0.1 localhost\n{LISTED} listed.acme.example\n")
+    for name in ("resolv.conf", "hosts"):
+        os.chmod(WORK / name, 0o644)
+        mount(WORK / name, f"/etc/{name}", MS_BIND)
+    reading, CONTROL = os.pipe()
+    script = SERVERS.format(host=HOST, api=API, other=OTHER, listed=LISTED, api6=API6, port=PORT, names=" ".join(NAMES))
+    subprocess.run(["setsid", "-f", "sh", "-c", script], stdin=reading, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, env={**os.environ, "WORLD": WORLD}, check=True)
+    os.close(reading)
+    limit = time.monotonic() + 30
+    while time.monotonic() < limit:
+        with contextlib.suppress(OSError):
+            if socket.getaddrinfo("api.acme.example", 80):
+                return socket.create_connection((API6, PORT), timeout=20).close()
+        time.sleep(0.05)
+    raise RuntimeError("the name server does not answer")
+
+
+def tearDownModule():
+    if WORK is None:
+        return
+    os.close(CONTROL)
+    for name in ("resolv.conf", "hosts"):
+        LIBC.umount2(f"/etc/{name}".encode(), 2)
+    shutil.rmtree(WORK)
+
+
+@both_launchers
+class Names:
+    def run_in(self, *words, allowed=("tcp://*.acme.example:8080",), more=""):
+        entries = ", ".join(f"\"{entry}\"" for entry in allowed)
+        profile = self.document(f"version: 1\nname: names\nextends: [python]\nnetwork: {{allow: [{entries}]}}\n{more}")
+        return self.jail("run", "--audit", self.log, profile, "--", *words)
+
+    def python(self, code, **options):
+        ended = self.run_in("python3", "-c", CLIENT % PORT + code, **options)
+        self.assertEqual(ended.code, 0, ended)
+        return ended.out.split("\n")[:-1]
+
+    def lookups(self, **wanted):
+        return [record for record in self.records() if record["kind"] == "net.dns" and
+                all(record.get(key) == value for key, value in wanted.items())]
+
+    def test_control_the_world_can_be_reached_from_outside(self):
+        for address in (API, OTHER, LISTED, API6):
+            with socket.create_connection((address, PORT), timeout=20) as connection:
+                connection.sendall(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+                self.assertIn(b"hello", connection.recv(4096) + connection.recv(4096))
+        self.assertEqual(socket.gethostbyname("evil.example"), OTHER)
+
+    def test_a_name_leads_where_it_points_and_its_address_not_before(self):
+        out = self.python(f"print(get('{API}')); print(get('api.acme.example')); print(get('{API}'))\n"
+                          f"print(get('{OTHER}')); print(get('api.acme.example', {PORT + 1}))")
+        self.assertEqual(out, ["ConnectionResetError", "hello", "hello", "ConnectionResetError",
+                               "ConnectionRefusedError"])
+        asked, = self.lookups(name="api.acme.example", type="A", decision="allowed")[:1]
+        self.assertEqual((asked["source"], asked["answers"]), ("egress", [API]))
+        flows = [record["address"] for record in self.records() if record["kind"] == "net.flow"]
+        self.assertEqual(len(flows), 2)
+        self.assertIn(flows[0], (API, API6))
+
+    def test_wildcards_and_chains(self):
+        out = self.python("for name in ('deep.down.acme.example', 'alias.acme.example'): print(get(name))")
+        self.assertEqual(out, ["hello"] * 2)
+
+    def test_a_name_of_the_hosts_own_list(self):
+        """Also for a plugin that has the list, and so does not ask."""
+        for more in ("", "filesystem: {read: [/etc/hosts]}\n"):
+            with self.subTest(more=more):
+                self.assertEqual(self.python(f"print(get('listed.acme.example'), get('{API}'))", more=more),
+                                 ["hello ConnectionResetError"])
+
+    def test_other_names_are_not_there(self):
+        """Neither the bare domain of a wildcard nor one that only ends alike; nobody outside is asked for them."""
+        out = self.python("for name in ('acme.example', 'evil.example', 'evilacme.example'):\n"
+                          "    print(look_up(name), get(name))")
+        self.assertEqual(out, ["gaierror gaierror"] * 3)
+        for name in ("acme.example", "evil.example", "evilacme.example"):
+            denied, = self.lookups(name=name, type="A", decision="denied")[:1]
+            self.assertEqual((denied["rule"], denied["layer"], denied["rcode"]), ("default", "network", "NXDOMAIN"))
+
+    def test_no_name_leads_back_in(self):
+        """To loopback, a private network, the cloud's metadata or the host's own address (DNS rebinding)."""
+        out = self.python("for name in ('loopback', 'metadata', 'private', 'host'):\n"
+                          "    print(look_up(name + '.acme.example'))")
+        self.assertEqual(out, ["gaierror"] * 4)
+        denied = self.lookups(name="loopback.acme.example", type="A")[0]
+        self.assertEqual((denied["decision"], denied["rule"].rsplit("/", 1)[1]), ("denied", "test.yaml:4"))
+        self.assertIn("may not point to", denied["reason"])
+
+    def test_a_name_leads_back_in_where_an_entry_does(self):
+        out = self.python("print(look_up('host.acme.example'))",
+                          allowed=("tcp://*.acme.example:8080", f"tcp://{HOST}:22"))
+        self.assertEqual(out, [HOST])
+
+    def test_what_the_host_cannot_reach_is_not_given(self):
+        """A program that is given addresses of two families counts on the one that leads nowhere to fail at once."""
+        self.assertEqual(self.python("print(look_up('unroutable.acme.example'))"), ["gaierror"])
+
+    def test_by_its_whole_name_alone(self):
+        out = self.python("print(get('api.acme.example')); print(get('alias.acme.example'))",
+                          allowed=("tcp://api.acme.example:8080",))
+        self.assertEqual(out, ["hello", "gaierror"])
+
+    def test_a_url_of_the_environment(self):
+        profile = self.document("version: 1\nname: names\nextends: [python]\nenv: {allow: [CRM]}\n"
+                                "network: {allow: [\"${env:CRM}\"]}\n")
+        ended = self.jail("run", "--audit", self.log, profile, "--", "python3", "-c",
+                          "import os, urllib.request\n"
+                          "print(urllib.request.urlopen(os.environ['CRM'], timeout=20).read().decode())",
+                          environment={"CRM": f"http://api.acme.example:{PORT}/v1"})
+        self.assertEqual(ended.out, f"hello api.acme.example:{PORT}\n", ended)
+
+    def test_asyncio(self):
+        out = self.python("import asyncio\n"
+                          "async def main():\n"
+                          f"    reader, writer = await asyncio.open_connection('api.acme.example', {PORT})\n"
+                          "    writer.write(b'GET / HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n')\n"
+                          "    print((await reader.read()).decode().splitlines()[-1])\n"
+                          "    writer.close()\n"
+                          "asyncio.run(main())")
+        self.assertEqual(out, ["hello x"])
+
+    def test_curl(self):
+        curl = shutil.which("curl", path="/usr/bin:/bin")
+        if not curl:
+            self.skipTest("there is no curl")
+        ended = self.run_in(curl, "-sS", f"http://api.acme.example:{PORT}/", f"http://api.acme.example:{PORT}/again",
+                            more=f"filesystem: {{exec: [{curl}], libraries: [/usr/lib, /lib]}}\n")
+        self.assertEqual((ended.code, ended.out), (0, f"hello api.acme.example:{PORT}" * 2), ended)
+
+    def test_another_name_server_is_not_reached(self):
+        """All questions go to the jail's own, whomever they were meant for; other ways to ask are closed."""
+        query = "b'\\x12\\x34\\x01\\0\\0\\1\\0\\0\\0\\0\\0\\0\\4evil\\7example\\0\\0\\1\\0\\1'"
+        out = self.python("s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                          "s.settimeout(20)\n"
+                          f"s.sendto({query}, ('203.0.113.11', 53))\n"
+                          "answer, sender = s.recvfrom(512)\n"
+                          "print(sender[0], answer[3] & 15)\n"
+                          "for port in (853, 443):\n"
+                          "    try: socket.create_connection(('203.0.113.11', port), timeout=20)\n"
+                          "    except OSError as error: print(type(error).__name__)")
+        self.assertEqual(out, [f"{OTHER} 3", "ConnectionRefusedError", "ConnectionRefusedError"])
+
+    def test_a_flood_of_names_below_a_wildcard_ends(self):
+        """A tunnel made of labels: few get through, and the log says so."""
+        out = self.python("refused = sum(look_up(f'x{i}.acme.example') == 'gaierror' for i in range(300))\n"
+                          "print(refused, look_up('api.acme.example') != '')")
+        self.assertEqual(out[0].split()[0], "300")
+        told = [record.get("reason", "") for record in self.lookups(decision="denied")]
+        self.assertTrue(any("within a minute" in reason or "a second" in reason for reason in told), told[-3:])
+
+    def test_the_resolver_dies(self):
+        """No name is looked up any more; what was open stays open; the run goes on and the log says so."""
+        code = (CLIENT % PORT + "print(get('api.acme.example'), flush=True)\ninput()\n"
+                f"print(look_up('alias.acme.example'), get('{API}'))\n")
+        profile = self.document("version: 1\nname: names\nextends: [python]\n"
+                                "network: {allow: [\"tcp://*.acme.example:8080\"]}\n")
+        process = subprocess.Popen([os.environ["JAIL_BINARY"], "run", "--audit", str(self.log), profile, "--",
+                                    "python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, preexec_fn=self.become(), env=self.environment, text=True)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "hello\n")
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        network = os.readlink("/proc/self/ns/net")
+        _, resolver = [int(pid) for pid in children if os.readlink(f"/proc/{pid}/ns/net") == network]
+        handle = os.pidfd_open(resolver)
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
+        limit = time.monotonic() + 20
+        while "monitor.changed" not in [record["kind"] for record in self.records()] and time.monotonic() < limit:
+            time.sleep(0.01)
+        out, error = process.communicate("\n", timeout=30)
+        self.assertEqual(out.split(), ["gaierror", "hello"], error)
+        self.assertIn("no name is looked up", [record for record in self.records()
+                                               if record["kind"] == "monitor.changed"][0]["reason"])
+
+    def test_many_at_once(self):
+        out = self.python("import threading\n"
+                          "done = []\n"
+                          "def one():\n"
+                          "    for _ in range(10): done.append(get('api.acme.example'))\n"
+                          "threads = [threading.Thread(target=one) for _ in range(16)]\n"
+                          "for thread in threads: thread.start()\n"
+                          "for thread in threads: thread.join()\n"
+                          "print(done.count('hello'))")
+        self.assertEqual(out, ["160"])
+
+
+if __name__ == "__main__":
+    unittest.main()
