@@ -25,6 +25,7 @@ using profile::MonitorSource;
 constexpr std::string_view kNotLogged = "what the filter denies is denied, not logged";
 
 constexpr const char* kUnixSockets = "allowed connections to unix sockets";
+constexpr const char* kRings = "files that an io_uring opens or changes";
 constexpr const char* kPowers = "power that the filter lets be asked for, and the kernel does not give";
 constexpr const char* kOwnModes = "files that their own mode or owner denies";
 constexpr const char* kOwnLinks = "where /proc/self led to a file in vain, of a process that has ended meanwhile";
@@ -65,35 +66,43 @@ bool reaches_files(const profile::Monitor& wanted) {
   return wanted.files.value == MonitorFiles::Changes || wanted.files.value == MonitorFiles::All;
 }
 
+// What is asked for in a ring is no call of its own.
+bool may_use_ring(const confine::seccomp::Plan& filter) {
+  return filter.rules[SYS_io_uring_setup].otherwise == confine::seccomp::kAllow;
+}
+
 // Asked for by name, it is the end of each call, which knows also what was denied: then no call is in anybody's way but
-// every process of the machine pays for it. Chosen by ourselves, it is only what nobody else pays for.
-std::optional<trace::Family> files_family(const profile::Monitor& wanted, const trace::Support& support) {
+// every process of the machine pays for it. Chosen by ourselves, it is only what nobody else pays for. Only hooks see
+// what an io_uring does.
+std::optional<trace::Family> files_family(const profile::Monitor& wanted, const trace::Support& support,
+                                          const confine::seccomp::Plan& filter) {
   const bool hooks = support.has(trace::Family::FileHooks) && reaches_files(wanted);
   if (!is_traced(wanted)) return hooks ? std::optional(trace::Family::FileHooks) : std::nullopt;
   if (wanted.files.value == MonitorFiles::None) return std::nullopt;
-  return hooks && !support.has(trace::Family::FileExit) ? trace::Family::FileHooks : trace::Family::FileExit;
+  const bool exits = support.has(trace::Family::FileExit) && !may_use_ring(filter);
+  return hooks && !exits ? trace::Family::FileHooks : trace::Family::FileExit;
 }
 
 // In a network of the jail's own notification is in the way of every address anyway, and knows who is not there. Power
 // that is not given is told by a program at every look at a capability, which every process of the machine causes,
 // with each mmap(2), too: so only where eBPF is asked for by name.
 std::vector<trace::Family> families(const profile::Monitor& wanted, const trace::Support& support,
-                                    profile::NetworkMode network) {
+                                    const confine::seccomp::Plan& filter, profile::NetworkMode network) {
   std::vector<trace::Family> all{trace::Family::Process};
   const bool hosts = network == profile::NetworkMode::Host;
   if (hosts) all.push_back(trace::Family::Network);
   if (hosts && support.has(trace::Family::NetworkUnix)) all.push_back(trace::Family::NetworkUnix);
   if (is_traced(wanted) && support.has(trace::Family::Privilege)) all.push_back(trace::Family::Privilege);
-  if (const auto files = files_family(wanted, support)) all.push_back(*files);
+  if (const auto files = files_family(wanted, support, filter)) all.push_back(*files);
   if (!is_traced(wanted)) std::erase_if(all, [&](trace::Family family) { return !support.has(family); });
   return all;
 }
 
-std::optional<Layer> without_trace(const profile::Monitor& wanted, const Support& support,
-                                   profile::NetworkMode network) {
+std::optional<Layer> without_trace(const profile::Monitor& wanted, const confine::seccomp::Plan& filter,
+                                   const Support& support, profile::NetworkMode network) {
   if (!is_traced(wanted)) return std::nullopt;
   if (!support.trace) return absent("eBPF was not looked at", wanted.source.stated);
-  for (const trace::Family family : families(wanted, *support.trace, network))
+  for (const trace::Family family : families(wanted, *support.trace, filter, network))
     if (const std::string& why = support.trace->why_not(family); !why.empty())
       return absent("no eBPF programs (" + std::string(trace::name_of(family)) + "): " + why, wanted.source.stated);
   return std::nullopt;
@@ -141,9 +150,9 @@ std::uint32_t ring_bytes(const profile::Monitor& wanted, const Plan& plan) {
   return traces_bulk(plan) || wanted.ring.stated ? bytes : bytes / 4;
 }
 
-void add_trace(const profile::Monitor& wanted, const trace::Support& support, profile::NetworkMode network,
-               Plan& plan) {
-  plan.traced = families(wanted, support, network);
+void add_trace(const profile::Monitor& wanted, const trace::Support& support, const confine::seccomp::Plan& filter,
+               profile::NetworkMode network, Plan& plan) {
+  plan.traced = families(wanted, support, filter, network);
   if (plan.traced.empty()) return;
   const bool hosts = traces(plan, trace::Family::Network);
   plan.tracing = is_traced(wanted) ? Tracing::Asked : Tracing::Chosen;
@@ -232,13 +241,14 @@ Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, 
   Plan plan;
   plan.files = wanted.files.value;
   if (wanted.source.stated && wanted.source.value == MonitorSource::None) return plan;
-  std::optional<Layer> why_not = without_trace(wanted, support, network);
+  std::optional<Layer> why_not = without_trace(wanted, filter, support, network);
   if (!why_not) why_not = without_listener(wanted, filter, support);
   plan.layers.push_back(why_not ? *why_not : notify_layer(wanted, support));
   if (why_not) return plan;
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
-  if (support.trace && may_be_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
+  if (support.trace && may_be_traced(wanted)) add_trace(wanted, *support.trace, filter, network, plan);
+  if (may_use_ring(filter) && !traces(plan, trace::Family::FileHooks)) plan.blind_spots.emplace_back(kRings);
   if (!traces(plan, trace::Family::Privilege)) plan.blind_spots.emplace_back(kPowers);
   if (shares_of(plan).files == Traced::Files::AtExit) {
     plan.blind_spots.emplace_back(kOwnLinks);

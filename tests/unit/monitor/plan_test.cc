@@ -189,6 +189,26 @@ TEST(MonitorPlan, TakesHooksWhereTheEndOfCallsCannotBeHad) {
   expect_absent(traced(MonitorFiles::Denied, without(Family::FileExit)), "(file_exit): no reason", true);
 }
 
+// No call has an end for each thing that is asked of an io_uring.
+TEST(MonitorPlan, TakesHooksWhereTheFilterLetsRingsBe) {
+  profile::Syscalls calls;
+  calls.allow = {{"io_uring_setup", kLine}};
+  profile::Monitor wanted = from(MonitorSource::Ebpf);
+  wanted.files = {MonitorFiles::All, kLine};
+  const auto with = [&](const trace::Support& trace) {
+    Support support = full();
+    support.trace = trace;
+    return planned(wanted, support, calls);
+  };
+  const std::string rings = "files that an io_uring opens or changes";
+  EXPECT_EQ(with({}).traced.back(), Family::FileHooks);
+  EXPECT_FALSE(is_blind(with({}), rings));
+  const Plan without_hooks = with(without(Family::FileHooks));
+  EXPECT_EQ(without_hooks.traced.back(), Family::FileExit);
+  EXPECT_TRUE(is_blind(without_hooks, rings));
+  EXPECT_FALSE(is_blind(traced(MonitorFiles::All, without(Family::FileHooks)), rings));
+}
+
 TEST(MonitorPlan, TracesNothingWhereAFamilyIsMissing) {
   expect_absent(traced(MonitorFiles::Denied, without(Family::Process)), "(process): no reason", true);
   expect_absent(planned(from(MonitorSource::Ebpf)), "eBPF was not looked at", true);
