@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "profile/emit.h"
+#include "profile/endpoint.h"
 #include "profile/paths.h"
 #include "profile/validate.h"
 #include "run/facts.h"
@@ -59,9 +60,8 @@ std::string brackets(std::string_view key, const std::string& item) {
 }
 
 bool asks_for(const event::FileOpen& opened, std::initializer_list<std::string_view> words) {
-  return std::ranges::any_of(opened.access, [&](const std::string& access) {
-    return std::ranges::find(words, access) != words.end();
-  });
+  return std::ranges::any_of(
+      opened.access, [&](const std::string& access) { return std::ranges::find(words, access) != words.end(); });
 }
 
 bool asks_for_unix(const event::SyscallDenied& socket) {
@@ -86,8 +86,13 @@ class HintOf {
   std::string operator()(const event::FileDelete& deleted) const { return path(Grant::Write, deleted.named); }
   std::string operator()(const event::FileMetadata& changed) const { return path(Grant::Write, changed.named); }
   std::string operator()(const event::ProcessExec& executed) const { return path(Grant::Exec, executed.named); }
-  std::string operator()(const event::NetConnect& net) const { return peer(net.peer); }
-  std::string operator()(const event::NetSend& net) const { return peer(net.peer); }
+  std::string operator()(const event::NetConnect& net) const { return peer(net.peer, profile::Protocol::Tcp); }
+  std::string operator()(const event::NetSend& net) const { return peer(net.peer, profile::Protocol::Udp); }
+  std::string operator()(const event::NetDns& dns) const {
+    const profile::EndpointReading name = profile::parse_endpoint("tcp://" + dns.name + ":*");
+    if (verdict_.rule != "default" || !name.problem.empty()) return {};
+    return hint_for_endpoint(name.endpoint, verdict_.rule, profile_);
+  }
   std::string operator()(const event::SyscallDenied& denied) const {
     if (denied.call.empty() || !denied.abi.empty()) return {};
     if (denied.call == "socket" && asks_for_unix(denied)) return unix_socket("PATH");
@@ -105,9 +110,15 @@ class HintOf {
     return hint_for_path(grant, named.path, verdict_.rule, verdict_.error, profile_);
   }
 
-  std::string peer(const event::Peer& peer) const {
+  std::string peer(const event::Peer& peer, profile::Protocol protocol) const {
     if (peer.path.starts_with('/')) return unix_socket(profile::emit_path(peer.path));
-    return peer.address.empty() ? "" : "this version has no way out of the jail's network";
+    if (peer.address.empty() || peer.port.value_or(0) == 0) return {};
+    profile::Endpoint endpoint;
+    endpoint.protocol = protocol;
+    endpoint.kind = profile::HostKind::Address;
+    endpoint.host = peer.address;
+    endpoint.ports.push_back({*peer.port, *peer.port});
+    return hint_for_endpoint(endpoint, verdict_.rule, profile_);
   }
 
   std::string unix_socket(const std::string& item) const {
@@ -129,6 +140,13 @@ std::string hint_for_path(Grant grant, const std::string& path, const std::strin
   const std::string item = is_dangerous ? "{path: " + plain + ", dangerous: true}" : plain;
   const std::string_view key = grant == Grant::Read ? "read" : grant == Grant::Write ? "write" : "exec";
   return where(rule, profile) + ", filesystem: " + brackets(key, item);
+}
+
+std::string hint_for_endpoint(const profile::Endpoint& endpoint, const std::string& rule, const std::string& profile) {
+  std::string text = profile::to_string(endpoint);
+  if (endpoint.ports.empty()) text.replace(text.size() - 1, 1, "PORT");
+  return where(rule, profile) +
+         ", network: " + brackets("allow", text.find('[') == std::string::npos ? text : '"' + text + '"');
 }
 
 std::string hint_for_syscall(const std::string& call, const std::string& rule, const std::string& profile) {

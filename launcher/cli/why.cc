@@ -16,6 +16,8 @@
 #include "cli/print.h"
 #include "cli/verbs.h"
 #include "cli/wanted.h"
+#include "egress/decide.h"
+#include "profile/endpoint.h"
 #include "profile/environment.h"
 #include "run/decide.h"
 #include "run/exit_status.h"
@@ -32,6 +34,7 @@ Examples:
   jail why --path /srv/crm/data.db --op write ./crm.yaml
   jail why --syscall ptrace ./crm.yaml
   jail why --env ACME_TOKEN ./crm.yaml
+  jail why --host api.acme.example:443 ./crm.yaml
 )";
 
 struct Options {
@@ -40,28 +43,30 @@ struct Options {
   std::string operation = "read";
   std::string syscall;
   std::string env;
+  std::string host;
   bool json = false;
 };
 
 struct Answer {
   event::Decision decision = event::Decision::Denied;
-  std::string what;                    // "read /srv/x"
-  std::string resolved;                // of a path, where links lead elsewhere
-  std::string layer;                   // that would say no
-  std::optional<profile::Place> rule;  // none: the default
+  std::string what{};                    // "read /srv/x"
+  std::string resolved{};                // of a path, where links lead elsewhere
+  std::string layer{};                   // that would say no
+  std::optional<profile::Place> rule{};  // none: the default
   int error = 0;
-  std::string reason;
-  std::string hint;  // harmless on a terminal already
+  std::string reason{};
+  std::string hint{};  // harmless on a terminal already
 };
 
-std::string rule_of(const Answer& answer) {
-  return answer.rule ? profile::line_of(*answer.rule) : "default";
-}
+std::string rule_of(const Answer& answer) { return answer.rule ? profile::line_of(*answer.rule) : "default"; }
 
 std::optional<run::HostFile> look(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
-  run::HostFile file{.owner = status.st_uid, .group = status.st_gid, .mode = status.st_mode & 07777U, .target = {},
+  run::HostFile file{.owner = status.st_uid,
+                     .group = status.st_gid,
+                     .mode = status.st_mode & 07777U,
+                     .target = {},
                      .interpreters = {}};
   using Kind = run::HostFile::Kind;
   if (S_ISREG(status.st_mode)) file.kind = Kind::File;
@@ -98,8 +103,7 @@ Answer about_path(const Options& options, const run::Plan& plan) {
 std::string errors_of(const confine::seccomp::Rule& rule) {
   std::string all;
   for (const confine::seccomp::Clause& clause : rule.clauses) {
-    const std::string name =
-        clause.verdict == confine::seccomp::kAllow ? "allowed" : errno_name(clause.verdict.error);
+    const std::string name = clause.verdict == confine::seccomp::kAllow ? "allowed" : errno_name(clause.verdict.error);
     if (all.find(name) == std::string::npos) all.append(all.empty() ? "" : ", ").append(name);
   }
   return all;
@@ -108,8 +112,8 @@ std::string errors_of(const confine::seccomp::Rule& rule) {
 Answer about_syscall(const Options& options, const run::Plan& plan) {
   const confine::seccomp::Row& row = *confine::seccomp::find_row(options.syscall);
   const confine::seccomp::Rule& rule = plan.seccomp.rules[row.number];
-  const bool some = std::ranges::any_of(
-      rule.clauses, [](const auto& clause) { return clause.verdict == confine::seccomp::kAllow; });
+  const bool some =
+      std::ranges::any_of(rule.clauses, [](const auto& clause) { return clause.verdict == confine::seccomp::kAllow; });
   const bool otherwise = rule.otherwise == confine::seccomp::kAllow;
   Answer answer{.decision = otherwise || some ? event::Decision::Allowed : event::Decision::Denied,
                 .what = "syscall " + options.syscall,
@@ -155,11 +159,46 @@ Answer about_env(const Options& options, const profile::Profile& profile) {
   if (answer.rule || passed_by(env.secret, "env.secret") || passed_by(env.allow, "env.allow")) return answer;
   answer.decision = event::Decision::Denied;
   answer.layer = "env";
-  answer.reason = profile::runs_code(options.env)
-                      ? "no line names it, and no '*' matches what makes programs run code"
-                      : "no line names it";
-  answer.hint = "add to profile " + text::for_people(profile.name) + ", env: allow: [" +
-                text::for_people(options.env) + "]";
+  answer.reason = profile::runs_code(options.env) ? "no line names it, and no '*' matches what makes programs run code"
+                                                  : "no line names it";
+  answer.hint =
+      "add to profile " + text::for_people(profile.name) + ", env: allow: [" + text::for_people(options.env) + "]";
+  return answer;
+}
+
+// "api.example:443", "udp://10.0.0.1:53", "[2001:db8::1]", as in network.allow but for what may be left out.
+profile::EndpointReading endpoint_of(std::string host) {
+  if (host.find("://") == std::string::npos) host.insert(0, "tcp://");
+  const std::size_t end = host.rfind(']');
+  const std::size_t colon = host.find(':', end == std::string::npos ? host.find("://") + 3 : end);
+  if (colon == std::string::npos) host += ":*";
+  return profile::parse_endpoint(host);
+}
+
+// Nothing where the question itself is wrong.
+std::optional<Answer> about_host(const Options& options, const run::Plan& plan) {
+  const profile::EndpointReading asked = endpoint_of(options.host);
+  const bool is_one =
+      asked.endpoint.kind == profile::HostKind::Name || asked.endpoint.kind == profile::HostKind::Address;
+  if (!asked.problem.empty() || !is_one) {
+    std::fprintf(stderr, "jail: --host '%s': %s\n", text::for_people(options.host).c_str(),
+                 is_one ? asked.problem.c_str() : "one name or one address is asked for");
+    if (!asked.hint.empty()) std::fprintf(stderr, "  hint: %s\n", asked.hint.c_str());
+    return std::nullopt;
+  }
+  Answer answer{.what = "host " + options.host};
+  if (plan.namespaces.net == confine::namespaces::Plan::Net::Hosts) {
+    answer.decision = event::Decision::Allowed;
+    answer.reason = "network.mode is host: the host's own network";
+    return answer;
+  }
+  egress::Decision decision = egress::decide(plan.egress, asked.endpoint);
+  answer.decision = decision.rule ? event::Decision::Allowed : event::Decision::Denied;
+  answer.layer = decision.rule ? "" : "network";
+  answer.error = decision.error;
+  answer.reason = std::move(decision.reason);
+  if (!decision.rule) answer.hint = hint_for_endpoint(asked.endpoint, "default", plan.profile);
+  answer.rule = std::move(decision.rule);
   return answer;
 }
 
@@ -193,6 +232,7 @@ void print_text(const Answer& answer) {
 // Nothing where the question itself is wrong.
 std::optional<Answer> answer_to(const Options& options, const run::Prepared& prepared, const run::Plan& plan) {
   if (!options.path.empty()) return about_path(options, plan);
+  if (!options.host.empty()) return about_host(options, plan);
   if (!options.env.empty()) return about_env(options, prepared.profile);
   if (confine::seccomp::find_row(options.syscall) != nullptr) return about_syscall(options, plan);
   const std::string_view nearest = confine::seccomp::nearest_name(options.syscall);
@@ -224,6 +264,7 @@ void add_why(CLI::App& app, int& status) {
   CLI::Option_group* question = verb->add_option_group("question", "One of these");
   CLI::Option* path = question->add_option("--path", options->path, "A path, as the plugin would name it");
   question->add_option("--syscall", options->syscall, "The name of a system call");
+  question->add_option("--host", options->host, "A name or an address to connect to, [udp://]HOST[:PORT]");
   question->add_option("--env", options->env, "The name of an environment variable");
   question->require_option(1);
   verb->add_option("--op", options->operation, "What is done with the path")

@@ -4,6 +4,7 @@ use; the address behind it is not open before it was asked for, other names are 
 """
 import contextlib
 import ctypes
+import json
 import os
 import pathlib
 import shutil
@@ -275,6 +276,26 @@ class Names:
         self.assertEqual(out.split(), ["gaierror", "hello"], error)
         self.assertIn("no name is looked up", [record for record in self.records()
                                                if record["kind"] == "monitor.changed"][0]["reason"])
+
+    def test_why_says_the_same_beforehand(self):
+        allowed = (f"tcp://api.acme.example:{PORT}", f"tcp://*.acme.example:{PORT + 1}", f"tcp://{LISTED}:{PORT}")
+        questions = [("api.acme.example", PORT), ("api.acme.example", 22),
+                     ("evil.example", PORT), (LISTED, PORT), (API, PORT), (LISTED, 22), ("127.0.0.1", 22),
+                     ("127.0.0.1", PORT)]
+        errors = {"gaierror": None, "ConnectionResetError": "ECONNRESET", "ConnectionRefusedError": "ECONNREFUSED"}
+        # A look-up first, so that the address of a name is open for what its line says, and for nothing else.
+        out = self.python(f"for host, port in {questions}:\n"
+                          "    print(get(host, port))", allowed=allowed)
+        for (host, port), happened in zip(questions, out, strict=True):
+            with self.subTest(host=host, port=port):
+                said = self.jail("why", "--json", "--host", f"{host}:{port}", self.dir / "profile" / "test.yaml")
+                answer = json.loads(said.out)
+                if (host, port) == (API, PORT):  # a name points there meanwhile
+                    self.assertEqual((answer["decision"], happened), ("denied", "hello"))
+                elif answer["decision"] == "allowed":
+                    self.assertEqual(happened, "hello")
+                else:
+                    self.assertEqual(answer.get("errno"), errors[happened])
 
     def test_many_at_once(self):
         out = self.python("import threading\n"

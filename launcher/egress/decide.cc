@@ -1,0 +1,70 @@
+#include "egress/decide.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "egress/names.h"
+#include "egress/policy.h"
+#include "profile/endpoint.h"
+
+namespace jail::egress {
+namespace {
+
+using profile::Endpoint;
+using profile::HostKind;
+
+bool has_port(const Endpoint& rule, const Endpoint& asked) {
+  if (asked.ports.empty() || rule.ports.empty()) return true;
+  const std::uint16_t port = asked.ports.front().first;
+  return std::ranges::any_of(
+      rule.ports, [&](const profile::PortRange& range) { return range.first <= port && port <= range.last; });
+}
+
+// Any port of the rule's will do where none was asked for.
+std::vector<Rule> rules_of_address(const Plan& plan, const Endpoint& asked) {
+  std::vector<Rule> rules;
+  const Policy policy(plan.rules, {});
+  for (Rule rule = 0; rule < plan.rules.size(); ++rule) {
+    const Endpoint& one = plan.rules[rule];
+    const std::uint16_t port = one.ports.empty() ? std::uint16_t{1} : one.ports.front().first;
+    const auto to = address_of(asked.host, port);
+    if (to && policy.permits(one.protocol, *to, 0) == rule) rules.push_back(rule);
+  }
+  return rules;
+}
+
+std::string with_protocols(const Plan& plan, const std::vector<Rule>& rules) {
+  std::string all;
+  for (const Rule rule : rules) all.append(all.empty() ? "" : ", ").append(profile::to_string(plan.rules[rule]));
+  return all;
+}
+
+// Who listens for every address takes the connection, and resets it.
+int error_at(const Plan& plan, const Endpoint& asked, const std::optional<Address>& to) {
+  if (plan.reach == Plan::Reach::Loopback && to && !is_loopback(*to)) return ENETUNREACH;
+  const bool has_door = std::ranges::any_of(plan.out, [&](const Door& door) {
+    const bool is_there = !to || (door.at.family == to->family && door.at.bytes == decltype(to->bytes){});
+    return is_there && !asked.ports.empty() && door.protocol == asked.protocol &&
+           door.at.port == asked.ports.front().first;
+  });
+  return has_door ? ECONNRESET : ECONNREFUSED;
+}
+
+}  // namespace
+
+Decision decide(const Plan& plan, const Endpoint& asked) {
+  const bool is_name = asked.kind == HostKind::Name;
+  const std::vector<Rule> rules = is_name ? Names(plan.rules).permits(asked.host).rules : rules_of_address(plan, asked);
+  for (const Rule rule : rules) {
+    const Endpoint& one = plan.rules[rule];
+    if (one.protocol == asked.protocol && has_port(one, asked))
+      return {one.place, 0, "network.allow: " + profile::to_string(one)};
+  }
+  Decision denied{.rule = {}, .error = 0, .reason = "no line names it"};
+  if (!rules.empty()) denied.reason = "the host is named, but otherwise: " + with_protocols(plan, rules);
+  if (!is_name) denied.error = error_at(plan, asked, address_of(asked.host, 0));
+  else if (!rules.empty()) denied.error = error_at(plan, asked, std::nullopt);
+  return denied;
+}
+
+}  // namespace jail::egress
