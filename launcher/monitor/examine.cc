@@ -411,6 +411,10 @@ bool Examiner::is_worth_telling(Decision of_a_connection) const {
   return is_worth(rules_.addresses.value_or(rules_.files), kWrite, of_a_connection);
 }
 
+bool Examiner::is_worth_telling_made(Decision of_a_connection) const {
+  return is_worth(rules_.addresses ? profile::MonitorFiles::All : rules_.files, kWrite, of_a_connection);
+}
+
 std::optional<event::Event> Examiner::foretell(const Caller& caller, const Call& call, Address address) {
   if (address.peer.unknown) return event_of(net_body(call.operation, call.number, address.peer), std::nullopt);
   if (address.reach == Reach::Nobody && !address.peer.family) return std::nullopt;  // no address at all

@@ -65,6 +65,8 @@ class Examiner {
   };
   [[nodiscard]] Wanted wanted(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] bool is_worth_telling(event::Decision of_a_connection) const;
+  // Of one that we make for the plugin, eBPF tells nothing: no process of the jail asks the kernel for it.
+  [[nodiscard]] bool is_worth_telling_made(event::Decision of_a_connection) const;
   // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
   // view may not answer, only memory is read that is there.
   void look_into(Fd root, const std::string& mount_table);

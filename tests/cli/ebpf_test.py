@@ -166,6 +166,21 @@ class Ebpf:
         self.assertRegex(group.name, r"^jail-\d+$")
         self.assertFalse(group.exists(), "the group is left")
 
+    def test_a_connection_that_the_supervisor_makes_is_told_once(self):
+        """As it makes all of them where a unix socket is granted, which old kernels do not tell apart."""
+        self.needs("process", "network")
+        granted = self.dir / "home" / "granted.sock"
+        with socket.socket(socket.AF_UNIX) as unix, socket.socket() as server:
+            unix.bind(str(granted))
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            port = server.getsockname()[1]
+            profile = self.stating("denied", f"network: {{mode: host, unix: [\"{granted}\"]}}\n")
+            self.run_plugin("tcp", port, profile=profile)
+        connected, = self.told("net.connect")
+        self.assertEqual((connected["decision"], connected["address"], connected["port"]),
+                         ("allowed", "127.0.0.1", port))
+
     def test_the_jails_own_network_has_one_event_an_attempt(self):
         self.needs("process")
         self.run_plugin("tcp", 1, profile=self.stating("denied"))
