@@ -9,12 +9,17 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "audit/log.h"
 #include "audit/sink.h"
+#include "bpf/events.h"
 #include "event/encode.h"
+#include "monitor/coalesce.h"
+#include "trace/decode.h"
 
 namespace jail {
 namespace {
@@ -66,12 +71,36 @@ void encode_only(benchmark::State& state, event::Event (*make)(), const event::R
   state.counters["bytes"] = static_cast<double>(writer.text().size() + 1);
 }
 
+// As a program of the kernel puts it into the ring: /usr/share/common-licenses/Apache-2.0, opened.
+std::vector<std::byte> record_of_open(std::uint32_t number) {
+  const std::string name = "module_" + std::to_string(100'000 + number % 900'000) + ".py";
+  const std::string walk = name + std::string("\0plugins\0crm\0srv\0", 16);
+  jail_event head{};
+  head.time_ns = clock::boottime_ns();
+  head.pid = 4'194'303;
+  head.jail_pid = 2;
+  head.kind = JAIL_OPEN;
+  head.call = 257;
+  head.place = {.inode = 11'012'375, .device = 0xfe00000, .mount = 90, .flags = 0, .unused = 0};
+  head.text[0] = static_cast<std::uint16_t>(walk.size());
+  std::vector<std::byte> bytes(sizeof head + walk.size());
+  std::memcpy(bytes.data(), &head, sizeof head);
+  std::memcpy(bytes.data() + sizeof head, walk.data(), walk.size());
+  return bytes;
+}
+
+void decode_only(benchmark::State& state) {
+  const std::vector<std::byte> bytes = record_of_open(1);
+  for (auto _ : state) benchmark::DoNotOptimize(trace::decode(bytes));
+  state.SetItemsProcessed(state.iterations());
+}
+
 // A file in the working folder, emptied now and then, inside the measured time, to keep the disk.
-void encode_and_write(benchmark::State& state, event::Event (*make)()) {
+template <typename Each>
+void write_each(benchmark::State& state, Each next) {
   constexpr std::int64_t kEmptyEvery = 200'000;
   constexpr std::uint64_t kNoBound = 1ULL << 60;
   const std::string path = std::filesystem::current_path() / ("event_bench." + std::to_string(::getpid()) + ".jsonl");
-  const event::Event event = make();
   {
     auto opened = audit::open({.run = "00c0ffee00c0ffee", .profile = "acme-crm", .profile_path = "/p.yaml"},
                               {audit::File{path}}, audit::home_of_this_process(), {},
@@ -81,7 +110,7 @@ void encode_and_write(benchmark::State& state, event::Event (*make)()) {
     auto& log = std::get<audit::Log>(opened);
     std::int64_t written = 0;
     for (auto _ : state) {
-      if (log.append(event)) return state.SkipWithError("a record was lost");
+      if (!next(log)) return state.SkipWithError("a record was lost");
       if (++written % kEmptyEvery == 0) std::filesystem::resize_file(path, 0);
     }
     const std::int64_t in_file = written % kEmptyEvery;
@@ -90,6 +119,26 @@ void encode_and_write(benchmark::State& state, event::Event (*make)()) {
     state.SetItemsProcessed(written);
   }
   std::filesystem::remove(path);
+}
+
+void encode_and_write(benchmark::State& state, event::Event (*make)()) {
+  const event::Event event = make();
+  write_each(state, [&event](audit::Log& log) { return !log.append(event); });
+}
+
+// All that the thread does that reads a ring; no two events are alike.
+void decode_sort_and_write(benchmark::State& state) {
+  std::vector<std::vector<std::byte>> records;
+  for (std::uint32_t number = 0; number < 10'000; ++number) records.push_back(record_of_open(number));
+  std::size_t at = 0;
+  bool kept = true;
+  audit::Log* to = nullptr;
+  monitor::Coalescer events([&](const event::Event& event) { kept = kept && !to->append(event); });
+  write_each(state, [&](audit::Log& log) {
+    to = &log;
+    events.add(std::move(*trace::decode(records[at++ % records.size()])));
+    return kept;
+  });
 }
 
 // What every run pays at its start, the file being there already.
@@ -111,6 +160,8 @@ BENCHMARK_CAPTURE(encode_only, path_and_three_secrets, one_path,
 BENCHMARK_CAPTURE(encode_only, run_started, run_started, event::Redactor());
 BENCHMARK_CAPTURE(encode_and_write, path, one_path);
 BENCHMARK_CAPTURE(encode_and_write, run_started, run_started);
+BENCHMARK(decode_only);
+BENCHMARK(decode_sort_and_write);
 
 }  // namespace
 }  // namespace jail

@@ -15,6 +15,8 @@
 #define JAIL_DEPTH 128
 /* A wake-up costs more than an event: the reader looks by itself, unless so much waits for it. */
 #define JAIL_WAKE_DIVISOR 4
+/* So much of a ring is for what is not bulk: denials, programs, addresses. */
+#define JAIL_RESERVE_DIVISOR 4
 
 enum jail_kind {
   JAIL_EXEC = 1, /* text 0: where the program is, 1: what was asked for, 2: the arguments, each with its NUL */
@@ -61,8 +63,13 @@ struct jail_place {
   __u64 inode;
   __u32 device; /* as the kernel has it: 12 bits major, 20 bits minor */
   __u32 mount;
-  __u32 flags; /* of an open file, or of the call */
+  __u32 flags; /* of the open file, with those of the call that opened it */
   __u32 unused;
+};
+
+/* Of a call by its number; what the upper halves say, only pointers need. Of openat2 the third are its flags. */
+struct jail_call {
+  __u32 arguments[6];
 };
 
 struct jail_traffic {
@@ -82,14 +89,14 @@ struct jail_event {
   union {
     struct jail_place place;
     struct jail_address address;
+    struct jail_call at_hand; /* JAIL_FILE, but of the hooks, which know none */
   };
   /* Of what follows: a walk is names, each with its NUL, from the file up to the root; a name is without NUL. */
   __u16 text[2 * JAIL_PATHS];
 };
 
 struct jail_run {
-  __u64 told; /* records in the ring */
-  __u64 lost; /* that had no room */
+  __u64 lost; /* records that had no room */
   __u32 want; /* of jail_want */
   __u32 ring_bytes;
 };
@@ -101,10 +108,11 @@ struct jail_run {
 #endif
 JAIL_LAYOUT(sizeof(struct jail_address) == 24);
 JAIL_LAYOUT(sizeof(struct jail_place) == 24);
+JAIL_LAYOUT(sizeof(struct jail_call) == 24);
 JAIL_LAYOUT(sizeof(struct jail_event) == 64);
 JAIL_LAYOUT(__builtin_offsetof(struct jail_event, text) == 56);
 JAIL_LAYOUT(sizeof(struct jail_traffic) == 40);
-JAIL_LAYOUT(sizeof(struct jail_run) == 24);
+JAIL_LAYOUT(sizeof(struct jail_run) == 16);
 #undef JAIL_LAYOUT
 
 #endif

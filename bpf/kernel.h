@@ -107,7 +107,7 @@ struct linux_binprm {
   const char *filename;
 };
 struct pt_regs {
-  unsigned long di, si, dx, r10, r8, orig_ax;
+  unsigned long di, si, dx, r10, r8, r9, orig_ax;
 };
 
 #pragma clang attribute pop

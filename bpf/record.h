@@ -62,17 +62,19 @@ struct jail {
 /* Of the process at hand, if it is a jail's. Pid 1 is not: it is our own. */
 static __always_inline bool find_jail(struct jail *jail, __u32 want) {
   struct task_struct *task = bpf_get_current_task_btf();
-  jail->key = task->nsproxy->pid_ns_for_children->ns.inum;
+  struct pid_namespace *space = task->nsproxy->pid_ns_for_children;
+  jail->key = space->ns.inum;
   jail->run = bpf_map_lookup_elem(&runs, &jail->key);
   if (!jail->run || !(jail->run->want & want)) return 0;
   /* The namespace it is in, not the one it may have joined for its children. */
-  struct task_struct *reader = (void *)bpf_get_current_task();
-  struct pid *pid = BPF_CORE_READ(reader, group_leader, thread_pid);
+  struct pid *pid = 0; /* read, so that the verifier of Linux 6.1 lets us reckon with it */
+  struct upid own;
+  bpf_core_read(&pid, sizeof pid, &task->group_leader->thread_pid);
+  void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
   __u32 level = BPF_CORE_READ(pid, level);
-  void *at = (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
-  struct pid_namespace *space = BPF_CORE_READ((struct upid *)at, ns);
-  jail->jail_pid = BPF_CORE_READ((struct upid *)at, nr);
-  return BPF_CORE_READ(space, ns.inum) == jail->key && jail->jail_pid != 1;
+  bpf_core_read(&own, sizeof own, numbers + level * bpf_core_type_size(struct upid));
+  jail->jail_pid = own.nr;
+  return own.ns == space && own.nr != 1;
 }
 
 static __always_inline void count_lost(const struct jail *jail) { __sync_fetch_and_add(&jail->run->lost, 1); }
@@ -85,13 +87,20 @@ static __always_inline void fill(struct jail_event *event, const struct jail *ja
   event->kind = kind;
 }
 
+/* What was allowed may come in floods; what was denied, and what starts and ends, shall not drown in them. */
+static __always_inline bool is_bulk(const struct jail_event *event) {
+  return (event->kind == JAIL_OPEN || event->kind == JAIL_FILE) && event->result >= 0;
+}
+
+/* `record` begins with the event. */
 static __always_inline void put(const struct jail *jail, void *record, __u64 bytes) {
   void *ring = bpf_map_lookup_elem(&rings, &jail->key);
   if (!ring) return count_lost(jail);
-  __u64 waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
-  __u64 wake = waiting > jail->run->ring_bytes / JAIL_WAKE_DIVISOR ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-  if (bpf_ringbuf_output(ring, record, bytes, wake)) return count_lost(jail);
-  __sync_fetch_and_add(&jail->run->told, 1);
+  __u64 waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), all = jail->run->ring_bytes;
+  if (waiting > all - all / JAIL_RESERVE_DIVISOR && is_bulk(record)) return count_lost(jail);
+  __u64 threshold = all / JAIL_WAKE_DIVISOR;
+  bool wakes = waiting <= threshold && waiting + bytes > threshold; /* once: the reader takes all there is */
+  if (bpf_ringbuf_output(ring, record, bytes, wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP)) count_lost(jail);
 }
 
 static __always_inline struct draft *take_draft(const struct jail *jail, __u16 kind) {

@@ -286,6 +286,12 @@ void tell_reason(Sentence& out, const event::Verdict& verdict) {
   if (!verdict.rule.empty()) out.add(", rule ").quote(verdict.rule);
 }
 
+// And who says so: what came about, or what the plan foretells.
+void tell_source(Sentence& out, const event::Event& event) {
+  out.add(" | " + std::string(event::name_of(event.source)), Tone::Faint);
+  if (event.verdict->predicted) out.add(", foretold", Tone::Faint);
+}
+
 void tell(Sentence& out, const event::Repeats& repeats) {
   out.add(" | " + std::to_string(repeats.count) + " more of these", Tone::Faint);
   for (const std::string& sample : repeats.samples) out.add(" ").word(sample, Tone::Faint);
@@ -315,6 +321,7 @@ std::string render(const event::Record& record, Colour colour) {
   if (record.event.verdict) tell_decision(out, *record.event.verdict);
   std::visit([&out](const auto& what) { tell(out, what); }, record.event.body);
   if (record.event.verdict) tell_reason(out, *record.event.verdict);
+  if (record.event.verdict) tell_source(out, record.event);
   if (record.event.repeats) tell(out, *record.event.repeats);
   return std::move(out).take();
 }

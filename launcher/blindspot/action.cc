@@ -12,9 +12,11 @@ std::span<const Group> groups() {
 }
 
 std::string expand(std::string_view subject, const Scene& scene) {
+  const std::string given = std::to_string(scene.given);
   const std::pair<std::string_view, std::string> places[] = {{"{granted}", scene.folder + "/granted"},
                                                              {"{hidden}", scene.folder + "/hidden"},
                                                              {"{given}", scene.folder + "/given"},
+                                                             {"{given descriptor}", "/proc/self/fd/" + given},
                                                              {"{program}", scene.program}};
   std::string expanded(subject);
   for (const auto& [name, path] : places)

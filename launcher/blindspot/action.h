@@ -30,8 +30,8 @@ struct Outcome {
 };
 
 // A record counts only if it is of this kind and this call, of the process that acted, and of this subject: a path,
-// two of them with a space between, an address with its port, an ABI. "{granted}", "{hidden}", "{given}" and
-// "{program}" stand for the scene's own.
+// two of them with a space between, an address with its port, an ABI. "{granted}", "{hidden}", "{given}",
+// "{given descriptor}" and "{program}" stand for the scene's own.
 struct Evidence {
   std::string_view kind{};
   std::string_view call{};

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -122,9 +123,27 @@ std::vector<Row> judge_all(const std::vector<Report>& reports, std::span<const e
   return rows;
 }
 
-std::vector<std::string> told_blind_spots(std::span<const event::Record> log) {
+const event::RunStarted* started_in(std::span<const event::Record> log) {
   for (const event::Record& record : log)
-    if (const auto* started = std::get_if<event::RunStarted>(&record.event.body)) return started->blind_spots;
+    if (const auto* started = std::get_if<event::RunStarted>(&record.event.body)) return started;
+  return nullptr;
+}
+
+// What jail itself says, it says with every source.
+std::vector<event::Record> told_by_ebpf(const std::vector<event::Record>& log) {
+  std::vector<event::Record> told;
+  std::ranges::copy_if(log, std::back_inserter(told), [](const event::Record& record) {
+    return record.event.source == event::Source::Ebpf || record.event.source == event::Source::Supervisor;
+  });
+  return told;
+}
+
+// The family of programs that tells of files; empty: none does.
+std::string_view name_of_half(const event::RunStarted& started) {
+  for (const std::string& source : started.sources) {
+    if (source.find("by the end of each system call") != std::string::npos) return "sys_exit";
+    if (source.find("by the hooks of the security modules") != std::string::npos) return "lsm";
+  }
   return {};
 }
 
@@ -140,12 +159,22 @@ class Examination {
     std::ofstream(profile_) << profile_text(scene_, source_);
   }
 
+  // Of what eBPF tells of files, there are two columns: what the programs tell alone, and what all sources tell.
   Survey run(std::vector<std::string> inside) {
     const int status = run_program(words(std::move(inside)), errors_);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return {.columns = {}, .problem = problem_of(status)};
+    const bool ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!ended) return {.columns = {}, .absent = {}, .problem = problem_of(status)};
     const std::vector<event::Record> log = read_log(log_);
-    return {.columns = {{source_, judge_all(read_reports(content_of(report_)), log, scene_), told_blind_spots(log)}},
-            .problem = {}};
+    const std::vector<Report> reports = read_reports(content_of(report_));
+    const event::RunStarted* const started = started_in(log);
+    Survey survey;
+    const std::string_view half = started == nullptr ? "" : name_of_half(*started);
+    if (!half.empty())
+      survey.columns.push_back(
+          {std::string(half), Column::Of::Alone, judge_all(reports, told_by_ebpf(log), scene_), {}});
+    survey.columns.push_back({source_, Column::Of::Run, judge_all(reports, log, scene_),
+                              started == nullptr ? std::vector<std::string>{} : started->blind_spots});
+    return survey;
   }
 
  private:
@@ -182,10 +211,20 @@ std::size_t Column::count(Result result) const {
   return static_cast<std::size_t>(std::ranges::count(rows, result, &Row::result));
 }
 
-bool Column::sees_all() const { return count(Result::Invisible) == 0 && count(Result::Untried) == 0; }
+bool Column::sees_all() const {
+  return of == Of::Alone || (count(Result::Invisible) == 0 && count(Result::Untried) == 0);
+}
 
+// What a run without privilege has is tried everywhere; what eBPF adds, where it loads.
 Survey survey(std::vector<std::string> inside, Strictness strictness) {
-  return Examination("notify", strictness).run(std::move(inside));
+  Survey all = Examination("notify", strictness).run(inside);
+  if (!all.problem.empty()) return all;
+  for (const char* source : {"ebpf", "auto"}) {
+    Survey more = Examination(source, strictness).run(inside);
+    if (!more.problem.empty()) all.absent.emplace_back(source, more.problem.substr(0, more.problem.find('\n')));
+    else if (more.columns.size() > 1) std::ranges::move(more.columns, std::back_inserter(all.columns));
+  }
+  return all;
 }
 
 int perform_from(const std::vector<std::string>& words) {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "blindspot/judge.h"
@@ -12,7 +13,11 @@ namespace jail::blindspot {
 
 // What one source of events on this kernel was found to see.
 struct Column {
-  std::string source;  // "notify"
+  // Alone: of a run with several sources, what one of them has told.
+  enum class Of : std::uint8_t { Run, Alone };
+
+  std::string source;  // "notify", "ebpf", "auto"; alone: "sys_exit", "lsm"
+  Of of = Of::Run;
   std::vector<Row> rows;
   std::vector<std::string> blind_spots;  // what the log itself says that it cannot see
 
@@ -23,6 +28,7 @@ struct Column {
 
 struct Survey {
   std::vector<Column> columns;
+  std::vector<std::pair<std::string, std::string>> absent;  // sources that cannot be had here, and why
   std::string problem;  // lines; not empty: the jail did not come to be, or did not get to its end
 };
 

@@ -58,7 +58,8 @@ void print_line(const Survey& survey, std::string_view name, std::size_t number)
   std::string line = cell("  " + std::string(name), kNameWidth);
   for (const Column& column : survey.columns) {
     const Row& row = column.rows[number];
-    line += cell(std::string(name_of(row.result)), kResultWidth) + cell(error_of(row), kErrorWidth);
+    line += cell(std::string(name_of(row.result)), kResultWidth);
+    if (&column == survey.columns.data()) line += cell(error_of(row), kErrorWidth);
   }
   line.resize(line.find_last_not_of(' ') + 1);
   std::puts(line.c_str());
@@ -66,7 +67,10 @@ void print_line(const Survey& survey, std::string_view name, std::size_t number)
 
 void print_columns(const Survey& survey) {
   std::string line = cell("action", kNameWidth);
-  for (const Column& column : survey.columns) line += cell(column.source, kResultWidth) + cell("errno", kErrorWidth);
+  for (const Column& column : survey.columns) {
+    line += cell(column.of == Column::Of::Alone ? column.source + " alone" : column.source, kResultWidth);
+    if (&column == survey.columns.data()) line += cell("errno", kErrorWidth);
+  }
   line.resize(line.find_last_not_of(' ') + 1);
   std::puts(line.c_str());
 }
@@ -84,6 +88,8 @@ void print_lines(const Survey& survey) {
     if (!column.blind_spots.empty()) std::printf("what %s cannot see, as run.started says:\n", column.source.c_str());
     for (const std::string& spot : column.blind_spots) std::printf("  %s\n", text::for_people(spot).c_str());
   }
+  for (const auto& [source, why] : survey.absent)
+    std::printf("%s cannot be had: %s\n", source.c_str(), text::for_people(why).c_str());
   for (const Column& column : survey.columns) print_counts(column);
 }
 
@@ -120,6 +126,10 @@ void print_json(const Survey& survey, bool sees_all) {
   writer.key("sources");
   writer.begin_object();
   for (const Column& column : survey.columns) writer.key(column.source), write_column(writer, column);
+  writer.end_object();
+  writer.key("absent");
+  writer.begin_object();
+  for (const auto& [source, why] : survey.absent) writer.member(source, why);
   writer.end_object();
   writer.key("actions");
   writer.begin_array();

@@ -13,6 +13,7 @@ namespace jail::cli {
 struct WantedOptions {
   std::string profile;
   std::vector<std::string> set;  // "name=value"
+  std::vector<std::string> monitor;  // words
   bool best_effort = false;
   std::vector<std::string> command;
 };

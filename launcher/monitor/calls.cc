@@ -179,6 +179,27 @@ static_assert(std::size(kCalls) < 255);
 
 bool is_of_files(Operation operation) { return operation < Execute; }
 
+// Of the kernel's security modules, with the path at hand (bpf/file_lsm.bpf.c).
+bool has_hook(const Call& call) {
+  switch (call.operation) {
+    case Open:
+    case Create:
+    case Delete:
+    case Rename:
+    case Link:
+    case Symlink: return true;
+    case Truncate: return call.number == SYS_truncate;
+    case Metadata: return call.detail == "mode" || call.detail == "owner";
+    default: return false;
+  }
+}
+
+// And all that is asked for is in its arguments and its result (bpf/file_exit.bpf.c).
+bool names_file(const Call& call) {
+  if (!is_of_files(call.operation) || call.number == SYS_ioctl) return false;
+  return call.operation != MapCode && call.operation != ProtectCode && call.operation != CreateMemory;
+}
+
 constexpr Privilege kPrivileges[] = {
     {"setuid", "setuid", 1},
     {"setgid", "setuid", 1},
@@ -284,13 +305,24 @@ const Call* find_call(std::uint32_t number) {
   return &kCalls[kRowOf[number] - 1];
 }
 
-std::vector<confine::seccomp::Observation> observations(profile::MonitorFiles files) {
+Share share_of(const Traced& traced, const Call& call) {
+  if (call.operation == Execute) return traced.programs ? Share::Allowed : Share::Nothing;
+  switch (traced.files) {
+    case Traced::Files::None: return Share::Nothing;
+    case Traced::Files::Reached: return has_hook(call) ? Share::Allowed : Share::Nothing;
+    case Traced::Files::AtExit: return names_file(call) ? Share::Everything : Share::Nothing;
+  }
+  return Share::Nothing;
+}
+
+std::vector<confine::seccomp::Observation> observations(profile::MonitorFiles files, const Traced& traced) {
   using profile::MonitorFiles;
   const bool allowed_ones = files == MonitorFiles::Changes || files == MonitorFiles::All;
   std::vector<confine::seccomp::Observation> all;
   for (const Call& call : kCalls) {
     const bool wanted = files != MonitorFiles::None || !is_of_files(call.operation);
     const bool quiet = call.quiet_is == Call::Quiet::Always || files != MonitorFiles::All;
+    if (share_of(traced, call) == Share::Everything) continue;
     if (wanted && (allowed_ones || call.may_be == MayBe::Denied))
       all.push_back({call.number, quiet ? call.quiet : std::span<const Clause>{}});
   }

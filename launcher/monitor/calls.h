@@ -69,8 +69,17 @@ struct Call {
 std::span<const Call> calls();
 const Call* find_call(std::uint32_t number);
 
+// What eBPF tells of a run, so that notification does not tell it again.
+struct Traced {
+  bool programs = false;
+  enum class Files : std::uint8_t { None, Reached, AtExit } files = Files::None;  // by hooks; by the end of each call
+};
+enum class Share : std::uint8_t { Nothing, Allowed, Everything };
+// Of what this call attempts. A program that is denied, notification tells: it has the arguments.
+Share share_of(const Traced& traced, const Call& call);
+
 // What the filter must notify for this choice of `monitor.files`. Programs, sockets and ids always.
-std::vector<confine::seccomp::Observation> observations(profile::MonitorFiles files);
+std::vector<confine::seccomp::Observation> observations(profile::MonitorFiles files, const Traced& traced = {});
 
 // What a denied call asks for, and which of its arguments are plain numbers worth telling (bit n: argument n).
 struct Privilege {

@@ -11,7 +11,7 @@ namespace {
 using event::Named;
 using event::Peer;
 
-// Whatever tells two events apart; who did it and when does not.
+// Whatever tells two events apart. When does not; who does where it is known without asking: not of a notification.
 class Key {
  public:
   void add(std::string_view text) { text_.append(text).push_back('\0'); }
@@ -54,7 +54,10 @@ void add_call(Key& key, const Body& body) {
   for (const auto& [name, value] : body.arguments) key.add(std::string_view(name)), key.add(value);
 }
 void add(Key& key, const event::SyscallDenied& body) { add_call(key, body); }
-void add(Key& key, const event::PrivilegeAttempt& body) { add_call(key, body); }
+void add(Key& key, const event::PrivilegeAttempt& body) {
+  add_call(key, body);
+  key.add(std::string_view(body.capability));
+}
 
 template <typename Body>
 void add(Key& key, const Body& body) {
@@ -72,6 +75,7 @@ std::string key_of(const event::Event& event) {
       },
       event.body);
   if (event.verdict) key.add(static_cast<std::uint64_t>(event.verdict->decision));
+  if (event.source == event::Source::Ebpf) key.add(static_cast<std::uint64_t>(event.pid.value_or(0)));
   return std::move(key).take();
 }
 

@@ -220,6 +220,19 @@ Prediction to_init(Rules::Signals signals) {
   return signals == Rules::Signals::Scoped ? refused_by("landlock", EPERM) : Prediction{};
 }
 
+bool is_refusal(int error) { return error == EACCES || error == EPERM || error == EROFS; }
+
+// What was foreseen, as it came about: for its own reasons, such as a file's mode, the kernel refuses more.
+Prediction come_about(Prediction foreseen, int error) {
+  if (error == 0) return {};
+  const bool denied = foreseen.decision == Decision::Denied;
+  const bool agrees = error == foreseen.error || is_refusal(error) || error == EXDEV;
+  if (denied && agrees) foreseen.error = error;
+  else if (is_refusal(error)) return refused_by("permission", error);
+  else return {.decision = Decision::Failed, .error = error};
+  return foreseen;
+}
+
 event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
   event::Event event{.body = std::move(body), .source = event::Source::Notify};
   event.verdict = std::move(verdict);
@@ -288,14 +301,53 @@ std::optional<event::Event> Examiner::to_files(const seccomp_notif& notified, co
     Prediction prediction = foresee({caller, host_, links_, sockets_}, data, call, first, second);
     if (prediction.decision != Decision::Allowed && is_given(caller, call, first)) prediction = {};
     if (!is_worth(rules_.files, wants_of(data, call), prediction.decision)) return std::nullopt;
+    if (is_told_elsewhere(data, call, prediction.decision)) return std::nullopt;
     verdict = verdict_of(prediction);
   }
   if (call.operation == Operation::Symlink) first.requested = caller.text(data.args[call.first.path]).value_or("");
   event::Body body = body_of(data, call, first.named(), second.named());
   if (auto* const executed = std::get_if<event::ProcessExec>(&body)) add_arguments(*executed, caller, data);
+  return about(std::move(body), std::move(verdict), first.place.path);
+}
+
+// No hook is asked where only the place of a file is wanted.
+bool Examiner::is_told_elsewhere(const seccomp_data& data, const Call& call, Decision decision) const {
+  if (decision != Decision::Allowed || share_of(rules_.traced, call) == Share::Nothing) return false;
+  return call.operation != Operation::Open || !(open_flags(data, call) & O_PATH);
+}
+
+event::Event Examiner::about(event::Body body, std::optional<event::Verdict> verdict, const std::string& path) const {
   event::Event event = event_of(std::move(body), std::move(verdict));
   const bool is_absent = event.verdict && event.verdict->decision == Decision::Failed && event.verdict->error == ENOENT;
-  event.expected = is_absent && is_expected(rules_.expect_absent, first.place.path);
+  event.expected = is_absent && is_expected(rules_.expect_absent, path);
+  return event;
+}
+
+std::optional<event::Event> Examiner::ended(const trace::FileCall& told) {
+  const Call* const call = find_call(told.number);
+  if (call == nullptr) return std::nullopt;
+  const seccomp_data data = registers_of(told);
+  const Caller caller{told.pid, memory_};
+  const Maps maps{places_, links_};
+  NamedPlace first, second;
+  if (call->operation == Operation::Symlink) first.requested = told.first.text;
+  else first = place_told(maps, caller, told, told.first, call->first, last_of(data, *call));
+  if (call->second.is_there()) second = place_told(maps, caller, told, told.second, call->second, Last::Itself);
+  Prediction prediction;
+  if (told.error != 0) {
+    Prediction foreseen = foresee({caller, host_, links_, sockets_}, data, *call, first, second);
+    if (foreseen.decision != Decision::Allowed && is_given(caller, *call, first)) foreseen = {};
+    if (foreseen.decision == Decision::Denied && share_of(rules_.traced, *call) == Share::Allowed) return std::nullopt;
+    prediction = come_about(foreseen, told.error);
+  }
+  if (!is_worth(rules_.files, wants_of(data, *call), prediction.decision)) return std::nullopt;
+  event::Verdict verdict = verdict_of(prediction);
+  verdict.predicted = false;
+  event::Event event = about(body_of(data, *call, first.named(), second.named()), std::move(verdict), first.place.path);
+  event.source = event::Source::Ebpf;
+  event.pid = told.pid;
+  event.jail_pid = told.jail_pid;
+  event.mono_ns = told.mono_ns;
   return event;
 }
 
@@ -357,6 +409,10 @@ std::optional<event::Event> Examiner::judge(const Caller& caller, const Call& ca
 
 bool Examiner::is_worth_telling(Decision of_a_connection) const {
   return is_worth(rules_.addresses.value_or(rules_.files), kWrite, of_a_connection);
+}
+
+bool Examiner::is_worth_telling_made(Decision of_a_connection) const {
+  return is_worth(rules_.addresses ? profile::MonitorFiles::All : rules_.files, kWrite, of_a_connection);
 }
 
 std::optional<event::Event> Examiner::foretell(const Caller& caller, const Call& call, Address address) {

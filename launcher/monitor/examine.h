@@ -24,6 +24,7 @@
 #include "monitor/predict.h"
 #include "profile/profile.h"
 #include "sys/socket_diag.h"
+#include "trace/decode.h"
 
 namespace jail::monitor {
 
@@ -39,6 +40,7 @@ struct Rules {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;
+  Traced traced{};
   // The same of addresses. In a network of its own the kernel does not refuse, there is nobody: so whether an attempt
   // was a denial is foretold here or nowhere.
   std::optional<profile::MonitorFiles> addresses{};  // none: as files
@@ -53,6 +55,8 @@ class Examiner {
   [[nodiscard]] std::optional<event::Event> refused(const seccomp_notif& notified, int error) const;
   // A call that the filter allows: several where it sends to several.
   [[nodiscard]] std::vector<event::Event> allowed(const seccomp_notif& notified, const Call& call);
+  // A call that has ended, as eBPF tells it: nothing is foretold, but which layer and line have refused it.
+  [[nodiscard]] std::optional<event::Event> ended(const trace::FileCall& call);
   // The same for a connect(2) that is made for the plugin: what it asks for goes with it, and the event, whether or not
   // it will be worth telling.
   struct Wanted {
@@ -61,6 +65,8 @@ class Examiner {
   };
   [[nodiscard]] Wanted wanted(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] bool is_worth_telling(event::Decision of_a_connection) const;
+  // Of one that we make for the plugin, eBPF tells nothing: no process of the jail asks the kernel for it.
+  [[nodiscard]] bool is_worth_telling_made(event::Decision of_a_connection) const;
   // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
   // view may not answer, only memory is read that is there.
   void look_into(Fd root, const std::string& mount_table);
@@ -76,6 +82,9 @@ class Examiner {
   [[nodiscard]] MaybeEvent to_files(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] MaybeEvent to_new_memory(const seccomp_notif& notified, const Call& call) const;
   [[nodiscard]] MaybeEvent to_mapped_code(const seccomp_notif& notified, const Call& call);
+  [[nodiscard]] bool is_told_elsewhere(const seccomp_data& data, const Call& call, event::Decision decision) const;
+  [[nodiscard]] event::Event about(event::Body body, std::optional<event::Verdict> verdict,
+                                   const std::string& path) const;
   [[nodiscard]] bool is_given(const Caller& caller, const Call& call, const NamedPlace& place);
   [[nodiscard]] MaybeEvent to_address(const seccomp_notif& notified, const Call& call);
   [[nodiscard]] MaybeEvent to_own_side(const seccomp_notif& notified, const Call& call) const;

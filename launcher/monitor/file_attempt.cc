@@ -1,9 +1,12 @@
 #include "monitor/file_attempt.h"
 
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "monitor/predict.h"
@@ -135,6 +138,26 @@ NamedPlace read_place(const Maps& maps, const Caller& caller, const seccomp_data
   if (base == "/") return folder == AT_FDCWD ? unreadable() : NamedPlace{};
   const std::string whole = base.empty() ? *text : base + *text;
   return found(maps, caller, whole, std::move(*text), last);
+}
+
+seccomp_data registers_of(const trace::FileCall& told) {
+  seccomp_data data{};
+  data.nr = static_cast<int>(told.number);
+  data.arch = AUDIT_ARCH_X86_64;
+  std::ranges::copy(told.arguments, std::begin(data.args));
+  return data;
+}
+
+NamedPlace place_told(const Maps& maps, const Caller& caller, const trace::FileCall& call,
+                      const trace::FileCall::Name& name, FileArgument argument, Last last) {
+  if (name.unreadable) return unreadable();
+  if (name.text.starts_with('/')) return found(maps, caller, name.text, name.text, last);
+  if (!name.text.empty()) return found(maps, caller, name.folder + "/" + name.text, name.text, last);
+  if (argument.folder == kNone) return {};
+  NamedPlace place = found(maps, caller, name.folder, {}, Last::Itself);
+  const int descriptor = static_cast<int>(call.arguments[static_cast<std::size_t>(argument.folder)]);
+  if (descriptor != AT_FDCWD) place.descriptor = descriptor;
+  return place;
 }
 
 unsigned wants_of_open(std::uint64_t flags) {

@@ -11,6 +11,7 @@
 #include "monitor/calls.h"
 #include "monitor/links.h"
 #include "monitor/place.h"
+#include "trace/decode.h"
 
 namespace jail::monitor {
 
@@ -36,6 +37,13 @@ struct Maps {
 
 NamedPlace read_place(const Maps& maps, const Caller& caller, const seccomp_data& call, FileArgument argument,
                       Last last);
+
+// Registers as they were at the call, but for their upper halves.
+seccomp_data registers_of(const trace::FileCall& told);
+
+// The same as read_place() of what a program in the kernel has told, when the call had ended.
+NamedPlace place_told(const Maps& maps, const Caller& caller, const trace::FileCall& call,
+                      const trace::FileCall::Name& name, FileArgument argument, Last last);
 
 // Whether this call follows a link that its first name ends in.
 Last last_of(const seccomp_data& call, const Call& row);

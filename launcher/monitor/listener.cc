@@ -282,7 +282,7 @@ void Listening::State::tell_made(event::Event event, int error) {
                .rule = is_refused ? "default" : "",
                .error = is_made ? 0 : error};
   verdict.predicted = false;
-  if (!examiner.is_worth_telling(verdict.decision)) return;
+  if (!examiner.is_worth_telling_made(verdict.decision)) return;
   const std::lock_guard lock(events_mutex);
   if (!is_finished) events.add(std::move(event));
 }

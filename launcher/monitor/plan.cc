@@ -24,9 +24,15 @@ using profile::MonitorSource;
 
 constexpr std::string_view kNotLogged = "what the filter denies is denied, not logged";
 
+constexpr const char* kUnixSockets = "allowed connections to unix sockets";
+constexpr const char* kRings = "files that an io_uring opens or changes";
+constexpr const char* kPowers = "power that the filter lets be asked for, and the kernel does not give";
+constexpr const char* kOwnModes = "files that their own mode or owner denies";
+constexpr const char* kOwnLinks = "where /proc/self led to a file in vain, of a process that has ended meanwhile";
+constexpr const char* kNamedLooks = "looks at a name beside AT_EMPTY_PATH: only files: all asks for them";
+
 const std::vector<std::string>& blind_spots() {
   static const std::vector<std::string> spots{
-      "files that their own mode or owner denies",
       "reads and writes of what is open already: the opening is told, and what was open at the start",
       "who repeats what was told: repeats are counted, with the last of those who did it",
       "names in memory that nobody may read, or that a network or user's file system has not brought in yet: said as "
@@ -52,65 +58,109 @@ Layer absent(std::string reason, std::optional<profile::Place> asked) {
 
 bool is_traced(const profile::Monitor& wanted) { return wanted.source.value == MonitorSource::Ebpf; }
 
-bool traces_files(const profile::Monitor& wanted) {
+bool may_be_traced(const profile::Monitor& wanted) {
+  return is_traced(wanted) || wanted.source.value == MonitorSource::Auto;
+}
+
+bool reaches_files(const profile::Monitor& wanted) {
   return wanted.files.value == MonitorFiles::Changes || wanted.files.value == MonitorFiles::All;
 }
 
-// The hooks where they load, for nobody else pays for them.
-trace::Family files_family(const trace::Support& support) {
-  return support.has(trace::Family::FileHooks) ? trace::Family::FileHooks : trace::Family::FileExit;
+// What is asked for in a ring is no call of its own.
+bool may_use_ring(const confine::seccomp::Plan& filter) {
+  return filter.rules[SYS_io_uring_setup].otherwise == confine::seccomp::kAllow;
 }
 
-// In a network of the jail's own notification is in the way of every address anyway, and knows who is not there.
+// Asked for by name, it is the end of each call, which knows also what was denied: then no call is in anybody's way but
+// every process of the machine pays for it. Chosen by ourselves, it is only what nobody else pays for. Only hooks see
+// what an io_uring does.
+std::optional<trace::Family> files_family(const profile::Monitor& wanted, const trace::Support& support,
+                                          const confine::seccomp::Plan& filter) {
+  const bool hooks = support.has(trace::Family::FileHooks) && reaches_files(wanted);
+  if (!is_traced(wanted)) return hooks ? std::optional(trace::Family::FileHooks) : std::nullopt;
+  if (wanted.files.value == MonitorFiles::None) return std::nullopt;
+  const bool exits = support.has(trace::Family::FileExit) && !may_use_ring(filter);
+  return hooks && !exits ? trace::Family::FileHooks : trace::Family::FileExit;
+}
+
+// In a network of the jail's own notification is in the way of every address anyway, and knows who is not there. Power
+// that is not given is told by a program at every look at a capability, which every process of the machine causes,
+// with each mmap(2), too: so only where eBPF is asked for by name.
 std::vector<trace::Family> families(const profile::Monitor& wanted, const trace::Support& support,
-                                    profile::NetworkMode network) {
+                                    const confine::seccomp::Plan& filter, profile::NetworkMode network) {
   std::vector<trace::Family> all{trace::Family::Process};
-  if (network == profile::NetworkMode::Host) all.push_back(trace::Family::Network);
-  if (network == profile::NetworkMode::Host && support.has(trace::Family::NetworkUnix))
-    all.push_back(trace::Family::NetworkUnix);
-  if (support.has(trace::Family::Privilege)) all.push_back(trace::Family::Privilege);
-  if (traces_files(wanted)) all.push_back(files_family(support));
+  const bool hosts = network == profile::NetworkMode::Host;
+  if (hosts) all.push_back(trace::Family::Network);
+  if (hosts && support.has(trace::Family::NetworkUnix)) all.push_back(trace::Family::NetworkUnix);
+  if (is_traced(wanted) && support.has(trace::Family::Privilege)) all.push_back(trace::Family::Privilege);
+  if (const auto files = files_family(wanted, support, filter)) all.push_back(*files);
+  if (!is_traced(wanted)) std::erase_if(all, [&](trace::Family family) { return !support.has(family); });
   return all;
 }
 
-std::optional<Layer> without_trace(const profile::Monitor& wanted, const Support& support,
-                                   profile::NetworkMode network) {
+std::optional<Layer> without_trace(const profile::Monitor& wanted, const confine::seccomp::Plan& filter,
+                                   const Support& support, profile::NetworkMode network) {
   if (!is_traced(wanted)) return std::nullopt;
   if (!support.trace) return absent("eBPF was not looked at", wanted.source.stated);
-  for (const trace::Family family : families(wanted, *support.trace, network))
+  for (const trace::Family family : families(wanted, *support.trace, filter, network))
     if (const std::string& why = support.trace->why_not(family); !why.empty())
       return absent("no eBPF programs (" + std::string(trace::name_of(family)) + "): " + why, wanted.source.stated);
   return std::nullopt;
 }
 
-std::string tell_files(trace::Family family) {
-  if (family == trace::Family::FileHooks) return "files that were reached: ebpf, by the hooks of the security modules";
-  return "files that were reached: ebpf, by the end of each system call: every process of this machine pays for it, "
-         "0.1 to 0.3 us a call";
+std::string files_source(const Plan& plan) {
+  if (plan.files == MonitorFiles::None) return "files: nobody";
+  switch (shares_of(plan).files) {
+    case Traced::Files::None: return "files: notify";
+    case Traced::Files::Reached:
+      return "files that are reached: ebpf, by the hooks of the security modules; denied or only looked at: notify";
+    case Traced::Files::AtExit:
+      return "files: ebpf, by the end of each system call: every process of this machine pays for it, 0.1 to 0.3 us a "
+             "call; code that is mapped: notify";
+  }
+  return {};
 }
 
-void add_trace(const profile::Monitor& wanted, const trace::Support& support, profile::NetworkMode network,
-               Plan& plan) {
-  plan.traced = families(wanted, support, network);
-  plan.traced_what = JAIL_WANT_PROCESS | JAIL_WANT_NETWORK | JAIL_WANT_PRIVILEGE;
-  plan.ring_bytes = static_cast<std::uint32_t>(wanted.ring.value);
-  if (traces_files(wanted)) plan.traced_what |= JAIL_WANT_CHANGES;
-  if (wanted.files.value == MonitorFiles::All) plan.traced_what |= JAIL_WANT_READS | JAIL_WANT_LOOKS;
-  plan.sources = {"what is denied: notify", "programs started, and processes that end: ebpf"};
-  if (network == profile::NetworkMode::Host) {
-    plan.sources.emplace_back("Internet addresses spoken with, and how much: ebpf");
-  } else {
-    plan.sources.emplace_back("addresses spoken with: notify");
-    plan.addresses = MonitorFiles::All;
-  }
-  if (traces_files(wanted)) plan.sources.push_back(tell_files(plan.traced.back()));
-  const auto has = [&](trace::Family family) { return std::ranges::find(plan.traced, family) != plan.traced.end(); };
-  if (has(trace::Family::NetworkUnix)) plan.sources.emplace_back("unix sockets connected to: ebpf");
-  else if (!plan.addresses) plan.blind_spots.emplace_back("allowed connections to unix sockets");
-  if (has(trace::Family::Privilege)) plan.sources.emplace_back("power that the kernel itself does not give: ebpf");
-  else plan.blind_spots.emplace_back("power that the filter lets be asked for, and the kernel does not give");
-  if (plan.traced.back() == trace::Family::FileHooks)
-    plan.blind_spots.emplace_back("files that are there and only looked at, or opened for their path alone");
+std::vector<std::string> sources_of(const Plan& plan) {
+  const bool programs = traces(plan, trace::Family::Process), network = traces(plan, trace::Family::Network);
+  std::vector<std::string> all{
+      programs ? "programs started, and processes that end: ebpf; programs denied: notify" : "programs started: notify",
+      network ? "Internet addresses spoken with, and how much: ebpf; denied: notify" : "addresses spoken with: notify",
+      files_source(plan), "calls that the filter denies, and powers asked for: notify"};
+  if (traces(plan, trace::Family::NetworkUnix)) all.emplace_back("unix sockets connected to: ebpf; denied: notify");
+  if (traces(plan, trace::Family::Privilege)) all.emplace_back("power that the kernel itself does not give: ebpf");
+  return all;
+}
+
+std::uint32_t traced_what(const Plan& plan) {
+  std::uint32_t what = 0;
+  if (traces(plan, trace::Family::Process)) what |= JAIL_WANT_PROCESS;
+  if (traces(plan, trace::Family::Network) || traces(plan, trace::Family::NetworkUnix)) what |= JAIL_WANT_NETWORK;
+  if (traces(plan, trace::Family::Privilege)) what |= JAIL_WANT_PRIVILEGE;
+  const Traced::Files files = shares_of(plan).files;
+  if (files == Traced::Files::AtExit) what |= JAIL_WANT_FAILED;
+  if (files == Traced::Files::None || plan.files == MonitorFiles::Denied) return what;
+  what |= JAIL_WANT_CHANGES;
+  return plan.files == MonitorFiles::All ? what | JAIL_WANT_READS | JAIL_WANT_LOOKS : what;
+}
+
+// Of what was denied, and what starts and ends, there are no floods; and each page of a ring costs time at the start.
+std::uint32_t ring_bytes(const profile::Monitor& wanted, const Plan& plan) {
+  const auto bytes = static_cast<std::uint32_t>(wanted.ring.value);
+  return traces_bulk(plan) || wanted.ring.stated ? bytes : bytes / 4;
+}
+
+void add_trace(const profile::Monitor& wanted, const trace::Support& support, const confine::seccomp::Plan& filter,
+               profile::NetworkMode network, Plan& plan) {
+  plan.traced = families(wanted, support, filter, network);
+  if (plan.traced.empty()) return;
+  const bool hosts = traces(plan, trace::Family::Network);
+  plan.tracing = is_traced(wanted) ? Tracing::Asked : Tracing::Chosen;
+  plan.traced_what = traced_what(plan);
+  plan.ring_bytes = ring_bytes(wanted, plan);
+  plan.addresses = hosts ? MonitorFiles::Denied : MonitorFiles::All;
+  plan.sources = sources_of(plan);
+  if (hosts && !traces(plan, trace::Family::NetworkUnix)) plan.blind_spots.emplace_back(kUnixSockets);
 }
 
 // By write(2) the plugin process hands its listener over, past the filter.
@@ -153,29 +203,59 @@ Listener try_listener() {
 
 }  // namespace
 
-std::string_view name_of(Source source) { return source == Source::Notify ? "notify" : "none"; }
-
-profile::MonitorFiles told_by_source(const Plan& plan) {
-  const bool traced = (plan.traced_what & JAIL_WANT_CHANGES) != 0;
-  return traced ? MonitorFiles::Denied : plan.files;
+bool traces(const Plan& plan, trace::Family family) {
+  return std::ranges::find(plan.traced, family) != plan.traced.end();
 }
 
-std::string_view source_name(const Plan& plan) { return plan.traced.empty() ? name_of(plan.source) : "ebpf"; }
+bool traces_bulk(const Plan& plan) {
+  return (plan.traced_what & (JAIL_WANT_CHANGES | JAIL_WANT_READS | JAIL_WANT_LOOKS)) != 0;
+}
+
+Traced shares_of(const Plan& plan) {
+  using Files = Traced::Files;
+  return {.programs = traces(plan, trace::Family::Process),
+          .files = traces(plan, trace::Family::FileExit)    ? Files::AtExit
+                   : traces(plan, trace::Family::FileHooks) ? Files::Reached
+                                                            : Files::None};
+}
+
+void leave_out_trace(Plan& plan, const std::string& why) {
+  plan.traced.clear();
+  plan.tracing = Tracing::None;
+  plan.traced_what = 0;
+  plan.addresses.reset();
+  plan.sources = sources_of(plan);
+  plan.sources.push_back("no ebpf: " + why);
+  std::erase(plan.blind_spots, kUnixSockets);
+}
+
+std::string_view name_of(Source source) { return source == Source::Notify ? "notify" : "none"; }
+
+std::string_view source_name(const Plan& plan) {
+  if (plan.tracing == Tracing::Chosen) return "ebpf and notify";
+  return plan.tracing == Tracing::Asked ? "ebpf" : name_of(plan.source);
+}
 
 Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,
           profile::NetworkMode network) {
   Plan plan;
   plan.files = wanted.files.value;
   if (wanted.source.stated && wanted.source.value == MonitorSource::None) return plan;
-  std::optional<Layer> why_not = without_trace(wanted, support, network);
+  std::optional<Layer> why_not = without_trace(wanted, filter, support, network);
   if (!why_not) why_not = without_listener(wanted, filter, support);
   plan.layers.push_back(why_not ? *why_not : notify_layer(wanted, support));
   if (why_not) return plan;
   plan.source = Source::Notify;
   plan.blind_spots = blind_spots();
-  if (is_traced(wanted)) add_trace(wanted, *support.trace, network, plan);
-  if (plan.files != MonitorFiles::All)
-    plan.blind_spots.emplace_back("looks at a name beside AT_EMPTY_PATH: only files: all asks for them");
+  if (support.trace && may_be_traced(wanted)) add_trace(wanted, *support.trace, filter, network, plan);
+  if (may_use_ring(filter) && !traces(plan, trace::Family::FileHooks)) plan.blind_spots.emplace_back(kRings);
+  if (!traces(plan, trace::Family::Privilege)) plan.blind_spots.emplace_back(kPowers);
+  if (shares_of(plan).files == Traced::Files::AtExit) {
+    plan.blind_spots.emplace_back(kOwnLinks);
+  } else {
+    plan.blind_spots.emplace_back(kOwnModes);
+    if (plan.files != MonitorFiles::All) plan.blind_spots.emplace_back(kNamedLooks);
+  }
   if (plan.files == MonitorFiles::None) plan.blind_spots.insert(plan.blind_spots.begin(), "files: not watched");
   return plan;
 }

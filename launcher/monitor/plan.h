@@ -1,8 +1,8 @@
 // Which source of events a run has, what it is to look at, and what it cannot see. Pure.
 //
 // Seccomp notification needs no privilege: the filter of the plugin has one listener, in the supervisor; denied calls
-// are answered by it, watched ones looked at and let go on. eBPF is for those who may: it tells what was allowed,
-// cheaply and as it came about; what is denied, by which layer and line, notification alone knows.
+// are answered by it, watched ones looked at and let go on. eBPF is for those who may: it tells what came about,
+// cheaply; each family of events has the source that tells it all for the least, and no attempt is told by two.
 #pragma once
 
 #include <optional>
@@ -12,6 +12,7 @@
 
 #include "confine/layer.h"
 #include "confine/seccomp.h"
+#include "monitor/calls.h"
 #include "profile/profile.h"
 #include "trace/programs.h"
 
@@ -22,14 +23,18 @@ enum class Listener { Free, Taken };  // Taken: a jail around this one has the o
 struct Support {
   confine::seccomp::Support seccomp;
   Listener listener = Listener::Free;
-  std::optional<trace::Support> trace{};  // looked at where a profile states it: to look costs as much as to load
+  std::optional<trace::Support> trace{};  // none: nobody has looked
 };
 
 enum class Source { None, Notify };
 std::string_view name_of(Source source);
 
+// Asked: by its name in the profile, so that a run without it is refused. Chosen: a run goes on without it.
+enum class Tracing : std::uint8_t { None, Chosen, Asked };
+
 struct Plan {
   Source source = Source::None;
+  Tracing tracing = Tracing::None;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;
   std::vector<trace::Family> traced;     // by eBPF, beside the source
   std::optional<profile::MonitorFiles> addresses{};  // what of these the source tells; none: as of files
@@ -40,10 +45,15 @@ struct Plan {
   std::vector<confine::Layer> layers;    // "monitor", or none where nobody wants it
 };
 
-// What of files the source itself tells: eBPF may do the rest.
-profile::MonitorFiles told_by_source(const Plan& plan);
+bool traces(const Plan& plan, trace::Family family);
+// What is allowed and may come in floods.
+bool traces_bulk(const Plan& plan);
+// What notification need not tell.
+Traced shares_of(const Plan& plan);
+// Notification tells all. Only of a plan that chose eBPF, which takes nothing out of the filter.
+void leave_out_trace(Plan& plan, const std::string& why);
 
-// "ebpf", "notify" or "none".
+// "ebpf", "ebpf and notify", "notify" or "none".
 std::string_view source_name(const Plan& plan);
 
 Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,

@@ -52,8 +52,9 @@ BuildFailure gone(const char* who) {
 
 confine::seccomp::Program compile_filter(const Plan& plan, const Fd& handover) {
   if (!handover) return confine::seccomp::compile(plan.seccomp);
+  const monitor::Traced shares = monitor::shares_of(plan.monitor);
   return confine::seccomp::compile(
-      confine::seccomp::observed(plan.seccomp, monitor::observations(plan.monitor.files)));
+      confine::seccomp::observed(plan.seccomp, monitor::observations(plan.monitor.files, shares)));
 }
 
 Worker start_builder(const Worker& init, Fd root, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,

@@ -10,6 +10,7 @@
 #include "profile/validate.h"
 #include "run/facts.h"
 #include "run/findings.h"
+#include "run/tracing.h"
 
 namespace jail::run {
 namespace {
@@ -67,10 +68,19 @@ void foresee_granted_state(Prepared& prepared) {
   }
 }
 
+// Rules, plan and log take it for a line of the profile.
+void put_over(profile::Monitor& monitor, const MonitorWanted& wanted) {
+  const profile::Place here{.file = "--monitor"};
+  if (wanted.source) monitor.source = {*wanted.source, here};
+  if (wanted.source == profile::MonitorSource::None) monitor.files = profile::Monitor().files;
+  if (wanted.files) monitor.files = {*wanted.files, here};
+}
+
 void read_and_validate(Prepared& prepared, const Wanted& wanted, State state) {
   profile::Loaded loaded = profile::load(prepared.path, inputs_of(prepared.places, wanted.set));
   prepared.profile = std::move(loaded.profile);
   prepared.diagnostics = std::move(loaded.diagnostics);
+  put_over(prepared.profile.monitor, wanted.monitor);
   if (profile::has_errors(prepared.diagnostics)) return;
   if (state == State::Make) make_granted_state(prepared);
   prepared.facts = collect(prepared.profile, prepared.places, wanted.set);
@@ -149,10 +159,8 @@ Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted, std::optional<trace::Tracer>& tracer) {
   Support support = probe();
-  if (prepared.profile.monitor.source.value == profile::MonitorSource::Ebpf) {
-    tracer = trace::Tracer::open();
-    support.monitor.trace = tracer->support();
-  }
+  tracer = find_tracer(prepared.profile.monitor);
+  if (tracer) support.monitor.trace = tracer->support();
   return plan_with(support, prepared, wanted);
 }
 

@@ -22,8 +22,15 @@ struct OwnFile {
   std::string path;
 };
 
+// --monitor: for this run, whatever the profile says.
+struct MonitorWanted {
+  std::optional<profile::MonitorSource> source;
+  std::optional<profile::MonitorFiles> files;
+};
+
 struct Wanted {
   std::string profile;                     // a name or a path
+  MonitorWanted monitor;
   std::map<std::string, std::string> set;  // --set
   std::vector<std::string> command;        // may be empty where nothing is run
   Strictness strictness = Strictness::Required;

@@ -5,6 +5,7 @@
 #include "run/facts.h"
 #include "run/findings.h"
 #include "run/supervise.h"
+#include "run/tracing.h"
 
 namespace jail::run {
 
@@ -29,7 +30,9 @@ Plan bare_plan() {
   Request request;
   request.argv = {"true"};
   request.launcher = launcher();
-  return plan(profile, {}, probe(), request);
+  Support support = probe();
+  if (const auto tracer = find_tracer(profile.monitor)) support.monitor.trace = tracer->support();
+  return plan(profile, {}, support, request);
 }
 
 }  // namespace jail::run

@@ -98,6 +98,8 @@ class Session {
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
     if (const auto refusal = tracing_.make_group(plan_)) return refuse(std::vector{*refusal});
+    if (const auto refusal = tracing_.make_ring(plan_, std::get<Worker>(init_).pid()))
+      return refuse(std::vector{*refusal});
     if (const auto refusal = way_out_.listen(plan_)) return refuse(std::vector{*refusal});
     StdioEnds ends = make_ends(stdio_);
     sys::SocketPair handover;
@@ -120,7 +122,9 @@ class Session {
       record = started();
     }
     way_out_.start(plan_, construction.take_doors(), construction.take_network());
+    const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
+    if (traced && plan_.monitor.traced.empty()) record = started();
     record.pid = jail.plugin.pid();
     if (handover.ours) reserved_ = monitor::reserve_descriptors();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
@@ -140,7 +144,7 @@ class Session {
     const profile::OnLoss wanted = prepared_.profile.monitor.on_loss.value;
     const bool listens = plan_.monitor.source != monitor::Source::None;
     loss_ = std::make_shared<monitor::Loss>(listens ? wanted : profile::OnLoss::Count);
-    return tracing_.start(plan_, plugin,
+    return tracing_.start(plan_, rules(), plugin,
                           [log = log_, digests = digests_, loss = loss_](const event::Event& event) {
                             append(*log, *digests, event);
                             if (const auto* lost = std::get_if<event::MonitorLost>(&event.body))
@@ -198,25 +202,31 @@ class Session {
     return end(ending);
   }
 
-  monitor::Start listening_start(const Jail& jail, Fd handover) {
-    using Rules = monitor::Rules;
+  // What it points to lives as long as this.
+  [[nodiscard]] monitor::Rules rules() const {
+    using monitor::Rules;
     const bool own = plan_.namespaces.net == confine::namespaces::Plan::Net::Own;
     const bool relayed = plan_.egress.reach == egress::Plan::Reach::Abroad;
     const bool told_apart = (plan_.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
     const bool by_us = plan_.connections == monitor::Connections::BySupervisor;
     const bool scoped = (plan_.landlock.scopes & confine::landlock::kScopeSignal) != 0;
-    return {.rules = {.view = &plan_.view,
-                      .seccomp = &plan_.seccomp,
-                      .net = relayed ? Rules::Net::Relayed : own ? Rules::Net::Own : Rules::Net::Hosts,
-                      .unix_paths = told_apart ? Rules::UnixPaths::Landlock
-                                    : by_us    ? Rules::UnixPaths::Supervisor
-                                               : Rules::UnixPaths::Open,
-                      .signals = scoped ? Rules::Signals::Scoped : Rules::Signals::Open,
-                      .uid = plan_.identity.uid,
-                      .gid = plan_.identity.gid,
-                      .files = monitor::told_by_source(plan_.monitor),
-                      .addresses = plan_.monitor.addresses,
-                      .expect_absent = prepared_.profile.monitor.expect_absent},
+    return {.view = &plan_.view,
+            .seccomp = &plan_.seccomp,
+            .net = relayed ? Rules::Net::Relayed : own ? Rules::Net::Own : Rules::Net::Hosts,
+            .unix_paths = told_apart ? Rules::UnixPaths::Landlock
+                          : by_us    ? Rules::UnixPaths::Supervisor
+                                     : Rules::UnixPaths::Open,
+            .signals = scoped ? Rules::Signals::Scoped : Rules::Signals::Open,
+            .uid = plan_.identity.uid,
+            .gid = plan_.identity.gid,
+            .files = plan_.monitor.files,
+            .traced = monitor::shares_of(plan_.monitor),
+            .addresses = plan_.monitor.addresses,
+            .expect_absent = prepared_.profile.monitor.expect_absent};
+  }
+
+  monitor::Start listening_start(const Jail& jail, Fd handover) {
+    return {.rules = rules(),
             .handover = std::move(handover),
             .plugin = duplicate(jail.plugin.pidfd().get()),
             .pid = jail.plugin.pid(),

@@ -45,6 +45,16 @@ constexpr Call kCalls[] = {
     {SYS_faccessat, What::Look, "faccessat"},
     {SYS_faccessat2, What::Look, "faccessat2"},
     {SYS_statx, What::Look, "statx"},
+    {SYS_chdir, What::Look, "chdir"},
+    {SYS_statfs, What::Look, "statfs"},
+    {SYS_getxattr, What::Look, "getxattr"},
+    {SYS_lgetxattr, What::Look, "lgetxattr"},
+    {SYS_listxattr, What::Look, "listxattr"},
+    {SYS_llistxattr, What::Look, "llistxattr"},
+    {SYS_inotify_add_watch, What::Look, "inotify_add_watch"},
+    {464, What::Look, "getxattrat"},  // Linux 6.13
+    {465, What::Look, "listxattrat"},
+    {468, What::Look, "file_getattr"},  // Linux 6.17
     {SYS_mkdir, What::Create, "mkdir", "folder"},
     {SYS_mkdirat, What::Create, "mkdirat", "folder"},
     {SYS_mknod, What::Create, "mknod"},
@@ -62,6 +72,7 @@ constexpr Call kCalls[] = {
     {SYS_symlinkat, What::Symlink, "symlinkat"},
     {SYS_truncate, What::Truncate, "truncate"},
     {SYS_ftruncate, What::Truncate, "ftruncate"},
+    {SYS_fallocate, What::Truncate, "fallocate"},
     {SYS_chmod, What::Metadata, "chmod", "mode"},
     {SYS_fchmod, What::Metadata, "fchmod", "mode"},
     {SYS_fchmodat, What::Metadata, "fchmodat", "mode"},
@@ -78,6 +89,11 @@ constexpr Call kCalls[] = {
     {SYS_lsetxattr, What::Metadata, "lsetxattr", "xattr"},
     {SYS_removexattr, What::Metadata, "removexattr", "xattr"},
     {SYS_lremovexattr, What::Metadata, "lremovexattr", "xattr"},
+    {SYS_fsetxattr, What::Metadata, "fsetxattr", "xattr"},
+    {SYS_fremovexattr, What::Metadata, "fremovexattr", "xattr"},
+    {463, What::Metadata, "setxattrat", "xattr"},
+    {466, What::Metadata, "removexattrat", "xattr"},
+    {469, What::Metadata, "file_setattr", "flags"},
     {SYS_execve, What::Execute, "execve"},
     {SYS_execveat, What::Execute, "execveat"},
 };
@@ -116,10 +132,19 @@ void mark(Named& named, std::uint16_t flags) {
 // As stat(2) gives it.
 std::uint64_t device_number(std::uint32_t device) { return ::makedev(device >> 20, device & 0xfffff); }
 
+// A file without a name is told by the folder it was made in.
+std::string_view walk_of(const Record& record) {
+  constexpr std::uint32_t kTemporary = O_TMPFILE & ~O_DIRECTORY;
+  std::string_view walk = record.text[0];
+  const bool nameless = record.head.kind == JAIL_OPEN && (record.head.place.flags & kTemporary) != 0;
+  if (nameless) walk.remove_prefix(std::min(walk.find('\0') + 1, walk.size()));
+  return walk;
+}
+
 // A file that was reached: where it is, and which it is.
 Named reached(const Record& record) {
   const jail_place& place = record.head.place;
-  Named named{.path = path_of_walk(record.text[0])};
+  Named named{.path = path_of_walk(walk_of(record))};
   mark(named, record.head.flags);
   if (place.inode != 0)
     named.file = event::FileId{device_number(place.device), place.inode, place.mount};
@@ -140,6 +165,14 @@ Named named_in(const Record& record, std::size_t part) {
   return named;
 }
 
+FileCall::Name name_in(const Record& record, std::size_t part) {
+  FileCall::Name name{.folder = {}, .text = std::string(record.text[part + 1])};
+  const bool unreadable = (record.head.flags & JAIL_UNREADABLE) != 0;
+  if (!name.text.starts_with('/') && !unreadable) name.folder = path_of_walk(record.text[part]);
+  name.unreadable = unreadable && !name.text.starts_with('/');
+  return name;
+}
+
 std::vector<std::string> access_of(std::uint32_t flags) {
   std::vector<std::string> words;
   const std::uint32_t mode = flags & O_ACCMODE;
@@ -151,11 +184,16 @@ std::vector<std::string> access_of(std::uint32_t flags) {
   return words;
 }
 
+std::uint32_t flags_of_open(const jail_event& head) {
+  if (head.call == SYS_creat) return O_CREAT | O_WRONLY | O_TRUNC;
+  return head.at_hand.arguments[head.call == SYS_open ? 1 : 2];
+}
+
 Body named_body(const Call& call, const Record& record) {
   const std::string name(call.name), detail(call.detail);
   const Named first = named_in(record, 0);
   switch (call.what) {
-    case What::Open: return event::FileOpen{name, first, access_of(record.head.place.flags)};
+    case What::Open: return event::FileOpen{name, first, access_of(flags_of_open(record.head))};
     case What::Create: return event::FileCreate{name, first, detail.empty() ? "file" : detail};
     case What::Delete: return event::FileDelete{name, first};
     case What::Rename: return event::FileRename{name, first, named_in(record, 2)};
@@ -250,6 +288,19 @@ std::string path_in(const std::string& folder, std::string_view name) {
     else if (!part.empty() && part != ".") path.append("/").append(part);
   }
   return path.empty() ? "/" : path;
+}
+
+std::optional<FileCall> decode_call(std::span<const std::byte> bytes) {
+  const std::optional<Record> record = parse(bytes);
+  if (!record || record->head.kind != JAIL_FILE || record->head.flags & JAIL_PREDICTED) return std::nullopt;
+  const jail_event& head = record->head;
+  FileCall call{.number = head.call, .first = name_in(*record, 0), .second = name_in(*record, 2)};
+  std::ranges::copy(head.at_hand.arguments, call.arguments.begin());
+  call.error = head.result < 0 ? -head.result : 0;
+  call.pid = static_cast<std::int32_t>(head.pid);
+  call.jail_pid = static_cast<std::int32_t>(head.jail_pid);
+  call.mono_ns = head.time_ns;
+  return call;
 }
 
 std::optional<event::Event> decode(std::span<const std::byte> bytes) {

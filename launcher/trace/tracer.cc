@@ -9,17 +9,22 @@ namespace jail::trace {
 
 Tracer Tracer::open(const std::string& bpf_folder) {
   Tracer tracer;
-  tracer.pins_ = Pins::open(bpf_folder, tracer.why_not_kept_);
-  if (tracer.pins_) {
-    auto programs = tracer.pins_->programs(tracer.why_not_kept_);
-    if (!tracer.why_not_kept_.empty()) tracer.pins_.reset();
-    if (programs) {
-      tracer.programs_ = std::move(*programs);
-      return tracer;
-    }
-  }
-  tracer.programs_ = load();
+  if (tracer.take_kept(bpf_folder)) return tracer;
+  tracer.pins_.reset();
+  if (!tracer.programs_.runs) tracer.programs_ = load();
   return tracer;
+}
+
+std::optional<Tracer> Tracer::open_kept(const std::string& bpf_folder) {
+  Tracer tracer;
+  return tracer.take_kept(bpf_folder) ? std::optional(std::move(tracer)) : std::nullopt;
+}
+
+bool Tracer::take_kept(const std::string& bpf_folder) {
+  pins_ = Pins::open(bpf_folder, why_not_kept_);
+  if (!pins_) return false;
+  if (auto programs = pins_->programs(why_not_kept_)) programs_ = std::move(*programs);
+  return why_not_kept_.empty();
 }
 
 Pins::Entry Tracer::enter(std::uint32_t key) const {

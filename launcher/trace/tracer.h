@@ -15,6 +15,9 @@ class Tracer {
   // Never fails: what cannot be had is data. `bpf_folder`: where programs are kept.
   static Tracer open(const std::string& bpf_folder = kBpfFolder);
 
+  // None where programs cannot be kept, so that each run would have to load them.
+  static std::optional<Tracer> open_kept(const std::string& bpf_folder = kBpfFolder);
+
   [[nodiscard]] const Support& support() const { return programs_.support; }
   [[nodiscard]] const Programs& programs() const { return programs_; }
   // Empty: the programs are kept for the next run.
@@ -32,6 +35,7 @@ class Tracer {
   Attached attach(const std::vector<Family>& families, const Fd* cgroup, std::string& why) const;
 
  private:
+  bool take_kept(const std::string& bpf_folder);
   void attach_family(Family family, const Fd* cgroup, Attached& attached, std::string& why) const;
 
   std::optional<Pins> pins_;

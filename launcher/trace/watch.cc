@@ -18,7 +18,6 @@
 #include "base/wakeup.h"
 #include "bpf/events.h"
 #include "sys/process.h"
-#include "trace/decode.h"
 
 namespace jail::trace {
 namespace {
@@ -36,43 +35,11 @@ using Ring = std::unique_ptr<ring_buffer, CloseRing>;
 
 std::string problem(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
-Fd pid_namespace_of(pid_t process) {
-  return Fd(::open(("/proc/" + std::to_string(process) + "/ns/pid").c_str(), O_RDONLY | O_CLOEXEC));
-}
-
-// What the programs know a jail by.
-std::optional<std::uint32_t> number_of(const Fd& space) {
-  struct stat status {};
-  if (!space || ::fstat(space.get(), &status) != 0) return std::nullopt;
-  return static_cast<std::uint32_t>(status.st_ino);
-}
-
-enum class Change { Enter, Remove };
-
-// The wait is a process's that nobody waits for; not even its own end could be hurried, so a thread of ours would keep
-// us from ending. It has nothing of ours but the two descriptors, and that of the namespace: as long as it is open, the
-// kernel gives its number, the key, to no other. False: there is no such process.
-bool change_aside(Change change, const Fd& rings, std::uint32_t key, const Fd& ring, const Fd& space) noexcept {
-  const pid_t child = ::_Fork();
-  if (child != 0) return child > 0;
-  constexpr int kKept = 3;
-  std::uint32_t number = 1;
-  const int high_ring = ::fcntl(ring.get(), F_DUPFD, kKept), high_space = ::fcntl(space.get(), F_DUPFD, kKept);
-  (void)::dup2(rings.get(), 0);
-  (void)::dup2(high_ring, static_cast<int>(number));
-  (void)::dup2(high_space, 2);
-  (void)::close_range(kKept, ~0U, 0);
-  (void)(change == Change::Enter ? ::bpf_map_update_elem(0, &key, &number, BPF_ANY) : ::bpf_map_delete_elem(0, &key));
-  ::_exit(0);
-}
-
 }  // namespace
 
 struct Watching::State {
   Wanted wanted;
-  Fd runs, rings, ring;  // of our own: the thread may outlive whoever made it
-  Fd space;              // the pid namespace of the jail
-  std::optional<Pins::Entry> entry;
+  Fd runs;  // of our own: the thread may outlive whoever made it
   std::uint32_t key = 0;
   Tracer::Attached attached;
   Wakeup stop, done;
@@ -84,45 +51,20 @@ struct Watching::State {
   void run();
   void read(ring_buffer& ring_reader);
   void tell_lost();
-  [[nodiscard]] bool is_entered() const;
-  [[nodiscard]] bool is_visible() const;
   [[nodiscard]] jail_run counts() const;
   void keep(std::span<const std::byte> record);
 };
 
-// Empty, or what went wrong.
+// Empty, or what went wrong. From here on the programs tell of the run.
 std::string Watching::State::prepare(const Tracer& tracer) {
-  space = pid_namespace_of(wanted.member);
-  const std::optional<std::uint32_t> number = number_of(space);
-  if (!number) return problem("looking for the pid namespace");
-  key = *number;
-  entry = tracer.enter(key);
+  std::string why;
+  if (!wanted.ring) wanted.ring = RunRing::make(tracer, wanted.member, wanted.ring_bytes, why);
+  if (!wanted.ring) return why;
+  if (!wanted.ring->wait_until_seen()) return "the ring could not be handed over";
+  key = wanted.ring->key();
   runs = duplicate(tracer.programs().runs.get());
-  rings = duplicate(tracer.programs().rings.get());
-  LIBBPF_OPTS(bpf_map_create_opts, options);
-  ring = Fd(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "jail_ring", 0, 0, wanted.ring_bytes, &options));
-  if (!ring) return problem("making a ring");
-  const jail_run run{.told = 0, .lost = 0, .want = wanted.what, .ring_bytes = wanted.ring_bytes};
-  if (::bpf_map_update_elem(runs.get(), &key, &run, BPF_ANY) != 0) return problem("entering a run");
-  return {};
-}
-
-bool Watching::State::is_visible() const {
-  std::uint32_t id = 0;
-  bpf_map_info info{};
-  std::uint32_t size = sizeof info;
-  return ::bpf_map_lookup_elem(rings.get(), &key, &id) == 0 &&
-         ::bpf_obj_get_info_by_fd(ring.get(), &info, &size) == 0 && id == info.id;
-}
-
-bool Watching::State::is_entered() const {
-  if (!change_aside(Change::Enter, rings, key, ring, space)) return false;
-  const std::uint64_t limit = clock::boottime_ns() + kPatienceMs * kNsPerMs;
-  while (!is_visible()) {
-    if (clock::boottime_ns() > limit) return false;
-    ::sched_yield();
-  }
-  return true;
+  const jail_run run{.lost = 0, .want = wanted.what, .ring_bytes = wanted.ring->bytes()};
+  return ::bpf_map_update_elem(runs.get(), &key, &run, BPF_ANY) == 0 ? "" : problem("entering a run");
 }
 
 jail_run Watching::State::counts() const {
@@ -132,6 +74,8 @@ jail_run Watching::State::counts() const {
 }
 
 void Watching::State::keep(std::span<const std::byte> record) {
+  if (wanted.judge)
+    if (const std::optional<FileCall> call = decode_call(record)) return wanted.judge(*call);
   if (const std::optional<event::Event> event = decode(record)) wanted.log(*event);
   else ++undecodable;
 }
@@ -160,8 +104,10 @@ void Watching::State::read(ring_buffer& ring_reader) {
       records += some;
     }
     wait_ms = records > 0 ? kBusyMs : kIdleMs;
+    if (wanted.after_reading) wanted.after_reading();
     if (clock::boottime_ns() - looked_ns > kNsPerSecond) tell_lost();
   }
+  if (wanted.at_end) wanted.at_end();
   tell_lost();
 }
 
@@ -170,7 +116,7 @@ void Watching::State::run() {
     static_cast<State*>(state)->keep({static_cast<const std::byte*>(data), size});
     return 0;
   };
-  const Ring reader(::ring_buffer__new(ring.get(), keep_one, this, nullptr));
+  const Ring reader(::ring_buffer__new(wanted.ring->ring().get(), keep_one, this, nullptr));
   if (!reader) throw SysError(errno, "mapping the ring");
   read(*reader);
 }
@@ -180,8 +126,7 @@ std::unique_ptr<Watching> Watching::start(const Tracer& tracer, Wanted wanted, s
   state->wanted = std::move(wanted);
   why = state->prepare(tracer);
   if (!why.empty()) return nullptr;
-  if (state->is_entered()) state->attached = tracer.attach(state->wanted.families, state->wanted.cgroup, why);
-  else why = "the ring could not be handed over";
+  state->attached = tracer.attach(state->wanted.families, state->wanted.cgroup, why);
   std::unique_ptr<Watching> watching(new Watching(state));  // also where it failed: it takes away what was entered
   return why.empty() ? std::move(watching) : nullptr;
 }
@@ -207,8 +152,7 @@ Watching::End Watching::finish() {
   end_ = state_->done.is_raised(kPatienceMs) ? End::Clean : End::Stuck;
   end_ == End::Clean ? thread_.join() : thread_.detach();
   (void)::bpf_map_delete_elem(state_->runs.get(), &state_->key);
-  (void)change_aside(Change::Remove, state_->rings, state_->key, state_->ring, state_->space);
-  state_->entry.reset();
+  if (end_ == End::Clean) state_->wanted.ring.reset();
   return *end_;
 }
 

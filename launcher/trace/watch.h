@@ -1,7 +1,4 @@
-// One run, watched: a ring of its own, which no other run ever gets (SECURITY E1), and a thread that reads it.
-//
-// The kernel makes whoever changes a map of maps wait until no program can see the old one, 8 to 16 ms, though it can
-// see the new one at once: so a process aside does that, and the run goes on when the new one is seen.
+// One run, watched: its ring, the programs attached, and a thread that reads.
 #pragma once
 
 #include <sys/types.h>
@@ -15,6 +12,8 @@
 #include <vector>
 
 #include "event/event.h"
+#include "trace/decode.h"
+#include "trace/ring.h"
 #include "trace/tracer.h"
 
 namespace jail::trace {
@@ -22,14 +21,19 @@ namespace jail::trace {
 inline constexpr std::uint32_t kRingBytes = 1U << 20;
 
 using Log = std::function<void(const event::Event&)>;
+using Judge = std::function<void(const FileCall&)>;
 
 struct Wanted {
   std::vector<Family> families;
   std::uint32_t what = 0;    // of jail_want (bpf/events.h)
   pid_t member = 0;          // a process in the pid namespace of the jail
+  std::shared_ptr<RunRing> ring{};  // made before, to save time; null: made now, of so many bytes
   const Fd* cgroup = nullptr;  // where the network programs hang; null: without that family
   std::uint32_t ring_bytes = kRingBytes;  // a power of two, pages
-  Log log;  // called by the thread alone, and by nobody after finish()
+  Log log;  // called by the thread alone, and by nobody after finish(): so are the others
+  Judge judge{};                         // none: calls that name files are logged, too
+  std::function<void()> after_reading{};  // now and then
+  std::function<void()> at_end{};         // when all is read
 };
 
 class Watching {

@@ -29,13 +29,27 @@ class Blindspots:
         self.assertGreaterEqual(len(found["actions"]), 40)
         for action in found["actions"]:
             with self.subTest(action=action["action"]):
-                self.assertIn(action["notify"]["result"], ("logged", "denied+logged", "unsupported"))
+                for source in {"notify", "ebpf", "auto"} & set(found["sources"]):
+                    self.assertIn(action[source]["result"], ("logged", "denied+logged", "unsupported"), source)
+
+    def test_ebpf_alone_has_a_column_where_it_loads(self):
+        loads = json.loads(self.jail("doctor", "--json").out)["ebpf"]
+        found = json.loads(self.examine("--json").out)
+        if loads["file_exit"] != "loads":
+            self.assertEqual(set(found["sources"]), {"notify"})
+            self.assertIn(loads["file_exit"], found["absent"]["ebpf"])
+            return
+        self.assertLessEqual({"sys_exit", "ebpf"}, set(found["sources"]))
+        self.assertEqual(found["sources"]["ebpf"]["invisible"], 0)
+        told = {action["action"]: action["sys_exit"]["result"] for action in found["actions"]}
+        self.assertEqual(told["openat, O_TMPFILE"], "logged")
+        self.assertEqual(told["reboot"], "denied")
+        self.assertEqual(told["socketpair"], "invisible")
 
     def test_shape_of_the_json(self):
         found = json.loads(self.examine("--json").out)
-        self.assertEqual(set(found), {"kernel", "uid", "files", "sees_all", "sources", "actions"})
+        self.assertEqual(set(found), {"kernel", "uid", "files", "sees_all", "sources", "absent", "actions"})
         self.assertEqual(found["uid"], self.uid)
-        self.assertEqual(set(found["sources"]), {"notify"})
         source = found["sources"]["notify"]
         self.assertEqual(set(source), RESULTS | {"blind_spots"})
         self.assertTrue(source["blind_spots"])
@@ -52,10 +66,10 @@ class Blindspots:
     def test_a_table_for_people(self):
         ended = self.examine()
         self.assertEqual((ended.code, ended.error), (0, ""), ended)
-        rows = re.findall(r"(?m)^  (\S.{50}) ([a-z+]+)(?: +(E[A-Z0-9]+))?$", ended.out)
+        rows = re.findall(r"(?m)^  (\S.{50}) ([a-z+]+)(?: +(E[A-Z0-9]+))?(?: +[a-z+]+)*$", ended.out)
         self.assertGreaterEqual(len(rows), 40)
         self.assertLessEqual({result for _, result, _ in rows}, RESULTS)
-        self.assertRegex(ended.out.splitlines()[-1], rf"^notify: {len(rows)} actions: \d+ logged, \d+ denied\+logged, ")
+        self.assertRegex(ended.out, rf"(?m)^notify: {len(rows)} actions: \d+ logged, \d+ denied\+logged, ")
         self.assertIn("files: denied", ended.out)
 
     def test_it_has_a_profile_of_its_own(self):

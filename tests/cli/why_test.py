@@ -210,9 +210,9 @@ HINTS = {
     "open('/etc/hosts', 'a')": "filesystem: write: [{path: /etc/hosts, dangerous: true}]",
     "open('/var/tmp/plain', 'w')": "filesystem: write: [/var/tmp/plain]",
     "socket.socket(socket.AF_UNIX)": ", network: unix: [PATH]",
-    "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)": "rule default",
+    "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)": "rule default | notify",
     "socket.create_connection(('192.0.2.1', 80))": ", network: allow: [tcp://192.0.2.1:80]",
-    "socket.socket().sendto(b'x', socket.MSG_FASTOPEN, ('127.0.0.1', 80))": "rule default",
+    "socket.socket().sendto(b'x', socket.MSG_FASTOPEN, ('127.0.0.1', 80))": "rule default | notify",
     "open('{own}/granted/file', 'a')": "filesystem: write: [{own}/granted/file]",
 }
 

@@ -145,7 +145,8 @@ TEST_P(Files, ThePathIsThatOfTheViewAndSaysWhatIsOdd) {
     (void)!::unlink("/deep/seen");
     ::close(::openat(self, std::to_string(open).c_str(), O_RDONLY));
   });
-  const auto opened = outcome.told.of<event::FileOpen>();
+  auto opened = outcome.told.of<event::FileOpen>();
+  std::erase_if(opened, [](const auto& told) { return told.first.call == "chdir"; });  // which has no hook
   ASSERT_EQ(opened.size(), 6U);
   EXPECT_EQ(opened[3].first.named.path, "/deep/seen");
   EXPECT_TRUE(opened[3].first.named.marks.empty());

@@ -74,7 +74,7 @@ TEST(AuditRender, SaysWhatWasDeniedByWhomAndHowOften) {
                            .run = "00c0ffee12345678", .profile = "acme-crm"};
   EXPECT_EQ(render(event::Record{stamp, event, {}}, Colour::Plain),
             std::string(kBegin) + "file.open     denied: read /etc/shadow (asked for as ../shadow) | ENOENT by mount, "
-                                  "rule crm.yaml:7 | 4 more of these");
+                                  "rule crm.yaml:7 | supervisor, foretold | 4 more of these");
   EXPECT_EQ(shown(event::PrivilegeAttempt{"mount", "mount", 165, "", {{"arg3", 4096}}}),
             std::string(kBegin) + "privilege.attempt  mount: mount arg3=4096");
   EXPECT_EQ(shown(event::FileDelete{"unlink", {.unknown = true}}),
@@ -123,7 +123,7 @@ TEST(AuditRender, NothingOfThePluginPassesForOurs) {
   event.repeats = event::Repeats{2, {}, {}, {"/a | b"}};
   const std::string line = render(event::Record{{}, event, {}}, Colour::Plain);
   EXPECT_TRUE(line.ends_with(R"(denied: write "/etc/x | EROFS by mount, rule default" (asked for as "\"'") | EROFS by)"
-                             R"( mount, rule default | 2 more of these "/a | b")"))
+                             R"( mount, rule default | supervisor, foretold | 2 more of these "/a | b")"))
       << line;
   const event::ProcessExec executed{"execve", {"/bin/a b"}, {"", "a b", "c", "d\xc2\xa0" "e"}, false};
   const std::string started = shown(executed);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "bpf/events.h"
+
 namespace jail::monitor {
 namespace {
 
@@ -94,42 +96,117 @@ TEST(MonitorPlan, TracesWhereItIsAskedTo) {
   const Plan plan = traced(MonitorFiles::All, {});
   EXPECT_EQ(plan.source, Source::Notify);
   EXPECT_EQ(source_name(plan), "ebpf");
-  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Privilege, Family::FileHooks}));
-  EXPECT_EQ(plan.ring_bytes, 1U << 20);
-  EXPECT_EQ(told_by_source(plan), MonitorFiles::Denied);
+  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Privilege, Family::FileExit}));
+  EXPECT_EQ(shares_of(plan).files, Traced::Files::AtExit);
   EXPECT_EQ(plan.addresses, MonitorFiles::All);
-  EXPECT_EQ(traced(MonitorFiles::Denied, {}).traced, (std::vector{Family::Process, Family::Privilege}));
+  EXPECT_NE(plan.sources[2].find("every process of this machine pays"), std::string::npos) << plan.sources[2];
+  EXPECT_EQ(traced(MonitorFiles::None, {}).traced, (std::vector{Family::Process, Family::Privilege}));
+}
+
+TEST(MonitorPlan, WhatEndsDeniedIsAskedForWheneverFilesAre) {
+  const std::uint32_t always = JAIL_WANT_PROCESS | JAIL_WANT_PRIVILEGE;
+  const std::uint32_t denied = always | JAIL_WANT_FAILED, changes = denied | JAIL_WANT_CHANGES;
+  EXPECT_EQ(traced(MonitorFiles::Denied, {}).traced_what, denied);
+  EXPECT_EQ(traced(MonitorFiles::Changes, {}).traced_what, changes);
+  EXPECT_EQ(traced(MonitorFiles::All, {}).traced_what, changes | JAIL_WANT_READS | JAIL_WANT_LOOKS);
+  EXPECT_EQ(traced(MonitorFiles::None, {}).traced_what, always);
+}
+
+TEST(MonitorPlan, TheRingIsSmallWhereNoFloodsComeButNeverOtherThanStated) {
+  EXPECT_EQ(traced(MonitorFiles::All, {}).ring_bytes, 1U << 20);
+  EXPECT_EQ(traced(MonitorFiles::Denied, {}).ring_bytes, 1U << 18);
+  profile::Monitor wanted = from(MonitorSource::Ebpf);
+  wanted.ring = {1U << 24, kLine};
+  Support support = full();
+  support.trace = trace::Support{};
+  EXPECT_EQ(planned(wanted, support).ring_bytes, 1U << 24);
+}
+
+Plan chosen(MonitorFiles files, const trace::Support& trace,
+            profile::NetworkMode network = profile::NetworkMode::Isolated) {
+  Support support = full();
+  support.trace = trace;
+  return plan(of(files), confine::seccomp::plan({}), support, network);
+}
+
+bool is_blind(const Plan& plan, const std::string& spot) {
+  return std::ranges::find(plan.blind_spots, spot) != plan.blind_spots.end();
+}
+
+const std::string kUnixSockets = "allowed connections to unix sockets";
+const std::string kPowers = "power that the filter lets be asked for, and the kernel does not give";
+
+// What asks every process of the machine for a little, such as each capability that is looked at, is not chosen.
+TEST(MonitorPlan, ChoosesOnlyWhatNobodyElsePaysFor) {
+  const Plan all = chosen(MonitorFiles::All, {}, profile::NetworkMode::Host);
+  EXPECT_EQ(all.tracing, Tracing::Chosen);
+  EXPECT_EQ(all.traced, (std::vector{Family::Process, Family::Network, Family::NetworkUnix, Family::FileHooks}));
+  EXPECT_EQ(all.traced_what & JAIL_WANT_PRIVILEGE, 0U);
+  EXPECT_TRUE(is_blind(all, kPowers));
+  EXPECT_EQ(all.addresses, MonitorFiles::Denied);
+  EXPECT_EQ(source_name(all), "ebpf and notify");
+  const Plan without_hooks = chosen(MonitorFiles::All, without(Family::FileHooks));
+  EXPECT_EQ(without_hooks.traced, std::vector{Family::Process});
+  EXPECT_EQ(without_hooks.sources[2], "files: notify");
+  EXPECT_EQ(chosen(MonitorFiles::Denied, {}).traced, std::vector{Family::Process});
+  EXPECT_EQ(planned({}).tracing, Tracing::None);
+}
+
+TEST(MonitorPlan, GoesOnWithoutWhatItHasChosen) {
+  Plan plan = chosen(MonitorFiles::All, without(Family::NetworkUnix), profile::NetworkMode::Host);
+  EXPECT_TRUE(is_blind(plan, kUnixSockets));
+  leave_out_trace(plan, "no reason");
+  EXPECT_TRUE(plan.traced.empty());
+  EXPECT_EQ(plan.traced_what, 0U);
+  EXPECT_EQ(plan.addresses, std::nullopt);
+  EXPECT_FALSE(is_blind(plan, kUnixSockets));
+  EXPECT_EQ(source_name(plan), "notify");
+  EXPECT_EQ(plan.sources.back(), "no ebpf: no reason");
+  EXPECT_EQ(chosen(MonitorFiles::All, without(Family::Process)).layers[0].state, LayerState::Enforced);
 }
 
 TEST(MonitorPlan, TracesAddressesInTheHostsNetworkOnly) {
   const Plan plan = traced(MonitorFiles::Denied, {}, profile::NetworkMode::Host);
-  EXPECT_EQ(plan.traced,
-            (std::vector{Family::Process, Family::Network, Family::NetworkUnix, Family::Privilege}));
-  EXPECT_EQ(plan.addresses, std::nullopt);
+  EXPECT_EQ(plan.traced, (std::vector{Family::Process, Family::Network, Family::NetworkUnix, Family::Privilege,
+                                      Family::FileExit}));
+  EXPECT_EQ(plan.addresses, MonitorFiles::Denied);
 }
 
 // What a kernel may lack is left out, and said: no run is refused for it.
 TEST(MonitorPlan, DoesWithoutWhatOnlyNewerKernelsTell) {
-  const std::string unix_sockets = "allowed connections to unix sockets";
-  const auto says = [&](const Plan& plan, const std::string& spot) {
-    return std::ranges::find(plan.blind_spots, spot) != plan.blind_spots.end();
-  };
-  EXPECT_FALSE(says(traced(MonitorFiles::Denied, {}, profile::NetworkMode::Host), unix_sockets));
-  const Plan older = traced(MonitorFiles::Denied, without(Family::NetworkUnix), profile::NetworkMode::Host);
+  EXPECT_FALSE(is_blind(traced(MonitorFiles::None, {}, profile::NetworkMode::Host), kUnixSockets));
+  const Plan older = traced(MonitorFiles::None, without(Family::NetworkUnix), profile::NetworkMode::Host);
   EXPECT_EQ(older.traced, (std::vector{Family::Process, Family::Network, Family::Privilege}));
-  EXPECT_TRUE(says(older, unix_sockets));
-  const Plan powerless = traced(MonitorFiles::Denied, without(Family::Privilege));
+  EXPECT_TRUE(is_blind(older, kUnixSockets));
+  EXPECT_FALSE(is_blind(older, kPowers));
+  const Plan powerless = traced(MonitorFiles::None, without(Family::Privilege));
   EXPECT_EQ(powerless.traced, std::vector{Family::Process});
-  EXPECT_TRUE(says(powerless, "power that the filter lets be asked for, and the kernel does not give"));
+  EXPECT_TRUE(is_blind(powerless, kPowers));
 }
 
-TEST(MonitorPlan, TakesTheDearWayToFilesWhereThereIsNoOther) {
-  const Plan plan = traced(MonitorFiles::Changes, without(Family::FileHooks));
-  EXPECT_EQ(plan.traced.back(), Family::FileExit);
-  const auto is_dear = [](const std::string& source) {
-    return source.find("every process of this machine pays") != std::string::npos;
+TEST(MonitorPlan, TakesHooksWhereTheEndOfCallsCannotBeHad) {
+  EXPECT_EQ(traced(MonitorFiles::Changes, without(Family::FileExit)).traced.back(), Family::FileHooks);
+  expect_absent(traced(MonitorFiles::Denied, without(Family::FileExit)), "(file_exit): no reason", true);
+}
+
+// No call has an end for each thing that is asked of an io_uring.
+TEST(MonitorPlan, TakesHooksWhereTheFilterLetsRingsBe) {
+  profile::Syscalls calls;
+  calls.allow = {{"io_uring_setup", kLine}};
+  profile::Monitor wanted = from(MonitorSource::Ebpf);
+  wanted.files = {MonitorFiles::All, kLine};
+  const auto with = [&](const trace::Support& trace) {
+    Support support = full();
+    support.trace = trace;
+    return planned(wanted, support, calls);
   };
-  EXPECT_TRUE(std::ranges::any_of(plan.sources, is_dear));
+  const std::string rings = "files that an io_uring opens or changes";
+  EXPECT_EQ(with({}).traced.back(), Family::FileHooks);
+  EXPECT_FALSE(is_blind(with({}), rings));
+  const Plan without_hooks = with(without(Family::FileHooks));
+  EXPECT_EQ(without_hooks.traced.back(), Family::FileExit);
+  EXPECT_TRUE(is_blind(without_hooks, rings));
+  EXPECT_FALSE(is_blind(traced(MonitorFiles::All, without(Family::FileHooks)), rings));
 }
 
 TEST(MonitorPlan, TracesNothingWhereAFamilyIsMissing) {
