@@ -22,6 +22,7 @@
 #include "run/decide.h"
 #include "run/exit_status.h"
 #include "run/interpreters.h"
+#include "sys/route.h"
 
 namespace jail::cli {
 namespace {
@@ -177,7 +178,7 @@ profile::EndpointReading endpoint_of(std::string host) {
 
 // Nothing where the question itself is wrong.
 std::optional<Answer> about_host(const Options& options, const run::Plan& plan) {
-  const profile::EndpointReading asked = endpoint_of(options.host);
+  profile::EndpointReading asked = endpoint_of(options.host);
   const bool is_one =
       asked.endpoint.kind == profile::HostKind::Name || asked.endpoint.kind == profile::HostKind::Address;
   if (!asked.problem.empty() || !is_one) {
@@ -186,13 +187,17 @@ std::optional<Answer> about_host(const Options& options, const run::Plan& plan) 
     if (!asked.hint.empty()) std::fprintf(stderr, "  hint: %s\n", asked.hint.c_str());
     return std::nullopt;
   }
+  if (asked.endpoint.host == "0.0.0.0") asked.endpoint.host = "127.0.0.1";  // as connect(2) has it (ip(7))
+  if (asked.endpoint.host == "::") asked.endpoint.host = "::1";
   Answer answer{.what = "host " + options.host};
   if (plan.namespaces.net == confine::namespaces::Plan::Net::Hosts) {
     answer.decision = event::Decision::Allowed;
     answer.reason = "network.mode is host: the host's own network";
     return answer;
   }
-  egress::Decision decision = egress::decide(plan.egress, asked.endpoint);
+  egress::Decision decision = egress::decide(plan.egress, asked.endpoint, [](const egress::Address& address) {
+    return sys::Routes().is_local(egress::octets(address));
+  });
   answer.decision = decision.rule ? event::Decision::Allowed : event::Decision::Denied;
   answer.layer = decision.rule ? "" : "network";
   answer.error = decision.error;

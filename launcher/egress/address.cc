@@ -28,7 +28,15 @@ struct Prefix {
   int bits;
 };
 
-constexpr std::array kOfThisLink4{Prefix{{0}, 8}, Prefix{{127}, 8}, Prefix{{169, 254}, 16}, Prefix{{224}, 3}};
+constexpr std::array kOfThisLink4{
+    Prefix{{0}, 8},
+    Prefix{{127}, 8},
+    Prefix{{169, 254}, 16},            // link-local, and where clouds tell a machine its credentials
+    Prefix{{100, 100, 100, 200}, 32},  // the same at Alibaba's,
+    Prefix{{168, 63, 129, 16}, 32},    // Microsoft's,
+    Prefix{{192, 0, 0, 192}, 32},      // Oracle's
+    Prefix{{224}, 3},
+};
 constexpr std::array kPrivate4{
     Prefix{{10}, 8},            // RFC 1918
     Prefix{{100, 64}, 10},      // shared by a carrier's customers
@@ -43,6 +51,8 @@ constexpr std::array kOfThisLink6{
     Prefix{{0}, 80},          // unspecified, loopback, and IPv4 in both old spellings
     Prefix{{0xfe, 0x80}, 9},  // link-local and site-local
     Prefix{{0xff}, 8},        // multicast
+    Prefix{{0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}, 128},  // a cloud's, as above: Amazon's,
+    Prefix{{0xfd, 0x20, 0, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}, 128},  // Google's
 };
 constexpr std::array kPrivate6{
     Prefix{{0, 0x64, 0xff, 0x9b, 0, 1}, 48},  // a network's own translation to IPv4
@@ -106,6 +116,10 @@ std::optional<Address> address_of(std::string_view text, std::uint16_t port) {
 std::string text_of(const Address& address) {
   char text[INET6_ADDRSTRLEN] = {};
   return ::inet_ntop(address.family, address.bytes.data(), text, sizeof text) == nullptr ? "" : text;
+}
+
+std::span<const std::uint8_t> octets(const Address& address) noexcept {
+  return std::span(address.bytes).first(address.family == AF_INET ? 4 : 16);
 }
 
 std::string shown(const Address& address) {

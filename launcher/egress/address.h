@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,9 @@ std::optional<Address> address_of(std::string_view text, std::uint16_t port);
 
 // "127.0.0.1", "2001:db8::1": without the port.
 std::string text_of(const Address& address);
+
+// As many bytes as its family has.
+std::span<const std::uint8_t> octets(const Address& address) noexcept;
 
 // With it: "127.0.0.1:80", "[::1]:80".
 std::string shown(const Address& address);

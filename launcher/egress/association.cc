@@ -28,7 +28,7 @@ Association::Association(Fd outside, std::size_t door, const Address& asked, con
   flow_.family = static_cast<std::uint16_t>(meant.family);
   flow_.address = meant.bytes;
   flow_.port = meant.port;
-  flow_.from_port = asked.port;
+  flow_.own_port = asked.port;
   flow_.began_ns = flow_.ended_ns = clock::boottime_ns();
 }
 

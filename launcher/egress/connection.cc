@@ -27,27 +27,28 @@ void send_at_once(const Fd& socket) noexcept {
   (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-std::uint16_t remote_port(const Fd& socket) noexcept {
+Address remote_of(const Fd& socket) noexcept {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
-  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) return 0;
-  const std::optional<Address> remote = from_socket(storage);
-  return remote ? remote->port : 0;
+  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return from_socket(storage).value_or(Address{});
 }
 
 }  // namespace
 
-Connection::Connection(Fd asked, Fd made, const Address& meant)
+Connection::Connection(Fd asked, Fd made, const Address& to, Leads leads)
     : asked_(std::move(asked)),
       made_(std::move(made)),
-      out_{.from = asked_, .to = made_, .bytes = flow_.sent},
-      in_{.from = made_, .to = asked_, .bytes = flow_.received} {
+      out_{.from = asked_, .to = made_, .bytes = leads == Leads::Out ? flow_.sent : flow_.received},
+      in_{.from = made_, .to = asked_, .bytes = leads == Leads::Out ? flow_.received : flow_.sent} {
+  const Address remote = remote_of(asked_);
+  const Address& other = leads == Leads::Out ? to : remote;
   flow_.protocol = IPPROTO_TCP;
-  flow_.family = static_cast<std::uint16_t>(meant.family);
-  flow_.address = meant.bytes;
-  flow_.port = meant.port;
+  flow_.family = static_cast<std::uint16_t>(other.family);
+  flow_.address = other.bytes;
+  flow_.port = other.port;
+  flow_.own_port = leads == Leads::Out ? remote.port : to.port;
   flow_.began_ns = clock::boottime_ns();
-  flow_.from_port = remote_port(asked_);
   send_at_once(asked_);
   send_at_once(made_);
 }

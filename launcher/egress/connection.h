@@ -14,8 +14,10 @@ namespace jail::egress {
 
 class Connection {
  public:
-  // `asked`: accepted; `made`: a connect(2) under way. Both non-blocking. `meant`: where it shall lead, for the record.
-  Connection(Fd asked, Fd made, const Address& meant);
+  // Out: the plugin has asked for it; In: another host, and the plugin is `to`.
+  enum class Leads : std::uint8_t { Out, In };
+  // `asked`: accepted; `made`: a connect(2) under way to `to`. Both non-blocking.
+  Connection(Fd asked, Fd made, const Address& to, Leads leads);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include "egress/names.h"
-#include "egress/policy.h"
 #include "profile/endpoint.h"
 
 namespace jail::egress {
@@ -21,9 +20,9 @@ bool has_port(const Endpoint& rule, const Endpoint& asked) {
 }
 
 // Any port of the rule's will do where none was asked for.
-std::vector<Rule> rules_of_address(const Plan& plan, const Endpoint& asked) {
+std::vector<Rule> rules_of_address(const Plan& plan, const Endpoint& asked, const Policy::IsOwn& is_own) {
   std::vector<Rule> rules;
-  const Policy policy(plan.rules, {});
+  const Policy policy(plan.rules, is_own);
   for (Rule rule = 0; rule < plan.rules.size(); ++rule) {
     const Endpoint& one = plan.rules[rule];
     const std::uint16_t port = one.ports.empty() ? std::uint16_t{1} : one.ports.front().first;
@@ -52,9 +51,10 @@ int error_at(const Plan& plan, const Endpoint& asked, const std::optional<Addres
 
 }  // namespace
 
-Decision decide(const Plan& plan, const Endpoint& asked) {
+Decision decide(const Plan& plan, const Endpoint& asked, const Policy::IsOwn& is_own) {
   const bool is_name = asked.kind == HostKind::Name;
-  const std::vector<Rule> rules = is_name ? Names(plan.rules).permits(asked.host).rules : rules_of_address(plan, asked);
+  const std::vector<Rule> rules =
+      is_name ? Names(plan.rules).permits(asked.host).rules : rules_of_address(plan, asked, is_own);
   for (const Rule rule : rules) {
     const Endpoint& one = plan.rules[rule];
     if (one.protocol == asked.protocol && has_port(one, asked))

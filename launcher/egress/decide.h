@@ -5,6 +5,7 @@
 #include <string>
 
 #include "egress/plan.h"
+#include "egress/policy.h"
 #include "profile/profile.h"
 
 namespace jail::egress {
@@ -16,6 +17,6 @@ struct Decision {
 };
 
 // `asked`: a name, or an address, and at most one port.
-Decision decide(const Plan& plan, const profile::Endpoint& asked);
+Decision decide(const Plan& plan, const profile::Endpoint& asked, const Policy::IsOwn& is_own);
 
 }  // namespace jail::egress

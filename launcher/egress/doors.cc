@@ -46,6 +46,4 @@ std::vector<Fd> open_doors(const std::vector<Door>& doors) {
   return std::move(opened.sockets);
 }
 
-Address within(const Door& in) { return *address_of(in.at.family == AF_INET ? "127.0.0.1" : "::1", in.at.port); }
-
 }  // namespace jail::egress

@@ -22,7 +22,4 @@ Opened try_open_doors(const std::vector<Door>& doors);
 // The same by SysError.
 std::vector<Fd> open_doors(const std::vector<Door>& doors);
 
-// Where a door that leads in has its connections made to: the same port of the jail's loopback.
-Address within(const Door& in);
-
 }  // namespace jail::egress

@@ -84,6 +84,8 @@ void add_doors_of_this_host(const Plan& plan, std::vector<Door>& doors) {
 
 }  // namespace
 
+Address within(const Door& in) { return *address_of(in.at.family == AF_INET ? "127.0.0.1" : "::1", in.at.port); }
+
 Plan plan(const profile::Network& network) {
   Plan plan;
   plan.rules = network.allow;
@@ -108,6 +110,11 @@ Plan plan(const profile::Network& network) {
       return plan;
     if (const auto at = address_of(listener.host, 0)) add_each_port(listener, *at, plan.in);
   }
+  for (const Door& door : plan.in)
+    if (std::ranges::any_of(plan.out, [&](const Door& out) {
+          return is_same_socket(out, {door.protocol, within(door), {}}) || is_same_socket(out, at_every_address(door));
+        }))
+      plan.missing = {"the plugin cannot listen at a port where network.allow leads out: name another", door.place};
   if (plan.out.size() + plan.in.size() > kMostDoors) {
     const std::vector<Endpoint>& last = network.listen.empty() ? network.allow : network.listen;
     (void)lacks(last.back(), "more than 128 ports in all are not part of this version");

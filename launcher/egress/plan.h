@@ -41,4 +41,7 @@ struct Plan {
 
 Plan plan(const profile::Network& network);
 
+// Where a door that leads in has its connections made to: the same port of the jail's loopback.
+Address within(const Door& in);
+
 }  // namespace jail::egress

@@ -40,7 +40,7 @@ std::size_t Policy::Hash::operator()(const Address& address) const noexcept {
   return static_cast<std::size_t>((halves[0] ^ (halves[1] * kOdd)) * kOdd);
 }
 
-Policy::Policy(std::vector<Endpoint> rules, std::vector<Address> own) : rules_(std::move(rules)), own_(std::move(own)) {
+Policy::Policy(std::vector<Endpoint> rules, IsOwn is_own) : rules_(std::move(rules)), is_own_(std::move(is_own)) {
   for (std::uint32_t i = 0; i < rules_.size(); ++i) {
     if (!is_fixed(rules_[i])) continue;
     const bool is_network = rules_[i].kind == HostKind::Prefix;
@@ -49,9 +49,7 @@ Policy::Policy(std::vector<Endpoint> rules, std::vector<Address> own) : rules_(s
   }
 }
 
-bool Policy::is_near(const Address& to) const {
-  return is_of_this_link(to) || std::ranges::find(own_, to) != own_.end();
-}
+bool Policy::is_near(const Address& to) const { return is_of_this_link(to) || is_own_(to); }
 
 // A network covers what is near only where it lies there itself.
 bool Policy::covers(const Fixed& fixed, const Address& to) const {
@@ -69,7 +67,7 @@ std::optional<std::uint32_t> Policy::permits(profile::Protocol protocol, const A
   for (const Fixed& fixed : fixed_)
     if (fits(fixed.rule) && covers(fixed, host)) return fixed.rule;
   const auto found = opened_.find(host);
-  if (found == opened_.end()) return std::nullopt;
+  if (found == opened_.end() || is_near(host)) return std::nullopt;  // it may have become this host's since
   for (const Opened& opened : found->second)
     if (opened.until_ns > now_ns && fits(opened.rule)) return opened.rule;
   return std::nullopt;
@@ -80,13 +78,12 @@ bool Policy::open(std::uint32_t rule, const Address& to, std::uint32_t ttl_s, st
   const Address host = without_port(to);
   const bool is_granted = std::ranges::any_of(fixed_, [&](const Fixed& fixed) { return covers(fixed, host); });
   const bool leads_back = is_near(host) || (is_private(host) && is_public(rules_[rule].host));
-  if (leads_back && !is_granted) return false;
+  if (leads_back) return is_granted;
   const std::uint64_t until = now_ns + (std::min(ttl_s, kMostSeconds) + kGraceSeconds) * kNsPerSecond;
   if (Opened* const same = find(host, rule)) return same->until_ns = std::max(same->until_ns, until), true;
-  if (count_ >= kMostOpened) forget_old(now_ns);
-  if (count_ >= kMostOpened) return false;
+  if (counts_[rule] >= kMostOpened) make_room(rule);
   opened_[host].push_back({rule, until});
-  ++count_;
+  ++counts_[rule];
   return true;
 }
 
@@ -97,13 +94,16 @@ Policy::Opened* Policy::find(const Address& host, std::uint32_t rule) {
   return same == found->second.end() ? nullptr : &*same;
 }
 
-void Policy::forget_old(std::uint64_t now_ns) {
-  count_ = 0;
-  for (auto one = opened_.begin(); one != opened_.end();) {
-    std::erase_if(one->second, [&](const Opened& opened) { return opened.until_ns <= now_ns; });
-    count_ += one->second.size();
-    one = one->second.empty() ? opened_.erase(one) : std::next(one);
-  }
+void Policy::make_room(std::uint32_t rule) {
+  auto first = opened_.end();
+  std::uint64_t until = ~std::uint64_t{0};
+  for (auto one = opened_.begin(); one != opened_.end(); ++one)
+    for (const Opened& opened : one->second)
+      if (opened.rule == rule && opened.until_ns < until) first = one, until = opened.until_ns;
+  if (first == opened_.end()) return;
+  std::erase_if(first->second, [&](const Opened& opened) { return opened.rule == rule; });
+  if (first->second.empty()) opened_.erase(first);
+  --counts_[rule];
 }
 
 }  // namespace jail::egress

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -14,18 +15,20 @@ namespace jail::egress {
 
 class Policy {
  public:
-  // `rules`: network.allow. `own`: addresses of this host, which only an entry of their own permits.
-  Policy(std::vector<profile::Endpoint> rules, std::vector<Address> own);
+  // `rules`: network.allow. `is_own`: whether an address is this host's now, which only an entry of its own permits.
+  using IsOwn = std::function<bool(const Address&)>;
+  Policy(std::vector<profile::Endpoint> rules, IsOwn is_own);
 
   // The number of the rule that permits it; none: it is denied. `now_ns`: CLOCK_BOOTTIME.
   [[nodiscard]] std::optional<std::uint32_t> permits(profile::Protocol protocol, const Address& to,
                                                      std::uint64_t now_ns) const;
 
-  // The name of this rule points there for so long. False: it is no rule of a name, the address is one that no name may
-  // point to (rebinding), or there is no room (kMostOpened).
+  // The name of this rule points there for so long. False: it is no rule of a name, or the address is one that no name
+  // may point to (rebinding). Where another line has that very address its own ports are open, and no more come with
+  // the name. Where a rule has kMostOpened addresses, the one that would be forgotten first makes room.
   bool open(std::uint32_t rule, const Address& to, std::uint32_t ttl_s, std::uint64_t now_ns);
 
-  static constexpr std::size_t kMostOpened = 4096;
+  static constexpr std::size_t kMostOpened = 512;
   static constexpr std::uint32_t kMostSeconds = 86'400;  // of a ttl
 
  private:
@@ -44,13 +47,13 @@ class Policy {
   [[nodiscard]] bool covers(const Fixed& fixed, const Address& to) const;
   [[nodiscard]] bool is_near(const Address& to) const;  // this host or its link
   Opened* find(const Address& host, std::uint32_t rule);
-  void forget_old(std::uint64_t now_ns);
+  void make_room(std::uint32_t rule);
 
   std::vector<profile::Endpoint> rules_;
   std::vector<Fixed> fixed_;  // rules of addresses and networks
-  std::vector<Address> own_;
+  IsOwn is_own_;
   std::unordered_map<Address, std::vector<Opened>, Hash> opened_;  // port 0
-  std::size_t count_ = 0;
+  std::unordered_map<std::uint32_t, std::size_t> counts_;  // of addresses, by rule
 };
 
 }  // namespace jail::egress

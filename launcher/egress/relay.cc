@@ -87,7 +87,8 @@ class Relay {
     const std::optional<Address> to = fixed ? fixed : local_address(asked.get());
     if (!to) return;
     const bool is_permitted = fixed || is_open(profile::Protocol::Tcp, *to);
-    auto connection = std::make_unique<Connection>(std::move(asked), is_permitted ? stream_for(*to) : Fd(), *to);
+    auto connection = std::make_unique<Connection>(std::move(asked), is_permitted ? stream_for(*to) : Fd(), *to,
+                                                   fixed ? Connection::Leads::In : Connection::Leads::Out);
     if (!is_permitted) return end(*connection, ECONNRESET, Flow::Sort::Refused);
     if (!connection->made()) return end(*connection, EMFILE);
     const SocketAddress address = to_socket(*to);

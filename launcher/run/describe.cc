@@ -62,9 +62,9 @@ std::string describe_view(const confine::view::Plan& plan) {
 std::string describe_network(const Plan& plan) {
   if (plan.namespaces.net == confine::namespaces::Plan::Net::Hosts) return line("net", "the host's");
   if (plan.egress.missing) return {};
-  const bool abroad = plan.egress.reach == egress::Plan::Reach::Abroad;
-  std::string all =
-      line("net", abroad ? "own, every address is its own loopback; relays lead out" : "own, loopback only");
+  const bool is_closed = plan.egress.out.empty() && plan.egress.in.empty();
+  std::string all = line("net", is_closed ? "own, loopback only" : "own, with relays to the host's");
+  if (plan.egress.reach == egress::Plan::Reach::Abroad) all += line("net", "every address is its own loopback");
   for (const profile::Endpoint& rule : plan.egress.rules)
     all += line("net", "allow " + profile::to_string(rule) + places({rule.place}));
   for (const egress::Door& door : plan.egress.in)

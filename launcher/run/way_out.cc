@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include "base/clock.h"
@@ -24,6 +25,7 @@
 #include "egress/resolver.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
+#include "sys/route.h"
 #include "sys/socket.h"
 
 namespace jail::run {
@@ -68,7 +70,9 @@ void confine_self() {
 
 // What the host's own list of names says holds from the start: a plugin that has it does not ask.
 egress::Policy make_policy(const Plan& plan) {
-  egress::Policy policy(plan.egress.rules, egress::own_addresses());
+  const auto routes = std::make_shared<sys::Routes>();
+  egress::Policy policy(plan.egress.rules,
+                        [routes](const egress::Address& address) { return routes->is_local(egress::octets(address)); });
   if (plan.egress.resolver == egress::Plan::Resolver::None) return policy;
   const egress::Names names(plan.egress.rules);
   for (const auto& [name, addresses] : egress::read_upstreams(names).hosts)
@@ -116,7 +120,7 @@ event::Event event_of(const egress::Flow& flow) {
   const event::Peer peer{.address = egress::text_of({flow.family, flow.address, flow.port}), .port = flow.port};
   event::Event event = of_egress(event::NetFlow{.protocol = is_udp ? "udp" : "tcp",
                                                 .peer = peer,
-                                                .local_port = flow.from_port,
+                                                .local_port = flow.own_port,
                                                 .bytes_sent = flow.sent,
                                                 .bytes_received = flow.received,
                                                 .duration_ms = (flow.ended_ns - flow.began_ns) / kNsPerMs});

@@ -147,6 +147,7 @@ class Abroad:
                           "    try: return s.recv(10) == b'a'\n"
                           "    except OSError: return False\n"
                           "print(has_answer(many[0]), any(map(has_answer, many[256:260])))\n"
+                          "many[0].settimeout(20)\n"
                           f"many[0].sendto(b'b', ('{NAMED}', {PORT}))\n"
                           "print(many[0].recv(10))", f"udp://{NAMED}:{PORT}")
         self.assertEqual(out, ["True", "False", "b'b'"])

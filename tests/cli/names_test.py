@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -76,6 +77,7 @@ inside ip address add {api6}/128 dev lo nodad
 for device in lo far; do inside ip link set $device up; done
 ip route add 203.0.113.0/24 via 192.0.2.2
 ip -6 route add 2001:db8:2::/64 via 2001:db8:1::2
+ip route add local 198.51.100.0/24 dev lo
 nsenter -t $world -n python3 -c "$WORLD" {port} & server=$!
 dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --listen-address=127.0.0.1 --bind-interfaces \\
   --user=root --local=/example/ {names} & dns=$!
@@ -109,6 +111,8 @@ def setUpModule():
     subprocess.run(["setsid", "-f", "sh", "-c", script], stdin=reading, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, env={**os.environ, "WORLD": WORLD}, check=True)
     os.close(reading)
+    own = socket.create_server(("", PORT), backlog=64)  # of the host: nothing for a plugin
+    threading.Thread(target=serve_the_host, args=(own,), daemon=True).start()
     limit = time.monotonic() + 30
     while time.monotonic() < limit:
         with contextlib.suppress(OSError):
@@ -116,6 +120,12 @@ def setUpModule():
                 return socket.create_connection((API6, PORT), timeout=20).close()
         time.sleep(0.05)
     raise RuntimeError("the name server does not answer")
+
+
+def serve_the_host(listening):
+    while True:
+        with contextlib.suppress(OSError), listening.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhost")
 
 
 def tearDownModule():
@@ -194,6 +204,30 @@ class Names:
         out = self.python("print(look_up('host.acme.example'))",
                           allowed=("tcp://*.acme.example:8080", f"tcp://{HOST}:22"))
         self.assertEqual(out, [HOST])
+
+    def test_a_line_of_the_hosts_opens_its_own_ports_and_none_of_a_names(self):
+        out = self.python("print(look_up('loopback.acme.example'), get('loopback.acme.example'), get('127.0.0.1'))",
+                          allowed=(f"tcp://*.acme.example:{PORT}", "tcp://127.0.0.1:9"))
+        self.assertEqual(out, ["127.0.0.1 ConnectionResetError ConnectionResetError"])
+
+    def test_addresses_that_become_the_hosts(self):
+        """By a local route, or while the jail runs: what would stay on this host is no other host."""
+        later = "203.0.113.77"
+        with socket.create_connection(("198.51.100.9", PORT), timeout=20) as control:
+            self.assertIn(b"host", control.recv(100))
+        profile = self.document("version: 1\nname: names\nextends: [python]\n"
+                                f"network: {{allow: [\"tcp://0.0.0.0/0:{PORT}\"]}}\n")
+        code = CLIENT % PORT + f"input()\nprint(get('198.51.100.9'), get('{later}'), get('{API}'))"
+        process = subprocess.Popen([os.environ["JAIL_BINARY"], "run", "--audit", str(self.log), profile, "--",
+                                    "python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   preexec_fn=self.become(), env=self.environment, text=True)
+        self.addCleanup(process.kill)
+        while not self.log.exists() or "run.started" not in self.kinds():
+            time.sleep(0.01)
+        subprocess.run(["ip", "address", "add", f"{later}/32", "dev", "lo"], check=True)
+        self.addCleanup(subprocess.run, ["ip", "address", "del", f"{later}/32", "dev", "lo"], check=True)
+        out, _ = process.communicate("\n", timeout=60)
+        self.assertEqual(out.split(), ["ConnectionResetError", "ConnectionResetError", "hello"])
 
     def test_what_the_host_cannot_reach_is_not_given(self):
         """A program that is given addresses of two families counts on the one that leads nowhere to fail at once."""

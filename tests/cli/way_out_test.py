@@ -200,7 +200,9 @@ class WayOut:
                     self.assertEqual(connection.recv(10), b"answer")
                 out, _ = process.communicate(timeout=SECONDS)
                 self.assertEqual((process.returncode, out), (0, "b'ask'\n"))
-                self.assertEqual(self.of_kind("net.flow")[0]["bytes_received"], 6)
+                flow = self.of_kind("net.flow")[0]  # as the plugin sees it: who came, what it was sent
+                self.assertEqual((flow["bytes_sent"], flow["bytes_received"], flow["local_port"]), (6, 3, port))
+                self.assertEqual(flow["address"], host)
 
     def test_what_is_not_named_is_not_reached_from_the_host(self):
         port, named = free_port(), free_port()

@@ -86,6 +86,17 @@ TEST(EgressPlan, WhatThisVersionCannotDoHasItsLine) {
   }
 }
 
+TEST(EgressPlan, APortLeadsOutOrIn) {
+  for (const char* entry : {"tcp://127.0.0.1:8080", "tcp://203.0.113.1:8080"}) {
+    profile::Network network = allowing({entry});
+    network.listen.push_back(endpoint("tcp://127.0.0.1:8080", 7));
+    ASSERT_TRUE(egress::plan(network).missing) << entry;
+    EXPECT_EQ(egress::plan(network).missing->place.line, 7);
+    network.listen.front() = endpoint("tcp://127.0.0.1:8081", 7);
+    EXPECT_FALSE(egress::plan(network).missing) << entry;
+  }
+}
+
 TEST(EgressPlan, DoorsAreBounded) {
   profile::Network network = allowing({"tcp://127.0.0.1:1-64", "tcp://127.0.0.2:1-64"});
   EXPECT_FALSE(egress::plan(network).missing);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "profile/endpoint.h"
 
 namespace jail::egress {
@@ -20,7 +22,8 @@ Policy policy(const std::vector<std::string>& entries, const std::vector<std::st
   }
   std::vector<Address> addresses;
   for (const std::string& text : own) addresses.push_back(*address_of(text, 0));
-  return {rules, addresses};
+  return {rules,
+          [addresses](const Address& address) { return std::ranges::find(addresses, address) != addresses.end(); }};
 }
 
 std::optional<std::uint32_t> tcp(const Policy& policy, const char* text, std::uint16_t port, std::uint64_t now = 0) {
@@ -96,11 +99,38 @@ TEST(Policy, ANameOfALocalNetworkMayPointThere) {
   EXPECT_FALSE(policy.open(2, *address_of("172.18.0.5", 0), 60, 0));
 }
 
+// Its own ports, and none of the name's.
 TEST(Policy, ANameMayPointWhereAnEntryLeadsAnyway) {
-  Policy policy = egress::policy({"tcp://a.example:80", "tcp://10.0.0.0/8:443"});
+  Policy policy = egress::policy({"tcp://a.example:80", "tcp://10.0.0.0/8:443", "tcp://127.0.0.1:9000"});
   EXPECT_TRUE(policy.open(0, *address_of("10.1.2.3", 0), 60, 0));
-  EXPECT_EQ(tcp(policy, "10.1.2.3", 80), 0U);
+  EXPECT_TRUE(policy.open(0, *address_of("127.0.0.1", 0), 60, 0));
+  EXPECT_EQ(tcp(policy, "10.1.2.3", 443), 1U);
+  EXPECT_EQ(tcp(policy, "127.0.0.1", 9000), 2U);
+  EXPECT_FALSE(tcp(policy, "10.1.2.3", 80));
+  EXPECT_FALSE(tcp(policy, "127.0.0.1", 80));
   EXPECT_FALSE(policy.open(0, *address_of("192.168.0.1", 0), 60, 0));
+}
+
+TEST(Policy, AnAddressThatBecomesThisHostsIsNoLongerOpen) {
+  bool is_own = false;
+  const profile::EndpointReading name = profile::parse_endpoint("tcp://a.example:80");
+  const profile::EndpointReading all = profile::parse_endpoint("tcp://0.0.0.0/0:443");
+  Policy policy({name.endpoint, all.endpoint}, [&](const Address&) { return is_own; });
+  ASSERT_TRUE(policy.open(0, *address_of("203.0.113.1", 0), 60, 0));
+  EXPECT_TRUE(tcp(policy, "203.0.113.1", 80));
+  EXPECT_TRUE(tcp(policy, "203.0.113.1", 443));
+  is_own = true;
+  EXPECT_FALSE(tcp(policy, "203.0.113.1", 80));
+  EXPECT_FALSE(tcp(policy, "203.0.113.1", 443));
+}
+
+TEST(Policy, WhatCloudsTellTheirMachinesIsNear) {
+  Policy policy = egress::policy({"tcp://0.0.0.0/0:80", "tcp://[::]/0:80", "tcp://a.example:80"});
+  for (const char* service :
+       {"169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"}) {
+    EXPECT_FALSE(tcp(policy, service, 80)) << service;
+    EXPECT_FALSE(policy.open(2, *address_of(service, 0), 60, 0)) << service;
+  }
 }
 
 TEST(Policy, OnlyRulesOfNamesAreOpened) {
@@ -109,16 +139,21 @@ TEST(Policy, OnlyRulesOfNamesAreOpened) {
   EXPECT_FALSE(policy.open(1, *address_of("198.51.100.1", 0), 60, 0));
 }
 
-TEST(Policy, OpenedAddressesAreBoundedAndOldOnesMakeRoom) {
-  Policy policy = egress::policy({"tcp://*.a.example:80"});
-  Address address = *address_of("2001:db8::", 0);
+// One name that points to ever new addresses takes nothing from another.
+TEST(Policy, OpenedAddressesAreBoundedByRule) {
+  Policy policy = egress::policy({"tcp://*.a.example:80", "tcp://b.example:80"});
+  ASSERT_TRUE(policy.open(1, *address_of("203.0.113.1", 0), 1, 0));
+  Address address = *address_of("2a00::", 0);
   const auto next = [&] {
     if (++address.bytes[15] == 0) ++address.bytes[14];
     return address;
   };
-  for (std::size_t i = 0; i < Policy::kMostOpened; ++i) ASSERT_TRUE(policy.open(0, next(), 1, 0)) << i;
-  EXPECT_FALSE(policy.open(0, next(), 1, 0));
-  EXPECT_TRUE(policy.open(0, next(), 1, 62 * kSecond));
+  const Address first = next();
+  ASSERT_TRUE(policy.open(0, first, 1, 0));
+  for (std::size_t i = 1; i < 2 * Policy::kMostOpened; ++i) ASSERT_TRUE(policy.open(0, next(), 60, 0)) << i;
+  EXPECT_FALSE(tcp(policy, text_of(first).c_str(), 80));
+  EXPECT_TRUE(tcp(policy, text_of(address).c_str(), 80));
+  EXPECT_TRUE(tcp(policy, "203.0.113.1", 80));
 }
 
 }  // namespace
