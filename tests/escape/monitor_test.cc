@@ -52,7 +52,7 @@ std::string last(const std::vector<std::string>& log) { return log.empty() ? "" 
 TEST_P(Monitor, TheFolderOfAProcessIsThatOfItsFirstThread) {
   Scene scene(GetParam());
   Profile profile = usual_grants();
-  profile.more = "monitor: {files: all}\n";
+  profile.more = "monitor: {source: notify, files: all}\n";
   const Outcome outcome = run(scene.in_jail(profile, {"thread-elsewhere", "/tmp", "{read}/public"}));
   EXPECT_EQ(verdict_of(outcome).kind, Verdict::Kind::Allowed) << describe(outcome);
   EXPECT_EQ(told(scene.log_lines(), {"\"" + scene.at("{read}/public").string() + "\"", "/proc/self/cwd"}), 1);
@@ -332,7 +332,9 @@ std::vector<pid_t> children_of(pid_t pid) {
 TEST_P(Monitor, OnlyTheSupervisorHasTheListenerAndNobodyOutlivesIt) {
   if (!is_root()) GTEST_SKIP() << "only root sees everybody's descriptors";
   Scene scene(GetParam());
-  Started started(scene.in_jail(usual_grants(), {"hold", "{write}/ready"}));
+  Profile profile = usual_grants();
+  profile.more = "monitor: {source: notify}\n";  // else there may be who enters the run in the kernel
+  Started started(scene.in_jail(profile, {"hold", "{write}/ready"}));
   ASSERT_TRUE(eventually(20, [&] { return std::filesystem::exists(scene.at("{write}/ready")); }));
   EXPECT_EQ(listeners_of(started.pid()), 1);
   const std::vector<pid_t> jailed = children_of(started.pid());

