@@ -2,11 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -36,105 +32,89 @@ using Ring = std::unique_ptr<ring_buffer, CloseRing>;
 
 std::string problem(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
-// The number of the pid namespace of a process: what the programs know a jail by.
-std::optional<std::uint32_t> pid_namespace_of(pid_t process) {
-  struct stat status {};
-  if (::stat(("/proc/" + std::to_string(process) + "/ns/pid").c_str(), &status) != 0) return std::nullopt;
-  return static_cast<std::uint32_t>(status.st_ino);
-}
+// Of this process's own making.
+class OwnFeed : public Feed {
+ public:
+  OwnFeed(Entry entry, Tracer::Attached attached) : entry_(std::move(entry)), attached_(std::move(attached)) {}
 
-enum class Change { Enter, Remove };
+  [[nodiscard]] const Fd& ring() const override { return entry_.ring(); }
+  std::optional<std::uint64_t> lost(std::string&) override { return entry_.counts().lost; }
+  void close() noexcept override {
+    attached_ = {};
+    entry_.remove();
+  }
 
-// The wait is a process's that nobody waits for; not even its own end could be hurried, so a thread of ours would keep
-// us from ending. It has nothing of ours but the two descriptors. False: there is no such process.
-bool change_aside(Change change, const Fd& rings, std::uint32_t key, const Fd& ring) noexcept {
-  const pid_t child = ::_Fork();
-  if (child != 0) return child > 0;
-  std::uint32_t number = 1;
-  const int high = ::fcntl(ring.get(), F_DUPFD, 3);
-  (void)::dup2(rings.get(), 0);
-  (void)::dup2(high, static_cast<int>(number));
-  (void)::close_range(2, ~0U, 0);
-  (void)(change == Change::Enter ? ::bpf_map_update_elem(0, &key, &number, BPF_ANY) : ::bpf_map_delete_elem(0, &key));
-  ::_exit(0);
+ private:
+  Entry entry_;
+  Tracer::Attached attached_;
+};
+
+std::unique_ptr<Feed> enter(const Tracer& tracer, const Wanted& wanted, std::string& why) {
+  const std::optional<std::uint32_t> space = pid_namespace_of(wanted.member);
+  Fd member = sys::try_pidfd_open(wanted.member);
+  if (!space || !member) {
+    why = problem("looking for the pid namespace");
+    return nullptr;
+  }
+  Fd ring = make_ring(wanted.ring_bytes);
+  if (!ring) {
+    why = problem("making a ring");
+    return nullptr;
+  }
+  const Row row{.space = *space, .what = wanted.what, .ring_bytes = wanted.ring_bytes};
+  std::optional<Entry> entry = Entry::make(tracer.programs(), row, std::move(ring), std::move(member), why);
+  if (!entry) return nullptr;
+  Tracer::Attached attached = tracer.attach(wanted.families, wanted.cgroup, why);
+  if (!why.empty()) return nullptr;
+  return std::make_unique<OwnFeed>(std::move(*entry), std::move(attached));
 }
 
 }  // namespace
 
 struct Watching::State {
-  Wanted wanted;
-  Fd runs, rings, ring;  // of our own: the thread may outlive whoever made it
-  std::uint32_t key = 0;
-  Tracer::Attached attached;
+  State(std::unique_ptr<Feed> from, Log to) : feed(std::move(from)), log(std::move(to)) {}
+
+  std::unique_ptr<Feed> feed;
+  Log log;
   Wakeup stop, done;
   std::uint64_t undecodable = 0;
   std::uint64_t told_lost = 0, looked_ns = 0;
   std::atomic<std::uint64_t> lost = 0;
+  bool feed_ended = false;
 
-  std::string prepare(const Tracer& tracer);
   void run();
   void read(ring_buffer& ring_reader);
+  void count_lost();
   void tell_lost();
-  [[nodiscard]] bool is_entered() const;
-  [[nodiscard]] bool is_visible() const;
-  [[nodiscard]] jail_run counts() const;
   void keep(std::span<const std::byte> record);
 };
 
-// Empty, or what went wrong.
-std::string Watching::State::prepare(const Tracer& tracer) {
-  const std::optional<std::uint32_t> space = pid_namespace_of(wanted.member);
-  if (!space) return problem("looking for the pid namespace");
-  key = *space;
-  runs = duplicate(tracer.programs().runs.get());
-  rings = duplicate(tracer.programs().rings.get());
-  LIBBPF_OPTS(bpf_map_create_opts, options);
-  ring = Fd(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "jail_ring", 0, 0, wanted.ring_bytes, &options));
-  if (!ring) return problem("making a ring");
-  const jail_run run{.told = 0, .lost = 0, .want = wanted.what, .ring_bytes = wanted.ring_bytes};
-  if (::bpf_map_update_elem(runs.get(), &key, &run, BPF_ANY) != 0) return problem("entering a run");
-  return {};
-}
-
-bool Watching::State::is_visible() const {
-  std::uint32_t id = 0;
-  bpf_map_info info{};
-  std::uint32_t size = sizeof info;
-  return ::bpf_map_lookup_elem(rings.get(), &key, &id) == 0 &&
-         ::bpf_obj_get_info_by_fd(ring.get(), &info, &size) == 0 && id == info.id;
-}
-
-bool Watching::State::is_entered() const {
-  if (!change_aside(Change::Enter, rings, key, ring)) return false;
-  const std::uint64_t limit = clock::boottime_ns() + kPatienceMs * kNsPerMs;
-  while (!is_visible()) {
-    if (clock::boottime_ns() > limit) return false;
-    ::sched_yield();
-  }
-  return true;
-}
-
-jail_run Watching::State::counts() const {
-  jail_run run{};
-  (void)::bpf_map_lookup_elem(runs.get(), &key, &run);
-  return run;
-}
-
 void Watching::State::keep(std::span<const std::byte> record) {
-  if (const std::optional<event::Event> event = decode(record)) wanted.log(*event);
+  if (const std::optional<event::Event> event = decode(record)) log(*event);
   else ++undecodable;
+}
+
+void Watching::State::count_lost() {
+  if (feed_ended) return;
+  std::string why;
+  if (const std::optional<std::uint64_t> count = feed->lost(why)) {
+    lost = *count + undecodable;
+    return;
+  }
+  feed_ended = true;
+  log({.body = event::MonitorChanged{"notify", std::move(why)}, .source = event::Source::Ebpf});
 }
 
 // At most once a second while it goes on, and at the end.
 void Watching::State::tell_lost() {
   looked_ns = clock::boottime_ns();
-  lost = counts().lost + undecodable;
+  count_lost();
   if (lost == told_lost) return;
   event::Event event{.body = event::MonitorLost{lost - told_lost, "the plugin was faster than its events were read"},
                      .source = event::Source::Ebpf};
   event.mono_ns = looked_ns;
   told_lost = lost;
-  wanted.log(event);
+  log(event);
 }
 
 void Watching::State::read(ring_buffer& ring_reader) {
@@ -159,20 +139,18 @@ void Watching::State::run() {
     static_cast<State*>(state)->keep({static_cast<const std::byte*>(data), size});
     return 0;
   };
-  const Ring reader(::ring_buffer__new(ring.get(), keep_one, this, nullptr));
+  const Ring reader(::ring_buffer__new(feed->ring().get(), keep_one, this, nullptr));
   if (!reader) throw SysError(errno, "mapping the ring");
   read(*reader);
 }
 
 std::unique_ptr<Watching> Watching::start(const Tracer& tracer, Wanted wanted, std::string& why) {
-  auto state = std::make_shared<State>();
-  state->wanted = std::move(wanted);
-  why = state->prepare(tracer);
-  if (!why.empty()) return nullptr;
-  if (state->is_entered()) state->attached = tracer.attach(state->wanted.families, state->wanted.cgroup, why);
-  else why = "the ring could not be handed over";
-  std::unique_ptr<Watching> watching(new Watching(state));  // also where it failed: it takes away what was entered
-  return why.empty() ? std::move(watching) : nullptr;
+  std::unique_ptr<Feed> feed = enter(tracer, wanted, why);
+  return feed ? start(std::move(feed), std::move(wanted.log)) : nullptr;
+}
+
+std::unique_ptr<Watching> Watching::start(std::unique_ptr<Feed> feed, Log log) {
+  return std::unique_ptr<Watching>(new Watching(std::make_shared<State>(std::move(feed), std::move(log))));
 }
 
 Watching::Watching(std::shared_ptr<State> state) : state_(std::move(state)) {
@@ -181,7 +159,7 @@ Watching::Watching(std::shared_ptr<State> state) : state_(std::move(state)) {
     try {
       mine->run();
     } catch (const std::exception& failure) {
-      mine->wanted.log({.body = event::MonitorChanged{"none", failure.what()}, .source = event::Source::Ebpf});
+      mine->log({.body = event::MonitorChanged{"none", failure.what()}, .source = event::Source::Ebpf});
     }
     mine->done.raise();
   });
@@ -191,12 +169,10 @@ Watching::~Watching() { (void)finish(); }
 
 Watching::End Watching::finish() {
   if (end_) return *end_;
-  state_->attached = {};
   state_->stop.raise();
   end_ = state_->done.is_raised(kPatienceMs) ? End::Clean : End::Stuck;
   end_ == End::Clean ? thread_.join() : thread_.detach();
-  (void)::bpf_map_delete_elem(state_->runs.get(), &state_->key);
-  (void)change_aside(Change::Remove, state_->rings, state_->key, state_->ring);
+  state_->feed->close();
   return *end_;
 }
 

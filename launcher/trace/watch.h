@@ -1,7 +1,4 @@
-// One run, watched: a ring of its own, which no other run ever gets (SECURITY E1), and a thread that reads it.
-//
-// The kernel makes whoever changes a map of maps wait until no program can see the old one, 8 to 16 ms, though it can
-// see the new one at once: so a process aside does that, and the run goes on when the new one is seen.
+// One run, watched: a thread that reads its ring, whoever has entered it in the kernel.
 #pragma once
 
 #include <sys/types.h>
@@ -15,13 +12,22 @@
 #include <vector>
 
 #include "event/event.h"
+#include "trace/entry.h"
 #include "trace/tracer.h"
 
 namespace jail::trace {
 
-inline constexpr std::uint32_t kRingBytes = 1U << 20;
-
 using Log = std::function<void(const event::Event&)>;
+
+// What puts the events of one run into its ring.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  [[nodiscard]] virtual const Fd& ring() const = 0;
+  // Events that had no room; none: there is nothing more to come, and `why`. By the thread that reads.
+  virtual std::optional<std::uint64_t> lost(std::string& why) = 0;
+  virtual void close() noexcept = 0;  // once; by another thread than that
+};
 
 struct Wanted {
   std::vector<Family> families;
@@ -36,6 +42,7 @@ class Watching {
  public:
   // Attached when it returns. Null: `why`. The tracer outlives it.
   static std::unique_ptr<Watching> start(const Tracer& tracer, Wanted wanted, std::string& why);
+  static std::unique_ptr<Watching> start(std::unique_ptr<Feed> feed, Log log);
   ~Watching();
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;
