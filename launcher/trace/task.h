@@ -1,5 +1,5 @@
-// What the kernel knows of a process, by its pidfd and by a program of ours (bpf/task.bpf.c): without CAP_SYS_PTRACE, and
-// without a number that could be another's meanwhile. Linux 6.1.
+// What the kernel knows of a process, by its pidfd and by a program of ours (bpf/task.bpf.c): without CAP_SYS_PTRACE,
+// and without a number that could be another's meanwhile. Linux 6.1.
 #pragma once
 
 #include <optional>

@@ -22,6 +22,13 @@ Tracer Tracer::open(const std::string& bpf_folder) {
   return tracer;
 }
 
+Tracer Tracer::open_own() {
+  Tracer tracer;
+  tracer.programs_ = load();
+  tracer.why_not_kept_ = "not wanted";
+  return tracer;
+}
+
 Tracer::Attached Tracer::attach(const std::vector<Family>& families, const Fd* cgroup, std::string& why) const {
   Attached attached;
   for (const Family family : families)

@@ -14,6 +14,8 @@ class Tracer {
  public:
   // Never fails: what cannot be had is data. `bpf_folder`: where programs are kept.
   static Tracer open(const std::string& bpf_folder = kBpfFolder);
+  // The same, with programs that end with this process: nothing is kept for another, nor taken from one.
+  static Tracer open_own();
 
   [[nodiscard]] const Support& support() const { return programs_.support; }
   [[nodiscard]] const Programs& programs() const { return programs_; }

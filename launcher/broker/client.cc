@@ -1,0 +1,94 @@
+#include "broker/client.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "sys/peer.h"
+
+namespace jail::broker {
+namespace {
+
+constexpr int kPatienceMs = 2000;
+constexpr int kCountMs = 250;  // meanwhile nobody reads the ring
+
+struct Heard {
+  std::optional<Answer> answer;
+  Fd descriptor;
+};
+
+// `why` also where it says no.
+Heard ask(const Fd& socket, const Request& request, int patience_ms, std::string& why, int descriptor = -1) {
+  const std::string bytes = emit(request);
+  Heard heard;
+  pollfd polled{socket.get(), POLLIN, 0};
+  if (!sys::send_now(socket, bytes.data(), bytes.size(), descriptor)) why = "it has ended";
+  else if (TEMP_FAILURE_RETRY(::poll(&polled, 1, patience_ms)) != 1) why = "it does not answer";
+  if (!why.empty()) return heard;
+  std::optional<sys::Letter> letter = sys::receive_letter(socket, kAnswerBytes);
+  if (!letter || letter->bytes.empty()) {
+    why = "it has closed the connection";
+    return heard;
+  }
+  heard.answer = parse_answer(letter->bytes, why);
+  heard.descriptor = std::move(letter->descriptor);
+  if (heard.answer && !heard.answer->refused.empty()) {
+    why = heard.answer->refused;
+    heard.answer.reset();
+  }
+  return heard;
+}
+
+class LentFeed : public trace::Feed {
+ public:
+  LentFeed(Fd socket, Fd ring) : socket_(std::move(socket)), ring_(std::move(ring)) {}
+
+  [[nodiscard]] const Fd& ring() const override { return ring_; }
+  std::optional<std::uint64_t> lost(std::string& why) override {
+    std::string problem;
+    const Heard heard = ask(socket_, {.ask = Ask::Count}, kCountMs, problem);
+    if (heard.answer) return heard.answer->lost;
+    why = "jaild: " + problem + ": what eBPF told of is not told any more";
+    return std::nullopt;
+  }
+  void close() noexcept override { (void)::shutdown(socket_.get(), SHUT_RDWR); }
+
+ private:
+  Fd socket_, ring_;
+};
+
+}  // namespace
+
+std::optional<Connection> Connection::open(const std::string& path, std::string& why) {
+  int error = 0;
+  Connection connection(sys::try_connect(path, kPatienceMs, error), path);
+  if (error != 0) {
+    why = "no jaild at " + path + ": " + std::strerror(error);
+    return std::nullopt;
+  }
+  std::string problem;
+  if (sys::peer_of(connection.socket_).uid != 0) problem = "it is not root's";
+  Heard heard;
+  if (problem.empty()) heard = ask(connection.socket_, {.ask = Ask::Look}, kPatienceMs, problem);
+  if (!heard.answer) {
+    why = "jaild at " + path + ": " + problem;
+    return std::nullopt;
+  }
+  connection.support_ = std::move(heard.answer->support);
+  return connection;
+}
+
+std::unique_ptr<trace::Feed> Connection::trace(const std::vector<trace::Family>& families, std::uint32_t what,
+                                               const Fd& first, std::string& why) && {
+  Request request{.ask = Ask::Trace, .families = 0, .what = what, .ring_bytes = trace::kRingBytes};
+  for (const trace::Family family : families) request.families |= 1U << trace::index_of(family);
+  std::string problem;
+  Heard heard = ask(socket_, request, kPatienceMs, problem, first.get());
+  if (heard.answer && heard.descriptor) return std::make_unique<LentFeed>(std::move(socket_), std::move(heard.descriptor));
+  why = "jaild at " + path_ + ": " + (problem.empty() ? "it has given no ring" : problem);
+  return nullptr;
+}
+
+}  // namespace jail::broker
