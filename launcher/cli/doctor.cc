@@ -13,7 +13,7 @@
 #include "cli/wanted.h"
 #include "run/record.h"
 #include "run/rehearse.h"
-#include "trace/programs.h"
+#include "run/trace_access.h"
 
 namespace jail::cli {
 namespace {
@@ -38,6 +38,7 @@ struct Findings {
   std::string kernel;
   std::vector<confine::Layer> layers;
   trace::Support trace;
+  std::string broker;  // whose programs these are; empty: of our own
   std::vector<run::Refusal> refusals;
   std::optional<run::BuildFailure> failure;
   [[nodiscard]] bool good() const { return refusals.empty() && !failure; }
@@ -53,11 +54,13 @@ std::string about(const trace::Support& support, trace::Family family) {
              : "";
 }
 
-Findings examine(run::Plan plan) {
+Findings examine(run::Plan plan, const std::string& broker) {
   utsname names{};
   Findings findings;
   findings.kernel = ::uname(&names) == 0 ? names.release : "unknown";
-  findings.trace = trace::load().support;
+  const run::TraceAccess access = run::TraceAccess::open(broker, run::TraceAccess::Keep::Nothing);
+  findings.trace = access.support;
+  if (access.broker) findings.broker = access.broker->path();
   findings.refusals = plan.refusals;
   if (plan.refusals.empty()) findings.failure = run::rehearse(plan, run::Proc::Required);
   if (findings.failure) run::leave_out(plan, findings.failure->layer, findings.failure->reason);
@@ -73,6 +76,7 @@ void print_findings(const Findings& findings) {
   for (const trace::Family family : kFamilies)
     std::printf("  %-9s %-16s %s\n", findings.trace.has(family) ? "loads" : "absent",
                 ("ebpf." + std::string(trace::name_of(family))).c_str(), about(findings.trace, family).c_str());
+  if (!findings.broker.empty()) std::printf("  %-9s %-16s %s\n", "answers", "jaild", findings.broker.c_str());
   for (const run::Refusal& refusal : findings.refusals) print(stdout, refusal);
   if (findings.failure)
     std::printf("a jail cannot be built here: %s: %s\n", findings.failure->layer.c_str(),
@@ -100,6 +104,7 @@ void print_json(const Findings& findings) {
   for (const trace::Family family : kFamilies)
     writer.member(trace::name_of(family), findings.trace.has(family) ? "loads" : findings.trace.why_not(family));
   writer.end_object();
+  if (!findings.broker.empty()) writer.member("jaild", findings.broker);
   if (findings.failure) {
     writer.member("failed_layer", findings.failure->layer);
     writer.member("reason", findings.failure->reason);
@@ -131,7 +136,7 @@ int doctor_verb(const Options& options) {
     if (profile::has_errors(prepared.diagnostics)) return 1;
     plan = run::plan_for(prepared, wanted);
   }
-  const Findings findings = examine(std::move(plan));
+  const Findings findings = examine(std::move(plan), options.wanted.broker);
   options.json ? print_json(findings) : print_findings(findings);
   return findings.good() ? 0 : 1;
 }

@@ -17,6 +17,8 @@ void add_wanted(CLI::App& verb, WantedOptions& options, ProfileIs profile) {
       ->allow_extra_args(false)
       ->check(CLI::Validator(check_assignment, "name=value"));
   verb.add_flag("--best-effort", options.best_effort, "Let every layer be absent that may be; the log says which were");
+  verb.add_option("--broker", options.broker, "Socket of jaild, which is asked for eBPF where jail may not load programs")
+      ->capture_default_str();
 }
 
 run::Wanted wanted_of(const WantedOptions& options) {
@@ -28,6 +30,7 @@ run::Wanted wanted_of(const WantedOptions& options) {
       throw CLI::ValidationError("--set", "'" + text.substr(0, equals) + "' is given twice");
   }
   wanted.command = options.command;
+  wanted.broker = options.broker;
   wanted.strictness = options.best_effort ? run::Strictness::BestEffort : run::Strictness::Required;
   return wanted;
 }

@@ -14,6 +14,7 @@ struct WantedOptions {
   std::string profile;
   std::vector<std::string> set;  // "name=value"
   bool best_effort = false;
+  std::string broker = broker::kSocket;
   std::vector<std::string> command;
 };
 

@@ -143,15 +143,15 @@ Prepared prepare(const Wanted& wanted, State state) {
 }
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
-  std::optional<trace::Tracer> tracer;
-  return plan_for(prepared, wanted, tracer);
+  TraceAccess access;
+  return plan_for(prepared, wanted, access);
 }
 
-Plan plan_for(const Prepared& prepared, const Wanted& wanted, std::optional<trace::Tracer>& tracer) {
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, TraceAccess& access) {
   Support support = probe();
   if (prepared.profile.monitor.source.value == profile::MonitorSource::Ebpf) {
-    tracer = trace::Tracer::open();
-    support.monitor.trace = tracer->support();
+    access = TraceAccess::open(wanted.broker);
+    support.monitor.trace = access.support;
   }
   return plan_with(support, prepared, wanted);
 }

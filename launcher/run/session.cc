@@ -56,7 +56,7 @@ class Session {
     result_.diagnostics = prepared_.diagnostics;
     result_.remarks = remarks(prepared_, options_.wanted);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
-    plan_ = plan_for(prepared_, options_.wanted, tracing_.tracer);
+    plan_ = plan_for(prepared_, options_.wanted, tracing_.access);
     plan_.umask = umask_;
     stdio_ = plan_stdio(plan_.identity.uid);
     keep_own_descriptors();
@@ -117,7 +117,7 @@ class Session {
       leave_out(plan_, "proc", construction.without_proc());
       record = started();
     }
-    if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
+    if (const auto refusal = start_tracing(jail)) return refuse(std::vector{*refusal});
     record.pid = jail.plugin.pid();
     if (handover.ours) reserved_ = monitor::reserve_descriptors();
     if (const auto error = log_->append(record)) return refuse_sink(*error);
@@ -133,15 +133,17 @@ class Session {
   }
 
   // It waits for the plugin, which waits for us.
-  std::optional<Refusal> start_tracing(pid_t plugin) {
+  std::optional<Refusal> start_tracing(const Jail& jail) {
     const profile::OnLoss wanted = prepared_.profile.monitor.on_loss.value;
     const bool listens = plan_.monitor.source != monitor::Source::None;
     loss_ = std::make_shared<monitor::Loss>(listens ? wanted : profile::OnLoss::Count);
-    return tracing_.start(plan_, plugin,
+    return tracing_.start(plan_, jail,
                           [log = log_, digests = digests_, loss = loss_](const event::Event& event) {
                             append(*log, *digests, event);
                             if (const auto* lost = std::get_if<event::MonitorLost>(&event.body))
                               loss->tell(monitor::Loss::Sort::Lasting, lost->reason);
+                            if (const auto* changed = std::get_if<event::MonitorChanged>(&event.body))
+                              loss->tell(monitor::Loss::Sort::Lasting, changed->reason);
                           });
   }
 

@@ -18,25 +18,34 @@ bool is_traced(const Plan& plan) { return !plan.monitor.traced.empty(); }
 }  // namespace
 
 std::optional<Refusal> Tracing::make_group(const Plan& plan) {
-  if (std::ranges::find(plan.monitor.traced, trace::Family::Network) == plan.monitor.traced.end()) return std::nullopt;
+  const bool wanted = std::ranges::find(plan.monitor.traced, trace::Family::Network) != plan.monitor.traced.end();
+  if (!wanted || !access.own) return std::nullopt;  // jaild has a group for all
   std::string why;
   group_ = trace::Cgroup::make("jail-" + std::to_string(::getpid()), why);
   if (!group_) return refusal(plan, why);
   return std::nullopt;
 }
 
-std::optional<Refusal> Tracing::start(const Plan& plan, pid_t plugin, trace::Log log) {
+std::optional<Refusal> Tracing::start(const Plan& plan, const Jail& jail, trace::Log log) {
   if (!is_traced(plan)) return std::nullopt;
   std::string why;
-  watching_ = trace::Watching::start(*tracer,
-                                     {.families = plan.monitor.traced,
-                                      .what = plan.monitor.traced_what,
-                                      .member = plugin,
-                                      .cgroup = group(),
-                                      .log = std::move(log)},
-                                     why);
+  watching_ = watch(plan, jail, std::move(log), why);
   if (!watching_) return refusal(plan, why);
   return std::nullopt;
+}
+
+std::unique_ptr<trace::Watching> Tracing::watch(const Plan& plan, const Jail& jail, trace::Log log, std::string& why) {
+  const monitor::Plan& wanted = plan.monitor;
+  if (access.own)
+    return trace::Watching::start(*access.own,
+                                  {.families = wanted.traced,
+                                   .what = wanted.traced_what,
+                                   .member = jail.plugin.pid(),
+                                   .cgroup = group(),
+                                   .log = std::move(log)},
+                                  why);
+  auto feed = std::move(*access.broker).trace(wanted.traced, wanted.traced_what, jail.init.pidfd(), why);
+  return feed ? trace::Watching::start(std::move(feed), std::move(log)) : nullptr;
 }
 
 bool Tracing::finish() { return !watching_ || watching_->finish() == trace::Watching::End::Clean; }

@@ -2,23 +2,22 @@
 // plan asks for none.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "run/build.h"
 #include "run/plan.h"
+#include "run/trace_access.h"
 #include "trace/cgroup.h"
-#include "trace/tracer.h"
 #include "trace/watch.h"
 
 namespace jail::run {
 
 class Tracing {
  public:
-  std::optional<trace::Tracer> tracer;  // what planning has loaded
+  TraceAccess access;  // what planning has loaded, or whom it asked
 
   // Before the plugin is forked. What can fail here, and in start(), fails the run: a profile has asked by name.
   std::optional<Refusal> make_group(const Plan& plan);
@@ -26,12 +25,14 @@ class Tracing {
   [[nodiscard]] std::string group_path() const { return group_ ? group_->path() : ""; }
 
   // When the plugin stands before its execve, so that this is the first thing that is seen. Starts a thread.
-  std::optional<Refusal> start(const Plan& plan, pid_t plugin, trace::Log log);
+  std::optional<Refusal> start(const Plan& plan, const Jail& jail, trace::Log log);
   // When nothing of the jail is left. False: the log hangs.
   bool finish();
   [[nodiscard]] std::uint64_t lost() const { return watching_ ? watching_->lost() : 0; }
 
  private:
+  std::unique_ptr<trace::Watching> watch(const Plan& plan, const Jail& jail, trace::Log log, std::string& why);
+
   std::optional<trace::Cgroup> group_;
   std::unique_ptr<trace::Watching> watching_;
 };
