@@ -19,14 +19,19 @@ struct Heard {
   Fd descriptor;
 };
 
-// `why` also where it says no.
-Heard ask(const Fd& socket, const Request& request, int patience_ms, std::string& why, int descriptor = -1) {
+bool send(const Fd& socket, const Request& request, int descriptor = -1) {
   const std::string bytes = emit(request);
+  return sys::send_now(socket, bytes.data(), bytes.size(), descriptor);
+}
+
+// `why` also where it says no.
+Heard hear(const Fd& socket, int patience_ms, std::string& why) {
   Heard heard;
   pollfd polled{socket.get(), POLLIN, 0};
-  if (!sys::send_now(socket, bytes.data(), bytes.size(), descriptor)) why = "it has ended";
-  else if (TEMP_FAILURE_RETRY(::poll(&polled, 1, patience_ms)) != 1) why = "it does not answer";
-  if (!why.empty()) return heard;
+  if (TEMP_FAILURE_RETRY(::poll(&polled, 1, patience_ms)) != 1) {
+    why = "it does not answer";
+    return heard;
+  }
   std::optional<sys::Letter> letter = sys::receive_letter(socket, kAnswerBytes);
   if (!letter || letter->bytes.empty()) {
     why = "it has closed the connection";
@@ -41,6 +46,12 @@ Heard ask(const Fd& socket, const Request& request, int patience_ms, std::string
   return heard;
 }
 
+// Who is gone may have said why before.
+Heard exchange(const Fd& socket, const Request& request, int patience_ms, std::string& why) {
+  (void)send(socket, request);
+  return hear(socket, patience_ms, why);
+}
+
 class LentFeed : public trace::Feed {
  public:
   LentFeed(Fd socket, Fd ring) : socket_(std::move(socket)), ring_(std::move(ring)) {}
@@ -48,7 +59,7 @@ class LentFeed : public trace::Feed {
   [[nodiscard]] const Fd& ring() const override { return ring_; }
   std::optional<std::uint64_t> lost(std::string& why) override {
     std::string problem;
-    const Heard heard = ask(socket_, {.ask = Ask::Count}, kCountMs, problem);
+    const Heard heard = exchange(socket_, {.ask = Ask::Count}, kCountMs, problem);
     if (heard.answer) return heard.answer->lost;
     why = "jaild: " + problem + ": what eBPF told of is not told any more";
     return std::nullopt;
@@ -71,7 +82,7 @@ std::optional<Connection> Connection::open(const std::string& path, std::string&
   std::string problem;
   if (sys::peer_of(connection.socket_).uid != 0) problem = "it is not root's";
   Heard heard;
-  if (problem.empty()) heard = ask(connection.socket_, {.ask = Ask::Look}, kPatienceMs, problem);
+  if (problem.empty()) heard = exchange(connection.socket_, {.ask = Ask::Look}, kPatienceMs, problem);
   if (!heard.answer) {
     why = "jaild at " + path + ": " + problem;
     return std::nullopt;
@@ -80,13 +91,17 @@ std::optional<Connection> Connection::open(const std::string& path, std::string&
   return connection;
 }
 
-std::unique_ptr<trace::Feed> Connection::trace(const std::vector<trace::Family>& families, std::uint32_t what,
-                                               const Fd& first, std::string& why) && {
+void Connection::ask(const std::vector<trace::Family>& families, std::uint32_t what, const Fd& first) {
   Request request{.ask = Ask::Trace, .families = 0, .what = what, .ring_bytes = trace::kRingBytes};
   for (const trace::Family family : families) request.families |= 1U << trace::index_of(family);
+  (void)send(socket_, request, first.get());
+}
+
+std::unique_ptr<trace::Feed> Connection::take(std::string& why) && {
   std::string problem;
-  Heard heard = ask(socket_, request, kPatienceMs, problem, first.get());
-  if (heard.answer && heard.descriptor) return std::make_unique<LentFeed>(std::move(socket_), std::move(heard.descriptor));
+  Heard heard = hear(socket_, kPatienceMs, problem);
+  if (heard.answer && heard.descriptor)
+    return std::make_unique<LentFeed>(std::move(socket_), std::move(heard.descriptor));
   why = "jaild at " + path_ + ": " + (problem.empty() ? "it has given no ring" : problem);
   return nullptr;
 }

@@ -20,9 +20,10 @@ class Connection {
   [[nodiscard]] const trace::Support& support() const { return support_; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  // `first`: the first process of the jail, a child of ours that has executed nothing. Null: `why`.
-  std::unique_ptr<trace::Feed> trace(const std::vector<trace::Family>& families, std::uint32_t what, const Fd& first,
-                                     std::string& why) &&;
+  // `first`: the first process of the jail, a child of ours that has executed nothing. Does not wait.
+  void ask(const std::vector<trace::Family>& families, std::uint32_t what, const Fd& first);
+  // What comes of it. Null: `why`.
+  std::unique_ptr<trace::Feed> take(std::string& why) &&;
 
  private:
   Connection(Fd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}

@@ -1,5 +1,5 @@
-// What a launcher without privilege and `jaild` say to each other: fixed-size records over a SOCK_SEQPACKET socket, with
-// nothing in them that grows or points. Pure; takes any bytes.
+// What a launcher without privilege and `jaild` say to each other: fixed-size records over a SOCK_SEQPACKET socket,
+// with nothing in them that grows or points. Pure; takes any bytes.
 //
 // A request names no process, no group and no run of anybody. The child comes as a pidfd beside `Trace`, the ring goes
 // back beside its answer. The connection is the lease: whoever closes it gives up what it was given.

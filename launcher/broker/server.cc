@@ -19,7 +19,7 @@ namespace jail::broker {
 namespace {
 
 constexpr std::size_t kRingsInAdvance = 8;  // 1 MiB of the kernel's memory each
-constexpr int kTidyMs = 1000;
+constexpr int kQuietMs = 100;  // then there is time for what can wait
 
 std::vector<trace::Family> families_of(std::uint32_t bits) {
   std::vector<trace::Family> families;
@@ -47,16 +47,18 @@ Server::Server(Fd listening, Hooks hooks, trace::TaskReader tasks, const Limits&
 }
 
 void Server::serve(const Fd& stop) {
-  for (bool is_tidy = true;;) {
+  for (bool is_tidy = true, is_ready = true;;) {
     std::vector<pollfd> polled{{stop.get(), POLLIN, 0}, {listening_.get(), POLLIN, 0}};
     for (const auto& client : clients_) polled.push_back({client->socket.get(), POLLIN, 0});
-    check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), is_tidy ? -1 : kTidyMs)), "poll");
+    const int patience_ms = is_tidy && is_ready ? -1 : kQuietMs;
+    const int ready = check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), patience_ms)), "poll");
     if (polled[0].revents != 0) return;
+    if (ready == 0) prepare_rings();
     for (std::size_t i = 0; i + 2 < polled.size(); ++i)
       if (polled[i + 2].revents != 0 && hear(*clients_[i]) == Then::Leave) remove(*clients_[i]);
     std::erase_if(clients_, [](const auto& client) { return !client->socket; });
     if (polled[1].revents != 0) admit();
-    prepare_rings();
+    is_ready = rings_.size() == kRingsInAdvance;
     is_tidy = hooks_.tidy(clock::boottime_ns());
   }
 }
@@ -110,7 +112,7 @@ Server::Reply Server::reply_to(Client& client, const Request& request, Fd child)
   return reply;
 }
 
-// Whoever was looked at and is still there afterwards has been there all the time, and is held by its pidfd from then on.
+// Whoever was looked at and is still there afterwards has been there all the time; its pidfd holds it from then on.
 Server::Reply Server::trace(Client& client, const Request& request, Fd child) {
   Reply reply;
   std::string& refused = reply.answer.refused;
@@ -159,7 +161,7 @@ Fd Server::take_ring(std::uint32_t bytes) {
 void Server::prepare_rings() {
   while (rings_.size() < kRingsInAdvance) {
     Fd ring = trace::make_ring(trace::kRingBytes);
-    if (!ring) return;
+    if (!ring) return;  // there will be, or each run has it made
     rings_.push_back(std::move(ring));
   }
 }

@@ -1,8 +1,8 @@
 // `jaild` at work: one thread, one loop, and nothing in it that waits for a client.
 //
-// It holds programs that see the whole machine, and gives away only rings: whoever has a program or its link could attach
-// or detach it, and a map of counts has those of all users. What it gives was never another run's. It keeps nothing:
-// whatever it has made ends with it.
+// It holds programs that see the whole machine, and gives away only rings: whoever has a program or its link could
+// attach or detach it, and the map of counts has those of all users. A ring that it gives was never another run's. It
+// keeps nothing: whatever it has made ends with it.
 #pragma once
 
 #include <sys/types.h>

@@ -10,7 +10,8 @@ bool any_is(const std::vector<jail_task>& threads, std::uint32_t flag) {
 }
 
 bool all_are(const std::vector<jail_task>& threads, std::uint32_t uid) {
-  return std::ranges::all_of(threads, [uid](const jail_task& thread) { return thread.uid == uid && thread.euid == uid; });
+  const auto is_users = [uid](const jail_task& thread) { return thread.uid == uid && thread.euid == uid; };
+  return std::ranges::all_of(threads, is_users);
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ namespace jail::broker {
 // Nobody in a jail or a container: to the kernel a plugin is its user. `uid`: as who it connected.
 std::string why_not_served(const std::vector<jail_task>& peer, std::uint32_t uid, const jail_task& own);
 
-// Only the first process of a pid namespace right below ours, forked by the peer itself and still what was forked: so the
-// namespace is the peer's own making, and nobody else's events are in it.
+// Only the first process of a pid namespace right below ours, forked by the peer itself and still what was forked: so
+// the namespace is the peer's own making, and nobody else's events are in it.
 std::string why_not_traced(const std::vector<jail_task>& child, const jail_task& peer, const jail_task& own);
 
 }  // namespace jail::broker

@@ -17,7 +17,7 @@ void add_wanted(CLI::App& verb, WantedOptions& options, ProfileIs profile) {
       ->allow_extra_args(false)
       ->check(CLI::Validator(check_assignment, "name=value"));
   verb.add_flag("--best-effort", options.best_effort, "Let every layer be absent that may be; the log says which were");
-  verb.add_option("--broker", options.broker, "Socket of jaild, which is asked for eBPF where jail may not load programs")
+  verb.add_option("--broker", options.broker, "Socket of jaild, which is asked for eBPF where jail has no privilege")
       ->capture_default_str();
 }
 

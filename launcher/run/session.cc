@@ -97,6 +97,7 @@ class Session {
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
     if (const auto refusal = tracing_.make_group(plan_)) return refuse(std::vector{*refusal});
+    tracing_.ask(plan_, std::get<Worker>(init_));
     StdioEnds ends = make_ends(stdio_);
     sys::SocketPair handover;
     if (plan_.monitor.source != monitor::Source::None) handover = sys::socket_pair();

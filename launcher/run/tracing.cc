@@ -26,6 +26,10 @@ std::optional<Refusal> Tracing::make_group(const Plan& plan) {
   return std::nullopt;
 }
 
+void Tracing::ask(const Plan& plan, const Worker& init) {
+  if (is_traced(plan) && access.broker) access.broker->ask(plan.monitor.traced, plan.monitor.traced_what, init.pidfd());
+}
+
 std::optional<Refusal> Tracing::start(const Plan& plan, const Jail& jail, trace::Log log) {
   if (!is_traced(plan)) return std::nullopt;
   std::string why;
@@ -44,7 +48,7 @@ std::unique_ptr<trace::Watching> Tracing::watch(const Plan& plan, const Jail& ja
                                    .cgroup = group(),
                                    .log = std::move(log)},
                                   why);
-  auto feed = std::move(*access.broker).trace(wanted.traced, wanted.traced_what, jail.init.pidfd(), why);
+  auto feed = std::move(*access.broker).take(why);
   return feed ? trace::Watching::start(std::move(feed), std::move(log)) : nullptr;
 }
 

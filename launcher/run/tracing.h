@@ -24,6 +24,8 @@ class Tracing {
   [[nodiscard]] const Fd* group() const { return group_ ? &group_->folder() : nullptr; }
   [[nodiscard]] std::string group_path() const { return group_ ? group_->path() : ""; }
 
+  // When pid 1 of the jail is there: jaild works while the jail is being built.
+  void ask(const Plan& plan, const Worker& init);
   // When the plugin stands before its execve, so that this is the first thing that is seen. Starts a thread.
   std::optional<Refusal> start(const Plan& plan, const Jail& jail, trace::Log log);
   // When nothing of the jail is left. False: the log hangs.

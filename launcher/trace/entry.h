@@ -1,7 +1,7 @@
 // What a run has in the kernel for as long as the object lives: a row in `runs`, and in `rings` a ring of its own.
 //
-// A run goes by the number of its pid namespace, and the kernel gives the number of one that is gone to another: who has
-// a member of it by its pidfd keeps the namespace, so nobody else's events come to this ring.
+// A run goes by the number of its pid namespace, and the kernel gives that of one that is gone to another: who has a
+// member of it by its pidfd keeps the namespace, so nobody else's events come to this ring.
 //
 // The kernel makes whoever changes a map of maps wait until no program can see the old one, 8 to 16 ms, though it can
 // see the new one at once: so a process aside does that, and the run goes on when the new one is seen.

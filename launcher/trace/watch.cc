@@ -78,7 +78,7 @@ struct Watching::State {
   Log log;
   Wakeup stop, done;
   std::uint64_t undecodable = 0;
-  std::uint64_t told_lost = 0, looked_ns = 0;
+  std::uint64_t told_lost = 0, looked_ns = clock::boottime_ns();
   std::atomic<std::uint64_t> lost = 0;
   bool feed_ended = false;
 
