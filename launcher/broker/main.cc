@@ -85,13 +85,12 @@ int serve(const std::string& path) {
   sys::close_from(passed ? kPassedByManager + 1 : kPassedByManager, {});
   const Fd signals = open_signals();
   const Limits limits = limits_here();
-  std::string why;
-  std::optional<trace::TaskReader> tasks = trace::TaskReader::load(why);
-  if (!tasks) throw SysError(errno, why);
+  trace::Tracer tracer = trace::Tracer::open_own();
+  trace::TaskReader tasks;
   Fd listening = passed ? take_passed() : listen_by_hand(path);
-  Hooks hooks(trace::Tracer::open_own(), trace::open_top_group());
+  Hooks hooks(std::move(tracer), trace::open_top_group());
   confine();
-  Server server(std::move(listening), std::move(hooks), std::move(*tasks), limits);
+  Server server(std::move(listening), std::move(hooks), std::move(tasks), limits);
   std::fprintf(stderr, "jaild: serving\n");
   server.serve(signals);
   return 0;

@@ -47,6 +47,7 @@ Fd listen_at(const std::string& path, int backlog) {
   if (!fill_address(path, address)) throw SysError(ENAMETOOLONG, "bind", path);
   Fd socket(check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
   check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", path);
+  ask_for_senders(socket);
   check(::listen(socket.get(), backlog), "listen", path);
   return socket;
 }

@@ -12,7 +12,8 @@
 
 namespace jail::sys {
 
-// SOCK_SEQPACKET, non-blocking. ENAMETOOLONG beyond 107 bytes; EADDRINUSE: there is a file of this name.
+// SOCK_SEQPACKET, non-blocking; messages of its connections say who has sent them. ENAMETOOLONG beyond 107 bytes;
+// EADDRINUSE: there is a file of this name.
 Fd listen_at(const std::string& path, int backlog);
 
 // The same, with the errno as an ordinary answer: an empty Fd and `error`. Neither waits longer than `patience_ms`, nor
@@ -28,7 +29,7 @@ Peer peer_of(const Fd& socket);
 // same user's, never of a namespace that does not know the number. Empty: it has ended.
 Fd process_of_peer(const Fd& socket, const Peer& peer) noexcept;
 
-// Messages say who has sent them; of a listening socket: from the first one on of each connection.
+// Of a listening socket: messages of later connections say who has sent them.
 void ask_for_senders(const Fd& socket);
 
 struct Letter {

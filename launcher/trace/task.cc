@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include "base/error.h"
@@ -38,19 +37,14 @@ Fd open_answer(const Fd& program, const Fd& process) {
 
 }  // namespace
 
-std::optional<TaskReader> TaskReader::load(std::string& why) {
+TaskReader::TaskReader() {
   const auto embedded = std::ranges::find(objects(), "task", &Object::name);
   LIBBPF_OPTS(bpf_object_open_opts, options);
   options.object_name = "jail_task";
   const std::unique_ptr<bpf_object, CloseObject> object(
       ::bpf_object__open_mem(embedded->bytes.data(), embedded->bytes.size(), &options));
-  if (!object || ::bpf_object__load(object.get()) != 0) {
-    why = std::string("a program that looks at processes: ") + std::strerror(errno);
-    return std::nullopt;
-  }
-  TaskReader reader;
-  reader.program_ = duplicate(::bpf_program__fd(::bpf_object__find_program_by_name(object.get(), "look_at_task")));
-  return reader;
+  if (!object || ::bpf_object__load(object.get()) != 0) throw SysError(errno, "load a program that looks at processes");
+  program_ = duplicate(::bpf_program__fd(::bpf_object__find_program_by_name(object.get(), "look_at_task")));
 }
 
 std::vector<jail_task> TaskReader::look(const Fd& process) const {

@@ -2,8 +2,6 @@
 // and without a number that could be another's meanwhile. Linux 6.1.
 #pragma once
 
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "base/fd.h"
@@ -13,8 +11,8 @@ namespace jail::trace {
 
 class TaskReader {
  public:
-  // None: `why`. Needs CAP_BPF and CAP_PERFMON, now and with each look.
-  static std::optional<TaskReader> load(std::string& why);
+  // Needs CAP_BPF and CAP_PERFMON, now and with each look. SysError.
+  TaskReader();
 
   // One a thread, its first thread in front; empty: the process has ended, or ended while it was looked at.
   [[nodiscard]] std::vector<jail_task> look(const Fd& process) const;
