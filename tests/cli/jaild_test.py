@@ -110,6 +110,18 @@ class Jaild(JailTest):
         connected, = self.told("net.connect")
         self.assertEqual((connected["source"], connected["address"], connected["port"]), ("ebpf", "127.0.0.1", port))
 
+    def test_started_by_its_socket(self):
+        """As systemd does (sd_listen_fds(3)): who asks before it runs is answered when it does."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            listening.bind(self.socket)
+            os.chmod(self.socket, 0o666)
+            listening.listen()
+            words = ["/bin/sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\"", JAILD]
+            self.jaild = subprocess.Popen(words, stderr=subprocess.DEVNULL, pass_fds=[3],
+                                          preexec_fn=lambda: os.dup2(listening.fileno(), 3))
+        self.assertRegex(self.jail("doctor", "--broker", self.socket).out, rf"(?m)^  answers +jaild +{self.socket}$")
+
     def test_doctor_says_whether_it_answers(self):
         self.serve()
         shown = self.jail("doctor", "--broker", self.socket).out
