@@ -29,6 +29,7 @@ FOLDERS = r"(?:launcher|bpf|profiles|tests|bench|scripts|cmake|\.ci)"
 CATCHERS = {
     "launcher/cli/cli.cc",       # main(): the message and the exit status
     "launcher/run/stages.cc",    # the plugin's process: stage and errno go to the supervisor
+    "launcher/run/way_out.cc",   # a relay: the supervisor hears that it has gone
     "launcher/run/init.cc",      # the jail's process 1: the same
     "launcher/broker/main.cc",   # its main()
     "launcher/broker/server.cc",  # a request: the broker goes on for the others

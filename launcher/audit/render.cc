@@ -212,6 +212,7 @@ void tell(Sentence& out, const event::Peer& peer) {
   if (!peer.address.empty()) out.quote(peer.address);
   if (peer.port) out.add(" port " + std::to_string(*peer.port));
   if (peer.family) out.add("family " + std::to_string(*peer.family));
+  if (peer == event::Peer{}) out.add("others");
 }
 
 void tell(Sentence& out, const event::NetConnect& net) {
@@ -221,6 +222,20 @@ void tell(Sentence& out, const event::NetConnect& net) {
 void tell(Sentence& out, const event::NetListen& net) { tell(out.add("listen on "), net.peer); }
 void tell(Sentence& out, const event::NetAccept& net) { tell(out.add("accept on "), net.peer); }
 void tell(Sentence& out, const event::NetSend& net) { tell(out.add("send to "), net.peer); }
+
+void tell(Sentence& out, const event::NetDns& dns) {
+  out.add("look up ").quote(dns.type).add(" of ").quote(dns.name.empty() ? "." : dns.name);
+  if (!dns.answers.empty() || dns.answers_cut)
+    out.add(": ").words(dns.answers).add(dns.answers_cut ? " ..." : "");
+  if (!dns.rcode.empty()) out.add(": ").quote(dns.rcode);
+  if (!dns.reason.empty()) out.add(": ").quote(dns.reason, Tone::Warn);
+}
+
+void tell(Sentence& out, const event::NetFlow& flow) {
+  tell(out.quote(flow.protocol).add(" with "), flow.peer);
+  out.add(": " + std::to_string(flow.bytes_sent) + " bytes sent, " + std::to_string(flow.bytes_received) +
+          " received, " + std::to_string(flow.duration_ms) + " ms");
+}
 
 template <typename Call>
 void tell_call(Sentence& out, const Call& call) {

@@ -1,6 +1,7 @@
 #include "confine/seccomp.h"
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <charconv>
 #include <fstream>
@@ -19,11 +20,29 @@ constexpr std::string_view kCallsOfInit[] = {
     "close",           "exit",         "exit_group", "kill",  "poll",   "ppoll", "read",
     "restart_syscall", "rt_sigreturn", "sendto",     "wait4", "waitid", "write"};
 
-Plan plan_of_init() {
+// Of a relay: sockets, and memory for what they do not take at once.
+constexpr std::string_view kCallsOfRelay[] = {
+    "accept4", "brk", "clock_gettime", "close", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",
+    "exit", "exit_group", "futex", "getpeername", "getsockname", "getsockopt", "madvise", "mmap", "mremap", "munmap",
+    "poll", "ppoll", "recvfrom", "recvmsg", "restart_syscall", "rt_sigreturn", "sendmsg", "sendto", "setsockopt",
+    "shutdown"};
+
+Plan plan_of(std::span<const std::string_view> calls) {
   Plan plan;
   plan.unknown = plan.foreign = kKill;
   for (Rule& rule : plan.rules) rule.otherwise = kKill;
-  for (const std::string_view name : kCallsOfInit) plan.rules[find_row(name)->number].otherwise = kAllow;
+  for (const std::string_view name : calls) plan.rules[find_row(name)->number].otherwise = kAllow;
+  return plan;
+}
+
+// Of the Internet alone: a path socket of the host's is nothing a relay may reach.
+Plan plan_of_relay() {
+  constexpr std::uint32_t kTypeMask = 0xf;  // the kernel's own, without SOCK_CLOEXEC and SOCK_NONBLOCK
+  const Test family{.argument = 0, .count = 2, .values = {AF_INET, AF_INET6}};
+  const Test type{.argument = 1, .count = 2, .mask = kTypeMask, .values = {SOCK_STREAM, SOCK_DGRAM}};
+  Plan plan = plan_of(kCallsOfRelay);
+  plan.rules[find_row("socket")->number].clauses.emplace_back(When::Always, std::initializer_list<Test>{family, type},
+                                                              kAllow);
   return plan;
 }
 
@@ -44,7 +63,9 @@ int filters_in(std::istream& status) {
 
 }  // namespace
 
-Program init_program() { return compile(plan_of_init()); }
+Program init_program() { return compile(plan_of(kCallsOfInit)); }
+
+Program relay_program() { return compile(plan_of_relay()); }
 
 int enforce(std::span<const sock_filter> program, std::uint32_t flags) noexcept {
   return sys::seccomp_set_mode_filter(program, flags);

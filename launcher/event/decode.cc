@@ -159,10 +159,14 @@ bool read(Value value, FileMetadata& changed) {
   return true;
 }
 
-bool read(Value value, ProcessExec& executed) {
+bool is_cut(Value value, std::string_view member) {
   const std::vector<std::string> truncated = texts(value["truncated"]);
-  const bool cut = std::ranges::find(truncated, "argv") != truncated.end();
-  executed = {call_in<ProcessExec>(value), name_in(value), texts(value["argv"]), cut, text(value["sha256"])};
+  return std::ranges::find(truncated, member) != truncated.end();
+}
+
+bool read(Value value, ProcessExec& executed) {
+  executed = {call_in<ProcessExec>(value), name_in(value), texts(value["argv"]), is_cut(value, "argv"),
+              text(value["sha256"])};
   return true;
 }
 
@@ -176,17 +180,43 @@ bool read(Value value, PluginFile& file) {
   return true;
 }
 
+Peer peer_in(Value value) {
+  return {text(value["address"]), number<std::uint16_t>(value["port"]), text(value["path"]),
+          number<std::uint16_t>(value["family"]), value["address_unknown"].boolean().value_or(false)};
+}
+
 template <typename Net>
 bool read_net(Value value, Net& net) {
-  net.call = call_in<Net>(value);
-  net.peer = {text(value["address"]), number<std::uint16_t>(value["port"]), text(value["path"]),
-              number<std::uint16_t>(value["family"]), value["address_unknown"].boolean().value_or(false)};
+  net = {call_in<Net>(value), peer_in(value)};
   return true;
 }
 bool read(Value value, NetConnect& net) { return read_net(value, net); }
 bool read(Value value, NetListen& net) { return read_net(value, net); }
 bool read(Value value, NetAccept& net) { return read_net(value, net); }
 bool read(Value value, NetSend& net) { return read_net(value, net); }
+
+bool read(Value value, NetDns& dns) {
+  dns = {.name = text(value["name"]),
+         .type = text(value["type"]),
+         .rcode = text(value["rcode"]),
+         .answers = texts(value["answers"]),
+         .answers_cut = is_cut(value, "answers"),
+         .ttl = number<std::uint32_t>(value["ttl"]),
+         .reason = text(value["reason"])};
+  return true;
+}
+
+bool read(Value value, NetFlow& flow) {
+  flow = {.protocol = text(value["protocol"]),
+          .peer = peer_in(value),
+          .local_port = number<std::uint16_t>(value["local_port"]).value_or(0),
+          .bytes_sent = count(value["bytes_sent"]),
+          .packets_sent = count(value["packets_sent"]),
+          .bytes_received = count(value["bytes_received"]),
+          .packets_received = count(value["packets_received"]),
+          .duration_ms = count(value["duration_ms"])};
+  return true;
+}
 
 template <typename Call>
 bool read_call(Value value, Call& call) {

@@ -176,6 +176,27 @@ void write(Fields& out, const NetListen& net) { write_net(out, net); }
 void write(Fields& out, const NetAccept& net) { write_net(out, net); }
 void write(Fields& out, const NetSend& net) { write_net(out, net); }
 
+void write(Fields& out, const NetDns& dns) {
+  out.text("name", dns.name);
+  out.word("type", dns.type);
+  if (!dns.rcode.empty()) out.word("rcode", dns.rcode);
+  if (!dns.answers.empty()) out.texts("answers", dns.answers);
+  if (dns.answers_cut) out.cut("answers");
+  out.number("ttl", dns.ttl);
+  out.text("reason", dns.reason);
+}
+
+void write(Fields& out, const NetFlow& flow) {
+  out.word("protocol", flow.protocol);
+  write(out, flow.peer);
+  out.number("local_port", flow.local_port);
+  out.number("bytes_sent", flow.bytes_sent);
+  out.number("packets_sent", flow.packets_sent);
+  out.number("bytes_received", flow.bytes_received);
+  out.number("packets_received", flow.packets_received);
+  out.number("duration_ms", flow.duration_ms);
+}
+
 template <typename Call>
 void write_call(Fields& out, const Call& call) {
   if (!call.call.empty()) out.word("call", call.call);

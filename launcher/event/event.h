@@ -259,6 +259,34 @@ struct NetSend {
   bool operator==(const NetSend&) const = default;
 };
 
+// A name that was looked up, and what the plugin was given for it.
+struct NetDns {
+  static constexpr std::string_view kKind = "net.dns";
+  std::string name{};                  // lower case, octets that no host name has as \DDD (RFC 1035)
+  std::string type{};                  // "A" "AAAA" "HTTPS" "TYPE4711"
+  std::string rcode{};                 // "NXDOMAIN" "SERVFAIL" "REFUSED"; empty for NOERROR
+  std::vector<std::string> answers{};  // addresses
+  bool answers_cut = false;            // there were more of them
+  std::optional<std::uint32_t> ttl{};  // seconds; of the answers, if there are any
+  std::string reason{};                // why it was not answered as it was asked, where a verdict does not say it all
+  bool operator==(const NetDns&) const = default;
+};
+
+// What has gone over a socket, to one other side or, where it spoke with many, to the rest of them (no address): told
+// when the socket is closed. Bytes are those of whole IP packets.
+struct NetFlow {
+  static constexpr std::string_view kKind = "net.flow";
+  std::string protocol{};  // "tcp" "udp" "icmp" "icmp6", or a number
+  Peer peer{};
+  std::uint16_t local_port = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t packets_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t packets_received = 0;
+  std::uint64_t duration_ms = 0;  // since the first packet
+  bool operator==(const NetFlow&) const = default;
+};
+
 // A call that the filter refuses whatever it is called with, or because of what stands in a register.
 struct SyscallDenied {
   static constexpr std::string_view kKind = "syscall.denied";
@@ -306,8 +334,8 @@ struct MonitorChanged {
 
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
                           FileLink, FileMetadata, ProcessExec, ProcessExit, PluginFile, NetConnect, NetListen,
-                          NetAccept, NetSend, SyscallDenied, PrivilegeAttempt, LimitReached, MonitorLost,
-                          MonitorChanged>;
+                          NetAccept, NetSend, NetDns, NetFlow, SyscallDenied, PrivilegeAttempt, LimitReached,
+                          MonitorLost, MonitorChanged>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.
 enum class Decision { Allowed, Denied, Failed };

@@ -204,8 +204,9 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
     return refused_by(rules.unix_paths == Rules::UnixPaths::Landlock ? "landlock" : "network", EACCES);
   }
   if (rules.net == Rules::Net::Hosts) return {};
-  if (address.reach == Reach::Abroad) return refused_by("network", ENETUNREACH);
-  if (address.reach == Reach::Loopback && !has_listener(asker, address.peer.port.value_or(0)))
+  if (address.reach == Reach::Abroad && rules.net == Rules::Net::Own) return refused_by("network", ENETUNREACH);
+  if ((address.reach == Reach::Loopback || address.reach == Reach::Abroad) &&
+      !has_listener(asker, address.peer.port.value_or(0)))
     return refused_by("network", ECONNREFUSED);
   if (address.reach == Reach::Abstract && !caller.has_abstract_listener(address.peer.path.substr(1)))
     return refused_by("network", ECONNREFUSED);

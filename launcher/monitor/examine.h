@@ -31,7 +31,8 @@ namespace jail::monitor {
 struct Rules {
   const confine::view::Plan* view = nullptr;
   const confine::seccomp::Plan* seccomp = nullptr;
-  enum class Net : std::uint8_t { Own, Hosts } net = Net::Own;
+  // Relayed: of its own, in which every address is its own, too (egress/plan.h).
+  enum class Net : std::uint8_t { Own, Relayed, Hosts } net = Net::Own;
   // Who tells the path sockets of a folder apart: nobody, Landlock (ABI 9), the supervisor (connector.h).
   enum class UnixPaths : std::uint8_t { Open, Landlock, Supervisor } unix_paths = UnixPaths::Open;
   enum class Signals : std::uint8_t { Open, Scoped } signals = Signals::Open;  // Scoped: Landlock ABI 6

@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #include "base/error.h"
 #include "monitor/calls.h"
@@ -75,6 +77,15 @@ Worker start_builder(const Worker& init, Fd root, const Plan& plan, const StdioP
   return {std::move(child), std::move(pair.ours)};
 }
 
+// While pid 1 can still be looked at: it waits for the view.
+std::vector<Fd> open_network(pid_t init) {
+  std::vector<Fd> namespaces;
+  for (const char* name : {"user", "net"})
+    namespaces.push_back(
+        sys::open_at("/proc/" + std::to_string(init) + "/ns/" + name, O_RDONLY, sys::Resolve::Anything));
+  return namespaces;
+}
+
 }  // namespace
 
 Worker::Worker(Worker&& other) noexcept
@@ -138,7 +149,7 @@ std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& ide
 
 Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
                            const std::vector<int>& passed, Fd handover, const Fd* group)
-    : init_(std::move(init)), wants_findings_(wants_findings(plan)) {
+    : init_(std::move(init)), wants_findings_(wants_findings(plan)), wants_network_(!plan.egress.in.empty()) {
   // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.
   std::optional<Received> standing = receive_report(init_.socket());
   if (standing && standing->report.kind == ReportKind::Standing && !standing->descriptors.empty())
@@ -190,9 +201,11 @@ void Construction::hear_init(Proc proc) {
   if (report.kind == ReportKind::Sealed) {
     sealed_ = true;
   } else if (report.kind == ReportKind::Complete && report.error == 0) {
+    if (wants_network_) network_ = open_network(init_.pid());
     send_proceed(builder_.socket());
   } else if (report.kind == ReportKind::Complete && proc == Proc::MayBeAbsent &&
              confine::namespaces::classify(report.error) != confine::namespaces::Refusal::Exhausted) {
+    if (wants_network_) network_ = open_network(init_.pid());
     without_proc_ = report.text;
     send_proceed(builder_.socket());
   } else {
@@ -209,6 +222,8 @@ void Construction::hear_builder() {
   if (received->report.kind == ReportKind::Entered) {
     send_proceed(init_.socket());
     examines_ = wants_findings_;
+  } else if (received->report.kind == ReportKind::Doors) {
+    std::ranges::move(received->descriptors, std::back_inserter(doors_));
   } else if (received->report.kind == ReportKind::Examined && !received->descriptors.empty()) {
     findings_ = unpack(received->descriptors.front());
   } else if (received->report.kind == ReportKind::Ready && !received->descriptors.empty()) {

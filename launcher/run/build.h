@@ -77,6 +77,10 @@ class Construction {
   std::variant<Jail, BuildFailure> wait_ready(const Fd& signals, Proc proc);
   [[nodiscard]] const std::string& without_proc() const { return without_proc_; }
   [[nodiscard]] const Findings& findings() const { return findings_; }
+  // In the order of the plan's.
+  [[nodiscard]] std::vector<Fd> take_doors() { return std::move(doors_); }
+  // The jail's user and network namespaces; nothing where the plan has no door that leads into them.
+  [[nodiscard]] std::vector<Fd> take_network() { return std::move(network_); }
 
  private:
   void hear_init(Proc proc);
@@ -89,11 +93,14 @@ class Construction {
   Fd plugin_;  // pidfd
   std::vector<Fd> masters_;
   bool wants_findings_;
+  bool wants_network_;
   bool examines_ = false;  // the builder has the view, and files to read in it
   bool sealed_ = false;
   std::optional<BuildFailure> failure_;
   std::string without_proc_;
   Findings findings_;
+  std::vector<Fd> doors_;
+  std::vector<Fd> network_;
 };
 
 }  // namespace jail::run

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "confine/landlock_rights.h"
 #include "profile/choices.h"
+#include "profile/endpoint.h"
 #include "run/plan.h"
 
 namespace jail::run {
@@ -56,6 +57,20 @@ std::string describe_view(const confine::view::Plan& plan) {
     all += line("mount", "pin " + text::for_people(pin) + " (renamed, it would take along what is protected below)");
   all += line("mount", "tmpfs of " + text::human_size(plan.temporary_bytes) + " for /tmp and /dev/shm");
   return all + line("mount", "start in " + text::for_people(plan.cwd));
+}
+
+std::string describe_network(const Plan& plan) {
+  if (plan.namespaces.net == confine::namespaces::Plan::Net::Hosts) return line("net", "the host's");
+  if (plan.egress.missing) return {};
+  const bool abroad = plan.egress.reach == egress::Plan::Reach::Abroad;
+  std::string all =
+      line("net", abroad ? "own, every address is its own loopback; relays lead out" : "own, loopback only");
+  for (const profile::Endpoint& rule : plan.egress.rules)
+    all += line("net", "allow " + profile::to_string(rule) + places({rule.place}));
+  for (const egress::Door& door : plan.egress.in)
+    all += line("net", "listen at " + egress::shown(door.at) +
+                           " of the host, for the same port of the jail's loopback" + places({door.place}));
+  return all;
 }
 
 std::string describe_landlock(const confine::landlock::Plan& plan) {
@@ -155,7 +170,7 @@ std::string describe(const Plan& plan) {
   std::string all;
   for (const confine::Layer& layer : plan.layers) all += describe_layer(layer);
   all += describe_identity(plan.identity);
-  all += line("net", plan.namespaces.net == confine::namespaces::Plan::Net::Own ? "own, loopback only" : "the host's");
+  all += describe_network(plan);
   all += describe_view(plan.view);
   all += describe_landlock(plan.landlock);
   all += describe_seccomp(plan.seccomp);

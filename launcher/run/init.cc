@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/error.h"
 #include "confine/identity.h"
@@ -20,8 +19,6 @@
 #include "run/protocol.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
-
-extern char** environ;
 
 namespace jail::run {
 namespace {
@@ -41,11 +38,7 @@ struct Stage {
   void (*apply)(Keeper&);
 };
 
-// The supervisor's environment was copied here with its memory; it may hold secrets the plugin has no right to.
-void forget_environment(Keeper&) {
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
-    ::explicit_bzero(*entry, std::strlen(*entry));
-}
+void forget_environment(Keeper&) { sys::forget_environment(); }
 
 void close_descriptors(Keeper& keeper) { sys::close_from(0, {keeper.supervisor.get()}); }
 

@@ -26,16 +26,9 @@ bool reaches_unix_sockets(const Plan& plan) {
   return landlock_tells_sockets_apart(plan) || plan.connections == monitor::Connections::BySupervisor;
 }
 
-// Keys whose mechanism is not part of this version: parsed and checked, but a run that states one is refused.
-std::optional<profile::Place> asked_for_a_way_out(const profile::Network& network) {
-  if (!network.allow.empty()) return network.allow.front().place;
-  if (!network.listen.empty()) return network.listen.front().place;
-  return std::nullopt;
-}
-
 void add_network(const profile::Network& network, const Plan& plan, std::vector<Layer>& layers) {
-  if (const auto asked = asked_for_a_way_out(network))
-    layers.push_back(absent("net", "a way out of the jail's own network is not part of this version", asked));
+  if (plan.egress.missing)
+    layers.push_back(absent("net", plan.egress.missing->reason, plan.egress.missing->place));
   else if (!network.unix_sockets.empty() && !reaches_unix_sockets(plan))
     layers.push_back(absent("net", "network.unix needs Landlock ABI 9, or seccomp notification: jail then connects",
                             network.unix_sockets.front().place));
@@ -159,6 +152,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.profile = profile.name;
   plan.identity = confine::identity::plan(profile.user, request.launcher, request.account);
   plan.namespaces = confine::namespaces::plan(profile.network);
+  plan.egress = egress::plan(profile.network);
   plan.view = confine::view::plan(profile, facts, request.mounts);
   plan.landlock = confine::landlock::plan(plan.view, support.landlock);
   plan.limits = confine::limits::plan(profile.limits);

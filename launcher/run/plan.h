@@ -15,6 +15,7 @@
 #include "confine/namespaces.h"
 #include "confine/seccomp.h"
 #include "confine/view.h"
+#include "egress/plan.h"
 #include "monitor/connector.h"
 #include "monitor/plan.h"
 #include "monitor/plugin_files.h"
@@ -62,6 +63,7 @@ struct Plan {
   std::string profile;
   confine::identity::Plan identity;
   confine::namespaces::Plan namespaces;
+  egress::Plan egress;
   confine::view::Plan view;
   confine::landlock::Plan landlock;
   confine::limits::Plan limits;

@@ -27,6 +27,7 @@
 #include "run/status.h"
 #include "run/supervise.h"
 #include "run/tracing.h"
+#include "run/way_out.h"
 #include "sys/socket.h"
 
 namespace jail::run {
@@ -97,6 +98,7 @@ class Session {
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
     if (const auto refusal = tracing_.make_group(plan_)) return refuse(std::vector{*refusal});
+    if (const auto refusal = way_out_.listen(plan_)) return refuse(std::vector{*refusal});
     tracing_.ask(plan_, std::get<Worker>(init_));
     StdioEnds ends = make_ends(stdio_);
     sys::SocketPair handover;
@@ -118,6 +120,7 @@ class Session {
       leave_out(plan_, "proc", construction.without_proc());
       record = started();
     }
+    way_out_.start(plan_, construction.take_doors(), construction.take_network());
     if (const auto refusal = start_tracing(jail)) return refuse(std::vector{*refusal});
     record.pid = jail.plugin.pid();
     if (handover.ours) reserved_ = monitor::reserve_descriptors();
@@ -184,11 +187,14 @@ class Session {
                                      .grace_ms = plan_.grace_ms,
                                      .command = options_.wanted.command.front(),
                                      .parent = parent_ ? &parent_ : nullptr,
+                                     .way_out = &way_out_,
+                                     .log = [log = log_](const event::Event& event) { (void)log->append(event); },
                                      .guard = &guard_,
                                      .after_a_second = [this] { log_->keep(); },
                                      .loss = loss_.get(),
                                      .say_frozen = [this](const std::string& why) { say_frozen(why); },
                                      .while_frozen = [this] { if (listening_) listening_->look_up(); }});
+    way_out_.finish([log = log_](const event::Event& event) { (void)log->append(event); });
     const bool traced_all = tracing_.finish();
     if ((listening_ && listening_->finish() == monitor::Listening::End::Stuck) || !traced_all)
       result_.problem = "the source of events hangs in a file system that does not answer";
@@ -198,12 +204,13 @@ class Session {
   monitor::Start listening_start(const Jail& jail, Fd handover) {
     using Rules = monitor::Rules;
     const bool own = plan_.namespaces.net == confine::namespaces::Plan::Net::Own;
+    const bool relayed = plan_.egress.reach == egress::Plan::Reach::Abroad;
     const bool told_apart = (plan_.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
     const bool by_us = plan_.connections == monitor::Connections::BySupervisor;
     const bool scoped = (plan_.landlock.scopes & confine::landlock::kScopeSignal) != 0;
     return {.rules = {.view = &plan_.view,
                       .seccomp = &plan_.seccomp,
-                      .net = own ? Rules::Net::Own : Rules::Net::Hosts,
+                      .net = relayed ? Rules::Net::Relayed : own ? Rules::Net::Own : Rules::Net::Hosts,
                       .unix_paths = told_apart ? Rules::UnixPaths::Landlock
                                     : by_us    ? Rules::UnixPaths::Supervisor
                                                : Rules::UnixPaths::Open,
@@ -332,6 +339,7 @@ class Session {
   audit::Problem log_problem_;
   Result result_;
   Tracing tracing_;
+  WayOut way_out_;
   std::vector<Fd> reserved_;
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };

@@ -13,11 +13,14 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "egress/doors.h"
 #include "monitor/listener.h"
 #include "run/findings.h"
 #include "run/protocol.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
+#include "sys/route.h"
+#include "sys/socket.h"
 #include "sys/socket_diag.h"
 
 namespace jail::run {
@@ -86,6 +89,17 @@ void join_rest(Site& site) {
   site.material.init.reset();
 }
 
+void open_doors(Site& site) {
+  if (site.plan().egress.reach == egress::Plan::Reach::Abroad) sys::make_every_address_local();
+  const std::vector<Fd> doors = egress::open_doors(site.plan().egress.out);
+  for (std::size_t first = 0; first < doors.size(); first += sys::kMostDescriptors) {
+    std::vector<int> some;
+    for (std::size_t i = first; i < std::min(first + sys::kMostDescriptors, doors.size()); ++i)
+      some.push_back(doors[i].get());
+    send_report(site.supervisor, report_of(ReportKind::Doors), some);
+  }
+}
+
 void report_entered(Site& site) { send_report(site.supervisor, report_of(ReportKind::Entered)); }
 void make_the_terminals(Site& site) { site.terminals = make_terminals(*site.material.stdio); }
 void drop_capabilities(Site&) { sys::drop_all_capabilities(); }
@@ -111,6 +125,7 @@ constexpr Stage kBuilderStages[] = {
     {"pid", wait_for_init},               // late: /proc and the network come while the view is built
     {"mount", enter_view},                // no path leads to the host's tree from here on
     {"net", join_rest},                   // after the view, for which pid 1's network need not be waited for
+    {"net", open_doors},                  // with the power over its ports, which goes with the capabilities
     {"pid", report_entered},              // pid 1 takes the host's tree away and forbids further namespaces meanwhile
     {"fds", make_the_terminals},          // in the view: of the jail's own devpts
     {"capabilities", drop_capabilities},  // the stages above still needed some

@@ -71,12 +71,14 @@ class Loop {
     polled[kLoss] = {watch_.loss != nullptr ? watch_.loss->change() : -1, POLLIN, 0};
     stdio_.add_to(polled);
     if (watch_.guard != nullptr) watch_.guard->add_to(polled);
+    if (watch_.way_out != nullptr) watch_.way_out->add_to(polled);
     check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), most_ms())), "poll");
     look_for_breach(polled);
     if (!lasting_ && ms_to_a_second() == 0) {
       lasting_ = true;
       watch_.after_a_second();
     }
+    if (watch_.way_out != nullptr) watch_.way_out->handle(polled, watch_.log);
     if (frozen_) watch_.while_frozen();
     if (polled[kReports].revents != 0) read_report();
     if (polled[kLoss].revents != 0) follow_loss();

@@ -12,6 +12,7 @@
 #include "run/build.h"
 #include "run/guard.h"
 #include "run/stdio.h"
+#include "run/way_out.h"
 
 namespace jail::run {
 
@@ -28,6 +29,8 @@ struct Watch {
   std::uint64_t grace_ms = 0;
   std::string command;         // as asked for: a failed execve names it
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
+  WayOut* way_out = nullptr;   // null: none
+  WayOut::Log log = [](const event::Event&) {};  // of what it tells
   Guard* guard = nullptr;      // settled; null: nothing to guard
   std::function<void()> after_a_second = [] {};  // what a short run is spared
   monitor::Loss* loss = nullptr;                 // null: nothing to end or to stop the jail for

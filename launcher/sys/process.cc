@@ -176,6 +176,11 @@ void join_new_session_keyring() {
 
 void set_hostname(const char* name) { check(::sethostname(name, std::strlen(name)), "sethostname", name); }
 
+void forget_environment() noexcept {
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+    ::explicit_bzero(*entry, std::strlen(*entry));
+}
+
 void set_limit(const Limit& limit) {
   rlimit current{};
   const auto resource = static_cast<__rlimit_resource_t>(limit.resource);

@@ -33,8 +33,8 @@ Child fork_into_group(const Fd& group);
 // The same for a child of the caller's own parent (CLONE_PARENT): whoever set the caller up reaps it.
 Child fork_sibling();
 
-// Moves the caller into namespaces of that process; a pid namespace holds for its later children only (setns(2) with a
-// pidfd, Linux 5.8).
+// Moves the caller into namespaces of that process (setns(2) with a pidfd, Linux 5.8), or into the one that the
+// descriptor itself is of (0); a pid namespace holds for its later children only.
 void join_namespaces(const Fd& process, std::uint64_t namespaces);
 void unshare(std::uint64_t namespaces);
 
@@ -91,6 +91,9 @@ int take_ids_of_thread(uid_t uid, gid_t gid) noexcept;
 void join_new_session_keyring();
 
 void set_hostname(const char* name);
+
+// For a copy of a process: its environment may hold secrets that the copy has no use for.
+void forget_environment() noexcept;
 
 struct Limit {
   int resource = 0;  // RLIMIT_*

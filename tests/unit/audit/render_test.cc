@@ -79,6 +79,10 @@ TEST(AuditRender, SaysWhatWasDeniedByWhomAndHowOften) {
             std::string(kBegin) + "privilege.attempt  mount: mount arg3=4096");
   EXPECT_EQ(shown(event::FileDelete{"unlink", {.unknown = true}}),
             std::string(kBegin) + "file.delete   delete an unreadable path");
+  EXPECT_TRUE(shown(event::NetDns{"a.example", "A", "", {"192.0.2.7", "192.0.2.8"}, true, 60, ""})
+                  .ends_with("  look up A of a.example: 192.0.2.7 192.0.2.8 ..."));
+  EXPECT_TRUE(shown(event::NetDns{"b.example", "HTTPS", "REFUSED", {}, false, {}, "too long"})
+                  .ends_with("  look up HTTPS of b.example: REFUSED: too long"));
   EXPECT_EQ(shown(event::NetConnect{"connect", {"192.0.2.7", 443, "", {}, false}}),
             std::string(kBegin) + "net.connect   connect to 192.0.2.7 port 443");
 }

@@ -199,7 +199,7 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
         Body(FileRename{worst, named, named}), Body(FileLink{worst, named, named}),
         Body(FileMetadata{worst, named, worst}), Body(ProcessExec{worst, named, texts, true}),
         Body(NetConnect{worst, peer}), Body(NetListen{worst, peer}), Body(NetAccept{worst, peer}),
-        Body(NetSend{worst, peer}),
+        Body(NetSend{worst, peer}), Body(NetDns{worst, worst, worst, texts, true, UINT32_MAX, worst}),
         Body(SyscallDenied{worst, UINT32_MAX, worst, counts}),
         Body(PrivilegeAttempt{worst, worst, UINT32_MAX, worst, counts}), Body(MonitorLost{UINT64_MAX, worst}),
         Body(MonitorChanged{worst, worst})}) {

@@ -94,6 +94,8 @@ inline std::vector<event::Body> one_of_each() {
           event::NetListen{"bind", peer()},
           event::NetAccept{"accept4", peer()},
           event::NetSend{"sendto", {.family = 40, .unknown = true}},
+          event::NetDns{"api.acme.example", "AAAA", "", {"2001:db8::1", "2001:db8::2"}, false, 300, ""},
+          event::NetDns{"x\\000.example", "HTTPS", "NXDOMAIN", {}, false, std::nullopt, "asked too fast"},
           event::SyscallDenied{"socket", 41, "", {{"arg0", 16}, {"arg2", 9}}},
           event::SyscallDenied{"", 5, "i386", {}},
           event::PrivilegeAttempt{"namespace", "unshare", 272, "", {{"arg0", 0x10000000}}},

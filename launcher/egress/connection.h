@@ -1,0 +1,59 @@
+// Two connected stream sockets, and what is on its way between them. Neither side ever waits for the other's process:
+// what one does not take is kept, and so long nothing more is read for it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/fd.h"
+#include "egress/address.h"
+#include "egress/flow.h"
+
+namespace jail::egress {
+
+class Connection {
+ public:
+  // `asked`: accepted; `made`: a connect(2) under way. Both non-blocking. `meant`: where it shall lead, for the record.
+  Connection(Fd asked, Fd made, const Address& meant);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  enum class State { Waiting, Busy, Over };
+  // Carries on as far as it goes without waiting, for a while: Busy asks to be called again though nothing new has been
+  // heard of its sockets.
+  State carry(std::span<char> scratch) noexcept;
+
+  // Both sides learn that it did not end as it should: it is reset.
+  State fail(int error, Flow::Sort sort = Flow::Sort::Over) noexcept;
+
+  [[nodiscard]] const Fd& asked() const noexcept { return asked_; }
+  [[nodiscard]] const Fd& made() const noexcept { return made_; }
+  [[nodiscard]] const Flow& flow() const noexcept { return flow_; }  // complete once it is Over
+
+ private:
+  struct Stream {
+    const Fd& from;
+    const Fd& to;
+    std::uint64_t& bytes;
+    std::string kept{};
+    bool ended = false;  // no more will come
+    bool shut = false;   // and the other side knows
+  };
+  bool is_connected() noexcept;
+  State carry(Stream& stream, std::span<char> scratch) noexcept;
+  bool send(Stream& stream, std::span<const char> data) noexcept;
+  bool send_kept(Stream& stream) noexcept;
+  void pass_on_end(Stream& stream) noexcept;
+
+  Fd asked_;
+  Fd made_;
+  Flow flow_;
+  Stream out_;
+  Stream in_;
+  bool connected_ = false;
+  bool over_ = false;
+};
+
+}  // namespace jail::egress

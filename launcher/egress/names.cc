@@ -1,0 +1,49 @@
+#include "egress/names.h"
+
+#include <algorithm>
+
+namespace jail::egress {
+namespace {
+
+constexpr int kWholeIpv4 = 32;
+constexpr int kWholeIpv6 = 128;
+
+void append(std::vector<Rule>& rules, const std::vector<Rule>& more) {
+  rules.insert(rules.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+Names::Names(const profile::Network& network) {
+  for (Rule rule = 0; rule < network.allow.size(); ++rule) add(network.allow[rule], rule);
+}
+
+void Names::add(const profile::Endpoint& endpoint, Rule rule) {
+  using profile::HostKind;
+  if (endpoint.kind == HostKind::Name) return exact_[endpoint.host].push_back(rule);
+  if (endpoint.kind == HostKind::Wildcard) return zones_[endpoint.host].push_back(rule);
+  const auto address = address_of(endpoint.host, 0);
+  if (!address) return;
+  const int whole = address->family == AF_INET ? kWholeIpv4 : kWholeIpv6;
+  prefixes_.push_back({*address, endpoint.kind == HostKind::Prefix ? endpoint.prefix_length : whole});
+}
+
+Names::Match Names::permits(std::string_view name) const {
+  Match match;
+  if (const auto found = exact_.find(name); found != exact_.end()) append(match.rules, found->second);
+  const bool is_listed = !match.rules.empty();
+  for (auto dot = name.find('.'); dot != std::string_view::npos && dot > 0; dot = name.find('.', dot + 1)) {
+    const auto found = zones_.find(name.substr(dot + 1));
+    if (found == zones_.end()) continue;
+    append(match.rules, found->second);
+    if (!is_listed && match.zone.empty()) match.zone = found->first;
+  }
+  std::ranges::sort(match.rules);
+  return match;
+}
+
+bool Names::permits(const Address& address) const noexcept {
+  return std::ranges::any_of(prefixes_, [&](const Prefix& one) { return is_within(address, one.address, one.bits); });
+}
+
+}  // namespace jail::egress

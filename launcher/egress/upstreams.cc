@@ -1,0 +1,81 @@
+#include "egress/upstreams.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "sys/file.h"
+
+namespace jail::egress {
+namespace {
+
+constexpr std::uint16_t kDnsPort = 53;
+// Lists of advertisers' names to be blocked have some 100,000 lines.
+constexpr std::size_t kLargestFile = std::size_t{16} << 20;
+
+std::string_view take_word(std::string_view& line) {
+  constexpr std::string_view kSpace = " \t\r";
+  line.remove_prefix(std::min(line.find_first_not_of(kSpace), line.size()));
+  const std::string_view word = line.substr(0, line.find_first_of(kSpace));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+template <typename Each>
+void for_each_line(std::string_view text, const Each& each) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    each(line.substr(0, line.find_first_of("#;")));
+  }
+}
+
+std::string lower_text(std::string_view text) {
+  std::string lowered(text);
+  if (lowered.ends_with('.')) lowered.pop_back();
+  for (char& one : lowered)
+    if (one >= 'A' && one <= 'Z') one = static_cast<char>(one + ('a' - 'A'));
+  return lowered;
+}
+
+std::string text_of_file(const char* path) {
+  int error = 0;
+  const Fd file = sys::try_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, sys::Resolve::Anything, error);
+  return file ? sys::read_file(file, kLargestFile) : std::string();
+}
+
+}  // namespace
+
+std::vector<Address> servers_in(std::string_view resolv_conf) {
+  std::vector<Address> servers;
+  for_each_line(resolv_conf, [&](std::string_view line) {
+    if (take_word(line) != "nameserver" || servers.size() == kMostServers) return;
+    if (const auto server = address_of(take_word(line), kDnsPort)) servers.push_back(*server);
+  });
+  if (servers.empty()) servers.push_back(*address_of("127.0.0.1", kDnsPort));
+  return servers;
+}
+
+std::unordered_map<std::string, std::vector<Address>> hosts_in(std::string_view text, const Names& names) {
+  std::unordered_map<std::string, std::vector<Address>> hosts;
+  std::size_t count = 0;
+  for_each_line(text, [&](std::string_view line) {
+    std::optional<Address> address;  // only of lines that have a permitted name
+    const std::string_view first = take_word(line);
+    for (std::string_view word = take_word(line); !word.empty() && count < kMostHosts; word = take_word(line)) {
+      const std::string name = lower_text(word);
+      if (names.permits(name).rules.empty()) continue;
+      if (!address && !(address = address_of(first, 0))) return;
+      hosts[name].push_back(*address);
+      ++count;
+    }
+  });
+  return hosts;
+}
+
+Upstreams read_upstreams(const Names& names) {
+  return {servers_in(text_of_file("/etc/resolv.conf")), hosts_in(text_of_file("/etc/hosts"), names), own_addresses()};
+}
+
+}  // namespace jail::egress

@@ -1,0 +1,33 @@
+// Whom the resolver asks, and what it knows without asking: /etc/resolv.conf and /etc/hosts of the host.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "egress/address.h"
+#include "egress/names.h"
+
+namespace jail::egress {
+
+struct Upstreams {
+  std::vector<Address> servers;  // at least one, at most kMostServers, in the order they are asked
+  std::unordered_map<std::string, std::vector<Address>> hosts;  // of permitted names only
+  std::vector<Address> own;      // the host's: a name points to them only where the profile has the address
+};
+
+inline constexpr std::size_t kMostServers = 3;
+inline constexpr std::size_t kMostHosts = 4096;
+
+// resolv.conf(5): "nameserver" lines; without any, the name server on this host. A server with a scope
+// ("fe80::1%eth0") is passed over.
+std::vector<Address> servers_in(std::string_view resolv_conf);
+
+// hosts(5), lower case.
+std::unordered_map<std::string, std::vector<Address>> hosts_in(std::string_view hosts, const Names& names);
+
+// Of this host. A file that cannot be opened is as good as an empty one; SysError for one that then cannot be read.
+Upstreams read_upstreams(const Names& names);
+
+}  // namespace jail::egress

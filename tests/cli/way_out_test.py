@@ -1,0 +1,280 @@
+"""`network.allow` and `network.listen` for ports of the host's loopback: what is named is reached, nothing else is, and
+what passes the bytes on can neither be reached by the plugin nor be more than that.
+"""
+import contextlib
+import hashlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from jail_case import BINARY, both_launchers
+
+SECONDS = 30
+AWAY = ("import socket, sys\n"
+        "def at(host, port):\n"
+        "    return socket.create_connection((host, port), timeout=20)\n"
+        "def why_not(host, port):\n"
+        "    try:\n"
+        "        at(host, port).recv(1)\n"
+        "        return 'reached'\n"
+        "    except OSError as error:\n"
+        "        return type(error).__name__\n")
+
+
+class Server:
+    """Answers each connection with what `answer(connection)` does, in a thread of its own."""
+
+    def __init__(self, answer, host="127.0.0.1"):
+        self.answer = answer
+        self.listening = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+                                              backlog=512)
+        self.port = self.listening.getsockname()[1]
+        self.accepted = 0
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listening.accept()
+                self.accepted += 1
+                threading.Thread(target=self.speak, args=(connection,), daemon=True).start()
+
+    def speak(self, connection):
+        with connection, contextlib.suppress(OSError):
+            self.answer(connection)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+
+
+def greet(connection):
+    connection.sendall(b"hello")
+
+
+def count_and_digest(connection):
+    """Reads to the end, then tells what came: needs an end in one direction alone."""
+    digest, size = hashlib.sha256(), 0
+    while data := connection.recv(1 << 16):
+        digest.update(data)
+        size += len(data)
+    connection.sendall(f"{size} {digest.hexdigest()}".encode() + b"x" * size)
+
+
+def free_port(host="127.0.0.1"):
+    with Server(greet, host) as server:
+        return server.port
+
+
+@both_launchers
+class WayOut:
+    def profile_with(self, network, more=""):
+        return self.document(f"version: 1\nname: way-out\nextends: [python]\nnetwork: {network}\n{more}")
+
+    def python(self, code, network, more="", **options):
+        ended = self.jail("run", "--audit", self.log, self.profile_with(network, more), "--", "python3", "-c",
+                          AWAY + code, **options)
+        return ended
+
+    def of_kind(self, kind):
+        return [record for record in self.records() if record["kind"] == kind]
+
+    def test_the_named_port_and_no_other(self):
+        with Server(greet) as named, Server(greet) as other:
+            for server in (named, other):  # both can be reached from here
+                with socket.create_connection(("127.0.0.1", server.port)) as outside:
+                    self.assertEqual(outside.recv(5), b"hello")
+            ended = self.python(f"print(at('127.0.0.1', {named.port}).recv(5), why_not('127.0.0.1', {other.port}),\n"
+                                f"      why_not('127.0.0.2', {named.port}), why_not('203.0.113.1', {named.port}))",
+                                f"{{allow: [\"tcp://127.0.0.1:{named.port}\"]}}")
+            self.assertEqual(ended.out.split(), ["b'hello'", "ConnectionRefusedError", "ConnectionRefusedError",
+                                                 "OSError"], ended)
+            self.assertEqual(other.accepted, 1)
+        flow, = self.of_kind("net.flow")
+        self.assertEqual((flow["source"], flow["address"], flow["port"], flow["bytes_received"], flow["decision"]),
+                         ("egress", "127.0.0.1", named.port, 5, "allowed"))
+        refused = [record["port"] for record in self.of_kind("net.connect") if record["decision"] == "denied"]
+        self.assertIn(other.port, refused)
+
+    def test_ipv6(self):
+        with Server(greet, "::1") as named, Server(greet, "::1") as other:
+            ended = self.python(f"print(at('::1', {named.port}).recv(5), why_not('::1', {other.port}),\n"
+                                f"      why_not('127.0.0.1', {named.port}))",
+                                f"{{allow: [\"tcp://[::1]:{named.port}\"]}}")
+            self.assertEqual(ended.out.split(), ["b'hello'", "ConnectionRefusedError", "ConnectionRefusedError"], ended)
+
+    def test_a_url_of_the_environment(self):
+        with Server(greet) as named:
+            ended = self.python(f"print(at('127.0.0.1', {named.port}).recv(5))", "{allow: [\"${env:CRM_URL}\"]}",
+                                environment={"CRM_URL": f"http://127.0.0.1:{named.port}/api?x=1"})
+            self.assertEqual(ended.out.strip(), "b'hello'", ended)
+
+    def test_a_range_has_a_door_for_each_port(self):
+        with Server(greet) as named:
+            ended = self.python(f"print(at('127.0.0.1', {named.port}).recv(5))",
+                                f"{{allow: [\"tcp://127.0.0.1:{named.port - 3}-{named.port + 3}\"]}}")
+            self.assertEqual(ended.out.strip(), "b'hello'", ended)
+
+    def test_bytes_and_the_end_of_one_direction_pass_unchanged(self):
+        """Eight mebibytes each way: more than any buffer on the way holds."""
+        with Server(count_and_digest) as server:
+            ended = self.python("import hashlib, os\n"
+                                "data = os.urandom(8 << 20)\n"
+                                f"s = at('127.0.0.1', {server.port})\n"
+                                "s.sendall(data)\n"
+                                "s.shutdown(socket.SHUT_WR)\n"
+                                "answer = b''.join(iter(lambda: s.recv(1 << 16), b''))\n"
+                                "head = f'{len(data)} {hashlib.sha256(data).hexdigest()}'.encode()\n"
+                                "print(answer.startswith(head), len(answer) - len(head) == len(data))",
+                                f"{{allow: [\"tcp://127.0.0.1:{server.port}\"]}}")
+            self.assertEqual(ended.out.split(), ["True", "True"], ended)
+        flow, = self.of_kind("net.flow")
+        self.assertEqual(flow["bytes_sent"], 8 << 20)
+
+    def test_nobody_listens_on_the_host(self):
+        """The connection is reset at once, and the log says what the host said."""
+        port = free_port()
+        ended = self.python(f"print(why_not('127.0.0.1', {port}))", f"{{allow: [\"tcp://127.0.0.1:{port}\"]}}")
+        self.assertEqual(ended.out.strip(), "ConnectionResetError", ended)
+        flow, = self.of_kind("net.flow")
+        self.assertEqual((flow["decision"], flow["errno"]), ("failed", "ECONNREFUSED"))
+
+    def test_more_connections_than_a_relay_has_room_for(self):
+        """Those beyond are reset at once; when others have ended there is room again."""
+        with Server(lambda connection: (greet(connection), connection.recv(1))) as server:
+            ended = self.python("held = []\n"
+                                "def first():\n"  # the connection may be reset before connect(2) has returned
+                                "    try:\n"
+                                f"        held.append(at('127.0.0.1', {server.port}))\n"
+                                "        return held[-1].recv(5)\n"
+                                "    except ConnectionResetError:\n"
+                                "        return b'reset'\n"
+                                "answers = [first() for _ in range(300)]\n"
+                                "print(answers.count(b'hello'), answers.count(b'reset'))\n"
+                                "for s in held: s.close()\n"
+                                "while first() != b'hello': pass\n"
+                                "print(b'hello')", f"{{allow: [\"tcp://127.0.0.1:{server.port}\"]}}")
+            self.assertEqual(ended.out.split(), ["256", "44", "b'hello'"], ended)
+        full = [flow for flow in self.of_kind("net.flow") if flow.get("errno") == "EMFILE"]
+        self.assertGreaterEqual(len(full), 44)
+
+    def test_the_plugins_own_loopback_is_free(self):
+        ended = self.python("s = socket.create_server(('127.0.0.1', 8765))\n"
+                            "c = at('127.0.0.1', 8765)\n"
+                            "s.accept()[0].sendall(b'own')\n"
+                            "print(c.recv(3))", f"{{allow: [\"tcp://127.0.0.1:{free_port()}\"]}}")
+        self.assertEqual(ended.out.strip(), "b'own'", ended)
+
+    LISTENS = ("s = socket.create_server(({host!r}, {port}), family={family})\n"
+               "print('ready', flush=True)\n"
+               "c = s.accept()[0]\n"
+               "print(c.recv(3))\n"
+               "c.sendall(b'answer')\n")
+
+    def listening(self, host, port, family, network):
+        code = AWAY + self.LISTENS.format(host=host, port=port, family=f"socket.{family.name}")
+        command = [BINARY, "run", "--audit", str(self.log), self.profile_with(network), "--", "python3", "-c", code]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   preexec_fn=self.become(), env=self.environment, text=True)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        return process
+
+    def test_the_host_reaches_what_listens(self):
+        for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
+            with self.subTest(host=host):
+                self.log.unlink(missing_ok=True)
+                port = free_port(host)
+                shown = f"[{host}]" if ":" in host else host
+                process = self.listening(host, port, family, f"{{listen: [\"tcp://{shown}:{port}\"]}}")
+                with socket.create_connection((host, port), timeout=SECONDS) as connection:
+                    connection.sendall(b"ask")
+                    self.assertEqual(connection.recv(10), b"answer")
+                out, _ = process.communicate(timeout=SECONDS)
+                self.assertEqual((process.returncode, out), (0, "b'ask'\n"))
+                self.assertEqual(self.of_kind("net.flow")[0]["bytes_received"], 6)
+
+    def test_what_is_not_named_is_not_reached_from_the_host(self):
+        port, named = free_port(), free_port()
+        process = self.listening("127.0.0.1", port, socket.AF_INET, f"{{listen: [\"tcp://127.0.0.1:{named}\"]}}")
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+        with self.assertRaises(ConnectionResetError):  # there is a door, and nobody behind it
+            with socket.create_connection(("127.0.0.1", named), timeout=SECONDS) as nobody:
+                nobody.recv(1)
+        process.terminate()
+        process.communicate(timeout=SECONDS)
+
+    def test_a_port_that_is_taken(self):
+        with Server(greet) as taken:
+            ended = self.python("print('ran')", f"{{listen: [\"tcp://127.0.0.1:{taken.port}\"]}}")
+            self.assert_refused(ended, "test.yaml:4:", f"127.0.0.1:{taken.port}", "in use")
+
+    HOLDS = "s = at('127.0.0.1', {port})\nprint(s.recv(5), flush=True)\nsys.stdin.readline()\n"
+
+    def with_a_relay(self, port, code):
+        command = [BINARY, "run", "--audit", str(self.log),
+                   self.profile_with(f"{{allow: [\"tcp://127.0.0.1:{port}\"]}}"), "--", "python3", "-c",
+                   AWAY + self.HOLDS.format(port=port) + code]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=self.become(), env=self.environment, text=True)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "b'hello'\n")
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        own_network = os.readlink("/proc/self/ns/net")
+        relay, = [pid for pid in children if self.network_of(pid) == own_network]
+        return process, int(relay)
+
+    @staticmethod
+    def network_of(pid):
+        return os.readlink(f"/proc/{pid}/ns/net")
+
+    @unittest.skipIf(os.geteuid() != 0, "only root looks at a process that cannot be looked at")
+    def test_a_relay_holds_nothing_but_its_sockets(self):
+        with Server(lambda connection: (greet(connection), connection.recv(1))) as server:
+            process, relay = self.with_a_relay(server.port, "")
+            status = dict(line.split(":\t", 1) for line in
+                          pathlib.Path(f"/proc/{relay}/status").read_text().splitlines() if ":\t" in line)
+            self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
+            self.assertEqual({status[name] for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")}, {"0" * 16})
+            self.assertNotIn("0", status["Uid"].split())
+            self.assertEqual(pathlib.Path(f"/proc/{relay}/environ").read_bytes().strip(b"\0"), b"")
+            kinds = {os.readlink(f"/proc/{relay}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{relay}/fd")}
+            self.assertEqual(kinds, {"socket", "anon_inode"})
+            process.communicate("\n", timeout=SECONDS)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root finds the process")
+    def test_a_relay_that_dies_shuts_the_door(self):
+        with Server(lambda connection: (greet(connection), connection.recv(1))) as server:
+            process, relay = self.with_a_relay(
+                server.port, f"print(s.recv(1), why_not('127.0.0.1', {server.port}), flush=True)\n")
+            ended = os.pidfd_open(relay)
+            signal.pidfd_send_signal(ended, signal.SIGKILL)
+            limit = time.monotonic() + SECONDS
+            while "monitor.changed" not in self.kinds() and time.monotonic() < limit:
+                time.sleep(0.01)
+            os.close(ended)
+            out, _ = process.communicate("\n", timeout=SECONDS)
+            self.assertEqual(out.split(), ["b''", "ConnectionRefusedError"])
+        self.assertEqual(process.returncode, 0)
+        changed, = self.of_kind("monitor.changed")
+        self.assertIn("network.allow", changed["reason"])
+
+    def test_what_is_not_built_yet_is_refused_with_its_line(self):
+        for entry in ("tcp://example.com:443", "tcp://127.0.0.0/8:80", "tcp://127.0.0.1:*",
+                      "tcp://127.0.0.1:1000-2000"):
+            with self.subTest(entry=entry):
+                ended = self.python("print('ran')", f"\n  allow: [\"tcp://127.0.0.1:80\", \"{entry}\"]")
+                self.assert_refused(ended, "test.yaml:5:", "not part of this version")
+
+
+if __name__ == "__main__":
+    unittest.main()

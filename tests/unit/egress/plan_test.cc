@@ -1,0 +1,82 @@
+#include "egress/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "profile/endpoint.h"
+
+namespace jail::egress {
+namespace {
+
+profile::Endpoint endpoint(const std::string& text, int line) {
+  profile::EndpointReading reading = profile::parse_endpoint(text);
+  EXPECT_EQ(reading.problem, "") << text;
+  reading.endpoint.place.line = line;
+  return reading.endpoint;
+}
+
+profile::Network allowing(const std::vector<std::string>& entries) {
+  profile::Network network;
+  for (const std::string& entry : entries)
+    network.allow.push_back(endpoint(entry, static_cast<int>(network.allow.size())));
+  return network;
+}
+
+std::vector<std::string> texts(const std::vector<Door>& doors) {
+  std::vector<std::string> all;
+  for (const Door& door : doors) all.push_back(text_of(door.at) + " " + std::to_string(door.at.port));
+  return all;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(EgressPlan, NothingIsAskedForNothingIsThere) {
+  const Plan plan = egress::plan({});
+  EXPECT_TRUE(plan.out.empty());
+  EXPECT_TRUE(plan.in.empty());
+  EXPECT_FALSE(plan.missing);
+}
+
+TEST(EgressPlan, ADoorForEachPortOfThisHost) {
+  const Plan plan = egress::plan(allowing({"tcp://127.0.0.1:80,8000-8001", "tcp://[::1]:80", "tcp://127.0.0.1:80"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"127.0.0.1 80", "127.0.0.1 8000", "127.0.0.1 8001", "::1 80"}));
+  EXPECT_EQ(plan.reach, Plan::Reach::Loopback);
+}
+
+TEST(EgressPlan, ADoorAtEveryAddressForOtherHosts) {
+  const Plan plan =
+      egress::plan(allowing({"tcp://203.0.113.1:443", "tcp://198.51.100.0/24:443", "tcp://[2001:db8::1]:80"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 443", ":: 80"}));
+  EXPECT_EQ(plan.reach, Plan::Reach::Abroad);
+  EXPECT_EQ(plan.out.front().place.line, 0);
+}
+
+TEST(EgressPlan, OneSocketForAPortOfThisHostAndOfOthers) {
+  const Plan plan = egress::plan(allowing({"tcp://127.0.0.1:443,80", "tcp://203.0.113.1:443"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 443", "127.0.0.1 80"}));
+}
+
+TEST(EgressPlan, ProtocolsHaveDoorsOfTheirOwn) {
+  const Plan plan = egress::plan(allowing({"tcp://203.0.113.1:53", "udp://203.0.113.1:53", "udp://127.0.0.1:53"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 53", "0.0.0.0 53"}));
+  EXPECT_EQ(plan.out.front().protocol, profile::Protocol::Tcp);
+  EXPECT_EQ(plan.out.back().protocol, profile::Protocol::Udp);
+}
+
+TEST(EgressPlan, WhatThisVersionCannotDoHasItsLine) {
+  for (const char* entry : {"tcp://127.0.0.1:*", "tcp://203.0.113.1:*", "tcp://127.0.0.0/8:80",
+                            "tcp://127.0.0.1:1000-2000"}) {
+    const Plan plan = egress::plan(allowing({"tcp://127.0.0.1:80", entry}));
+    ASSERT_TRUE(plan.missing) << entry;
+    EXPECT_EQ(plan.missing->place.line, 1) << entry;
+  }
+}
+
+TEST(EgressPlan, DoorsAreBounded) {
+  profile::Network network = allowing({"tcp://127.0.0.1:1-64", "tcp://127.0.0.2:1-64"});
+  EXPECT_FALSE(egress::plan(network).missing);
+  network.listen.push_back(endpoint("tcp://127.0.0.1:8080", 7));
+  EXPECT_TRUE(egress::plan(network).missing);
+}
+
+}  // namespace
+}  // namespace jail::egress
