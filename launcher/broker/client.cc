@@ -11,7 +11,7 @@
 namespace jail::broker {
 namespace {
 
-constexpr int kPatienceMs = 2000;
+constexpr int kPatienceMs = 10'000;  // its socket may have to start it, and it to load its programs
 constexpr int kCountMs = 250;  // meanwhile nobody reads the ring
 
 struct Heard {

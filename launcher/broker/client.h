@@ -14,7 +14,7 @@ namespace jail::broker {
 
 class Connection {
  public:
-  // None: `why`, for people. Only root's jaild is spoken with; waits two seconds at most.
+  // None: `why`, for people. Only root's jaild is spoken with; waits ten seconds at most.
   static std::optional<Connection> open(const std::string& path, std::string& why);
 
   [[nodiscard]] const trace::Support& support() const { return support_; }
