@@ -22,7 +22,8 @@ CPP = {".cc", ".h", ".c"}
 TEXT = CPP | {".py", ".sh", ".cmake", ".txt", ".yaml", ".json", ".md", ".js"}
 FOREIGN = re.compile(r"(^|/)LICENSE[^/]*$")  # texts that are not ours to form
 # What the kernel's programs tell is read where they are loaded, and asked for where that is planned.
-SPEAKS_WITH_KERNEL = {("launcher", "trace"), ("launcher", "monitor")}
+SPEAKS_WITH_KERNEL = {("launcher", "trace"), ("launcher", "monitor"), ("launcher", "broker")}
+SHARED_WITH_KERNEL = {"bpf/events.h", "bpf/task.h"}
 FOLDERS = r"(?:launcher|bpf|profiles|tests|bench|scripts|cmake|\.ci)"
 # Where an exception may end. Everywhere else it passes through.
 CATCHERS = {
@@ -30,6 +31,8 @@ CATCHERS = {
     "launcher/run/stages.cc",    # the plugin's process: stage and errno go to the supervisor
     "launcher/run/way_out.cc",   # a relay: the supervisor hears that it has gone
     "launcher/run/init.cc",      # the jail's process 1: the same
+    "launcher/broker/main.cc",   # its main()
+    "launcher/broker/server.cc",  # a request: the broker goes on for the others
     "launcher/trace/watch.cc",  # another thread
     "launcher/monitor/listener.cc",  # a thread has no caller: it says why it ends, and closes the listener
     "launcher/profile/parse.cc",  # yaml-cpp reports a broken document by throwing
@@ -137,7 +140,7 @@ def includes(path, text, root):
         return
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
-        if not match or (match.group(1) == "bpf/events.h" and path.parts[:2] in SPEAKS_WITH_KERNEL):
+        if not match or (match.group(1) in SHARED_WITH_KERNEL and path.parts[:2] in SPEAKS_WITH_KERNEL):
             continue
         places = [root / "launcher"] if path.parts[0] == "launcher" else \
             [root / "launcher", root / "tests", root, (root / path).parent]

@@ -13,7 +13,7 @@
 #include "cli/wanted.h"
 #include "run/record.h"
 #include "run/rehearse.h"
-#include "trace/tracer.h"
+#include "run/trace_access.h"
 
 namespace jail::cli {
 namespace {
@@ -39,6 +39,7 @@ struct Findings {
   std::vector<confine::Layer> layers;
   trace::Support trace;
   std::string why_not_kept;  // of its programs
+  std::string broker;        // whose programs these are; empty: of our own
   std::string source;        // of events
   std::vector<std::string> sources;
   std::vector<run::Refusal> refusals;
@@ -65,13 +66,14 @@ std::string about(const trace::Support& support, trace::Family family) {
   return "";
 }
 
-Findings examine(run::Plan plan) {
+Findings examine(run::Plan plan, const std::string& broker) {
   utsname names{};
   Findings findings;
   findings.kernel = ::uname(&names) == 0 ? names.release : "unknown";
-  const trace::Tracer tracer = trace::Tracer::open();
-  findings.trace = tracer.support();
-  findings.why_not_kept = tracer.why_not_kept();
+  const run::TraceAccess access = run::TraceAccess::open(broker);
+  findings.trace = *access.support;
+  if (access.own) findings.why_not_kept = access.own->why_not_kept();
+  if (access.broker) findings.broker = access.broker->path();
   findings.source = monitor::source_name(plan.monitor);
   findings.sources = plan.monitor.sources;
   findings.refusals = plan.refusals;
@@ -97,6 +99,7 @@ void print_findings(const Findings& findings) {
   for (const trace::Family family : kFamilies)
     std::printf("  %-9s %-16s %s\n", findings.trace.has(family) ? "loads" : "absent",
                 ("ebpf." + std::string(trace::name_of(family))).c_str(), about(findings.trace, family).c_str());
+  if (!findings.broker.empty()) std::printf("  %-9s %-16s %s\n", "answers", "jaild", findings.broker.c_str());
   print_source(findings);
   for (const run::Refusal& refusal : findings.refusals) print(stdout, refusal);
   if (findings.failure)
@@ -131,6 +134,7 @@ void print_json(const Findings& findings) {
   writer.begin_array();
   for (const std::string& source : findings.sources) writer.value(source);
   writer.end_array();
+  if (!findings.broker.empty()) writer.member("jaild", findings.broker);
   if (findings.failure) {
     writer.member("failed_layer", findings.failure->layer);
     writer.member("reason", findings.failure->reason);
@@ -162,7 +166,7 @@ int doctor_verb(const Options& options) {
     if (profile::has_errors(prepared.diagnostics)) return 1;
     plan = run::plan_for(prepared, wanted);
   }
-  const Findings findings = examine(std::move(plan));
+  const Findings findings = examine(std::move(plan), options.wanted.broker);
   options.json ? print_json(findings) : print_findings(findings);
   return findings.good() ? 0 : 1;
 }

@@ -15,6 +15,7 @@ struct WantedOptions {
   std::vector<std::string> set;  // "name=value"
   std::vector<std::string> monitor;  // words
   bool best_effort = false;
+  std::string broker = broker::kSocket;
   std::vector<std::string> command;
 };
 

@@ -153,15 +153,19 @@ Prepared prepare(const Wanted& wanted, State state) {
 }
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
-  std::optional<trace::Tracer> tracer;
-  return plan_for(prepared, wanted, tracer);
+  TraceAccess access;
+  return plan_for(prepared, wanted, access);
 }
 
-Plan plan_for(const Prepared& prepared, const Wanted& wanted, std::optional<trace::Tracer>& tracer) {
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, TraceAccess& access) {
   Support support = probe();
-  tracer = find_tracer(prepared.profile.monitor);
-  if (tracer) support.monitor.trace = tracer->support();
-  return plan_with(support, prepared, wanted);
+  access = TraceAccess::find(prepared.profile.monitor, wanted.broker);
+  support.monitor.trace = access.support;
+  Plan plan = plan_with(support, prepared, wanted);
+  if (access.broker && plan.monitor.ring_bytes > broker::kMostRing)
+    plan.refusals.push_back({"monitor", "jaild lends no ring of more than " + std::to_string(broker::kMostRing >> 20) +
+                                            " MiB", "a smaller 'ring'", prepared.profile.monitor.ring.stated});
+  return plan;
 }
 
 profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& wanted) {

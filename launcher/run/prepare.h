@@ -12,7 +12,7 @@
 #include "profile/profile.h"
 #include "run/places.h"
 #include "run/plan.h"
-#include "trace/tracer.h"
+#include "run/trace_access.h"
 
 namespace jail::run {
 
@@ -35,6 +35,7 @@ struct Wanted {
   std::vector<std::string> command;        // may be empty where nothing is run
   Strictness strictness = Strictness::Required;
   std::vector<OwnFile> own_files;  // no write grant may reach them
+  std::string broker = broker::kSocket;    // where jaild is asked
 };
 
 struct Prepared {
@@ -53,8 +54,8 @@ Prepared prepare(const Wanted& wanted, State state);
 
 // Only for a profile without errors.
 Plan plan_for(const Prepared& prepared, const Wanted& wanted);
-// The same for a run: keeps what it had to load.
-Plan plan_for(const Prepared& prepared, const Wanted& wanted, std::optional<trace::Tracer>& tracer);
+// The same for a run: keeps what it had to load, or whom it asked.
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, TraceAccess& access);
 
 // What a run would be refused for on every kernel, as warnings: keys whose mechanism this version lacks, and what this
 // launcher may not do. No kernel feature is looked at. Only for a profile without errors.

@@ -5,7 +5,7 @@
 #include "run/facts.h"
 #include "run/findings.h"
 #include "run/supervise.h"
-#include "run/tracing.h"
+#include "run/trace_access.h"
 
 namespace jail::run {
 
@@ -31,7 +31,7 @@ Plan bare_plan() {
   request.argv = {"true"};
   request.launcher = launcher();
   Support support = probe();
-  if (const auto tracer = find_tracer(profile.monitor)) support.monitor.trace = tracer->support();
+  support.monitor.trace = TraceAccess::find(profile.monitor).support;
   return plan(profile, {}, support, request);
 }
 

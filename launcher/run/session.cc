@@ -57,7 +57,7 @@ class Session {
     result_.diagnostics = prepared_.diagnostics;
     result_.remarks = remarks(prepared_, options_.wanted);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
-    plan_ = plan_for(prepared_, options_.wanted, tracing_.tracer);
+    plan_ = plan_for(prepared_, options_.wanted, tracing_.access);
     plan_.umask = umask_;
     stdio_ = plan_stdio(plan_.identity.uid);
     keep_own_descriptors();
@@ -98,7 +98,7 @@ class Session {
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
     if (const auto refusal = tracing_.make_group(plan_)) return refuse(std::vector{*refusal});
-    if (const auto refusal = tracing_.make_ring(plan_, std::get<Worker>(init_).pid()))
+    if (const auto refusal = tracing_.make_ring(plan_, std::get<Worker>(init_)))
       return refuse(std::vector{*refusal});
     if (const auto refusal = way_out_.listen(plan_)) return refuse(std::vector{*refusal});
     StdioEnds ends = make_ends(stdio_);
@@ -149,6 +149,8 @@ class Session {
                             append(*log, *digests, event);
                             if (const auto* lost = std::get_if<event::MonitorLost>(&event.body))
                               loss->tell(monitor::Loss::Sort::Lasting, lost->reason);
+                            if (const auto* changed = std::get_if<event::MonitorChanged>(&event.body))
+                              loss->tell(monitor::Loss::Sort::Lasting, changed->reason);
                           });
   }
 

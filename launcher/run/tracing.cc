@@ -23,23 +23,23 @@ std::optional<Refusal> refuse_or_leave_out(Plan& plan, const std::string& why) {
 
 }  // namespace
 
-std::optional<trace::Tracer> find_tracer(const profile::Monitor& wanted) {
-  using profile::MonitorSource;
-  if (wanted.source.value == MonitorSource::Ebpf) return trace::Tracer::open();
-  return wanted.source.value == MonitorSource::Auto ? trace::Tracer::open_kept() : std::nullopt;
-}
-
 std::optional<Refusal> Tracing::make_group(Plan& plan) {
-  if (std::ranges::none_of(plan.monitor.traced, trace::is_of_group)) return std::nullopt;
+  const bool wanted = std::ranges::any_of(plan.monitor.traced, trace::is_of_group);
+  if (!wanted || !access.own) return std::nullopt;  // jaild has a group for all
   std::string why;
   group_ = trace::Cgroup::make("jail-" + std::to_string(::getpid()), why);
   return group_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 
-std::optional<Refusal> Tracing::make_ring(Plan& plan, pid_t init) {
-  if (plan.monitor.traced.empty()) return std::nullopt;
+std::optional<Refusal> Tracing::make_ring(Plan& plan, const Worker& init) {
+  const monitor::Plan& wanted = plan.monitor;
+  if (wanted.traced.empty()) return std::nullopt;
+  if (access.broker) {
+    access.broker->ask(wanted.traced, wanted.traced_what, wanted.ring_bytes, init.pidfd());
+    return std::nullopt;
+  }
   std::string why;
-  ring_ = trace::RunRing::make(*tracer, init, plan.monitor.ring_bytes, why);
+  ring_ = trace::RunRing::make(*access.own, init.pid(), wanted.ring_bytes, why);
   return ring_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 
@@ -47,18 +47,28 @@ std::optional<Refusal> Tracing::start(Plan& plan, const monitor::Rules& rules, p
   if (plan.monitor.traced.empty()) return std::nullopt;
   const auto events = std::make_shared<monitor::TracedEvents>(rules, plugin, std::move(log));
   std::string why;
-  watching_ = trace::Watching::start(*tracer,
-                                     {.families = plan.monitor.traced,
-                                      .what = plan.monitor.traced_what,
-                                      .member = plugin,
-                                      .ring = std::exchange(ring_, nullptr),
-                                      .cgroup = group(),
-                                      .log = [events](const event::Event& event) { events->add(event); },
-                                      .judge = [events](const trace::FileCall& call) { events->judge(call); },
-                                      .after_reading = [events] { events->flush(); },
-                                      .at_end = [events] { events->finish(); }},
-                                     why);
+  watching_ = watch(plan.monitor, plugin,
+                    {.log = [events](const event::Event& event) { events->add(event); },
+                     .judge = [events](const trace::FileCall& call) { events->judge(call); },
+                     .after_reading = [events] { events->flush(); },
+                     .at_end = [events] { events->finish(); }},
+                    why);
   return watching_ ? std::nullopt : refuse_or_leave_out(plan, why);
+}
+
+std::unique_ptr<trace::Watching> Tracing::watch(const monitor::Plan& plan, pid_t plugin, trace::Sinks sinks,
+                                                std::string& why) {
+  if (access.broker) {
+    auto feed = std::move(*access.broker).take(why);
+    return feed ? trace::Watching::start(std::move(feed), std::move(sinks)) : nullptr;
+  }
+  return trace::Watching::start(*access.own,
+                                {.families = plan.traced,
+                                 .what = plan.traced_what,
+                                 .member = plugin,
+                                 .ring = std::move(ring_),
+                                 .cgroup = group()},
+                                std::move(sinks), why);
 }
 
 bool Tracing::finish() { return !watching_ || watching_->finish() == trace::Watching::End::Clean; }

@@ -10,21 +10,18 @@
 #include <string>
 
 #include "monitor/examine.h"
-#include "profile/profile.h"
+#include "run/build.h"
 #include "run/plan.h"
+#include "run/trace_access.h"
 #include "trace/cgroup.h"
-#include "trace/tracer.h"
+#include "trace/ring.h"
 #include "trace/watch.h"
 
 namespace jail::run {
 
-// A tracer for this run, where its profile leaves room for one: none where it does not, or where only a profile that
-// asks by name is worth what it costs. The one place that knows where tracers come from.
-std::optional<trace::Tracer> find_tracer(const profile::Monitor& wanted);
-
 class Tracing {
  public:
-  std::optional<trace::Tracer> tracer;  // what planning has found
+  TraceAccess access;  // what planning has loaded, or whom it asked
 
   // Before the plugin is forked. What fails here, and in start(), is a refusal where a profile has asked by name; a
   // plan that has chosen goes on without.
@@ -32,8 +29,8 @@ class Tracing {
   [[nodiscard]] const Fd* group() const { return group_ ? &group_->folder() : nullptr; }
   [[nodiscard]] std::string group_path() const { return group_ ? group_->path() : ""; }
 
-  // As soon as pid 1 of the jail is there: it takes some time, in which the jail is built.
-  std::optional<Refusal> make_ring(Plan& plan, pid_t init);
+  // As soon as pid 1 of the jail is there: it takes some time, here or in jaild, in which the jail is built.
+  std::optional<Refusal> make_ring(Plan& plan, const Worker& init);
 
   // When the plugin stands before its execve, so that this is the first thing that is seen. Starts a thread.
   std::optional<Refusal> start(Plan& plan, const monitor::Rules& rules, pid_t plugin, trace::Log log);
@@ -42,8 +39,10 @@ class Tracing {
   [[nodiscard]] std::uint64_t lost() const { return watching_ ? watching_->lost() : 0; }
 
  private:
+  std::unique_ptr<trace::Watching> watch(const monitor::Plan& plan, pid_t plugin, trace::Sinks sinks, std::string& why);
+
   std::optional<trace::Cgroup> group_;
-  std::shared_ptr<trace::RunRing> ring_;
+  std::unique_ptr<trace::RunRing> ring_;
   std::unique_ptr<trace::Watching> watching_;
 };
 

@@ -78,6 +78,12 @@ std::optional<std::string> group_of(const std::string& lines) {
   return group == "/" ? "" : group;
 }
 
+Fd open_top_group() {
+  const std::vector<sys::MountEntry> mounts = sys::parse_mounts(read("/proc/self/mountinfo"));
+  const auto mount = std::ranges::find(mounts, "cgroup2", &sys::MountEntry::type);
+  return Fd(mount == mounts.end() ? -1 : ::open(mount->path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 std::optional<Cgroup> Cgroup::make(const std::string& name, std::string& why) {
   const std::optional<std::string> own = own_folder();
   if (!own) {

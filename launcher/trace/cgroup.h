@@ -29,6 +29,9 @@ class Cgroup {
   std::string name_, path_;
 };
 
+// The group above all that this process can see; empty: there is none.
+Fd open_top_group();
+
 // `path` below the mount of cgroup2, for a line "0::/path" of /proc/PID/cgroup (cgroups(7)); none: there is no such.
 std::optional<std::string> group_of(const std::string& lines);
 

@@ -138,9 +138,19 @@ const std::array<Program, kProgramCount> kPrograms{{
 std::string_view name_of(Family family) { return kNames[index_of(family)]; }
 
 Programs load() {
+  std::vector<Family> all;
+  for (std::size_t family = 0; family < kFamilies; ++family) all.push_back(static_cast<Family>(family));
+  return load(all);
+}
+
+Programs load(const std::vector<Family>& families) {
   ::libbpf_set_print(say_nothing);
   Programs loaded;
-  for (std::size_t family = 0; family < kFamilies; ++family) load_family(static_cast<Family>(family), loaded);
+  loaded.support.missing.fill("not loaded here");
+  for (const Family family : families) {
+    loaded.support.missing[index_of(family)].clear();
+    load_family(family, loaded);
+  }
   return loaded;
 }
 

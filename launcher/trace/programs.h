@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 
@@ -51,5 +52,7 @@ struct Programs {
 
 // Loads every family that this kernel and this process may: 30 to 60 ms.
 Programs load();
+// Some of them; the others are missing.
+Programs load(const std::vector<Family>& families);
 
 }  // namespace jail::trace

@@ -20,6 +20,13 @@ std::optional<Tracer> Tracer::open_kept(const std::string& bpf_folder) {
   return tracer.take_kept(bpf_folder) ? std::optional(std::move(tracer)) : std::nullopt;
 }
 
+Tracer Tracer::open_own(const std::vector<Family>& families) {
+  Tracer tracer;
+  tracer.programs_ = load(families);
+  tracer.why_not_kept_ = "not wanted";
+  return tracer;
+}
+
 bool Tracer::take_kept(const std::string& bpf_folder) {
   pins_ = Pins::open(bpf_folder, why_not_kept_);
   if (!pins_) return false;

@@ -18,6 +18,9 @@ class Tracer {
   // None where programs cannot be kept, so that each run would have to load them.
   static std::optional<Tracer> open_kept(const std::string& bpf_folder = kBpfFolder);
 
+  // Some families, with programs that end with this process: nothing is kept for another, nor taken from one.
+  static Tracer open_own(const std::vector<Family>& families);
+
   [[nodiscard]] const Support& support() const { return programs_.support; }
   [[nodiscard]] const Programs& programs() const { return programs_; }
   // Empty: the programs are kept for the next run.

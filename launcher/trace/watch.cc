@@ -1,23 +1,17 @@
 #include "trace/watch.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/masked_signals.h"
 #include "base/wakeup.h"
-#include "bpf/events.h"
-#include "sys/process.h"
 
 namespace jail::trace {
 namespace {
@@ -33,63 +27,84 @@ struct CloseRing {
 };
 using Ring = std::unique_ptr<ring_buffer, CloseRing>;
 
-std::string problem(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
+// Of this process's own making.
+class OwnFeed : public Feed {
+ public:
+  OwnFeed(std::unique_ptr<RunRing> ring, Tracer::Attached attached)
+      : ring_(std::move(ring)), attached_(std::move(attached)) {}
+
+  [[nodiscard]] const Fd& ring() const override { return ring_->ring(); }
+  std::optional<std::uint64_t> lost(std::string&) override { return ring_->counts().lost; }
+  void close() noexcept override {
+    attached_ = {};
+    ring_->end();
+  }
+
+ private:
+  std::unique_ptr<RunRing> ring_;
+  Tracer::Attached attached_;
+};
+
+// Null: `why`; what was entered has been taken away again.
+std::unique_ptr<Feed> enter(const Tracer& tracer, Wanted& wanted, std::string& why) {
+  std::unique_ptr<RunRing> ring = std::move(wanted.ring);
+  if (!ring) ring = RunRing::make(tracer, wanted.member, wanted.ring_bytes, why);
+  if (!ring) return nullptr;
+  why = ring->begin(wanted.what);
+  Tracer::Attached attached;
+  if (why.empty()) attached = tracer.attach(wanted.families, wanted.cgroup, why);
+  if (!why.empty()) return nullptr;
+  return std::make_unique<OwnFeed>(std::move(ring), std::move(attached));
+}
 
 }  // namespace
 
 struct Watching::State {
-  Wanted wanted;
-  Fd runs;  // of our own: the thread may outlive whoever made it
-  std::uint32_t key = 0;
-  Tracer::Attached attached;
+  State(std::unique_ptr<Feed> from, Sinks to) : feed(std::move(from)), sinks(std::move(to)) {}
+
+  std::unique_ptr<Feed> feed;
+  Sinks sinks;
   Wakeup stop, done;
   std::uint64_t undecodable = 0;
   std::uint64_t told_lost = 0, looked_ns = 0;
   std::atomic<std::uint64_t> lost = 0;
+  bool feed_ended = false;
 
-  std::string prepare(const Tracer& tracer);
   void run();
   void read(ring_buffer& ring_reader);
+  void count_lost();
   void tell_lost();
-  [[nodiscard]] jail_run counts() const;
   void keep(std::span<const std::byte> record);
 };
 
-// Empty, or what went wrong. From here on the programs tell of the run.
-std::string Watching::State::prepare(const Tracer& tracer) {
-  std::string why;
-  if (!wanted.ring) wanted.ring = RunRing::make(tracer, wanted.member, wanted.ring_bytes, why);
-  if (!wanted.ring) return why;
-  if (!wanted.ring->wait_until_seen()) return "the ring could not be handed over";
-  key = wanted.ring->key();
-  runs = duplicate(tracer.programs().runs.get());
-  const jail_run run{.lost = 0, .want = wanted.what, .ring_bytes = wanted.ring->bytes()};
-  return ::bpf_map_update_elem(runs.get(), &key, &run, BPF_ANY) == 0 ? "" : problem("entering a run");
-}
-
-jail_run Watching::State::counts() const {
-  jail_run run{};
-  (void)::bpf_map_lookup_elem(runs.get(), &key, &run);
-  return run;
-}
-
 void Watching::State::keep(std::span<const std::byte> record) {
-  if (wanted.judge)
-    if (const std::optional<FileCall> call = decode_call(record)) return wanted.judge(*call);
-  if (const std::optional<event::Event> event = decode(record)) wanted.log(*event);
+  if (sinks.judge)
+    if (const std::optional<FileCall> call = decode_call(record)) return sinks.judge(*call);
+  if (const std::optional<event::Event> event = decode(record)) sinks.log(*event);
   else ++undecodable;
+}
+
+void Watching::State::count_lost() {
+  if (feed_ended) return;
+  std::string why;
+  if (const std::optional<std::uint64_t> count = feed->lost(why)) {
+    lost = *count + undecodable;
+    return;
+  }
+  feed_ended = true;
+  sinks.log({.body = event::MonitorChanged{"notify", std::move(why)}, .source = event::Source::Ebpf});
 }
 
 // At most once a second while it goes on, and at the end.
 void Watching::State::tell_lost() {
   looked_ns = clock::boottime_ns();
-  lost = counts().lost + undecodable;
+  count_lost();
   if (lost == told_lost) return;
   event::Event event{.body = event::MonitorLost{lost - told_lost, "the plugin was faster than its events were read"},
                      .source = event::Source::Ebpf};
   event.mono_ns = looked_ns;
   told_lost = lost;
-  wanted.log(event);
+  sinks.log(event);
 }
 
 void Watching::State::read(ring_buffer& ring_reader) {
@@ -104,10 +119,10 @@ void Watching::State::read(ring_buffer& ring_reader) {
       records += some;
     }
     wait_ms = records > 0 ? kBusyMs : kIdleMs;
-    if (wanted.after_reading) wanted.after_reading();
+    if (sinks.after_reading) sinks.after_reading();
     if (clock::boottime_ns() - looked_ns > kNsPerSecond) tell_lost();
   }
-  if (wanted.at_end) wanted.at_end();
+  if (sinks.at_end) sinks.at_end();
   tell_lost();
 }
 
@@ -116,19 +131,18 @@ void Watching::State::run() {
     static_cast<State*>(state)->keep({static_cast<const std::byte*>(data), size});
     return 0;
   };
-  const Ring reader(::ring_buffer__new(wanted.ring->ring().get(), keep_one, this, nullptr));
+  const Ring reader(::ring_buffer__new(feed->ring().get(), keep_one, this, nullptr));
   if (!reader) throw SysError(errno, "mapping the ring");
   read(*reader);
 }
 
-std::unique_ptr<Watching> Watching::start(const Tracer& tracer, Wanted wanted, std::string& why) {
-  auto state = std::make_shared<State>();
-  state->wanted = std::move(wanted);
-  why = state->prepare(tracer);
-  if (!why.empty()) return nullptr;
-  state->attached = tracer.attach(state->wanted.families, state->wanted.cgroup, why);
-  std::unique_ptr<Watching> watching(new Watching(state));  // also where it failed: it takes away what was entered
-  return why.empty() ? std::move(watching) : nullptr;
+std::unique_ptr<Watching> Watching::start(const Tracer& tracer, Wanted wanted, Sinks sinks, std::string& why) {
+  std::unique_ptr<Feed> feed = enter(tracer, wanted, why);
+  return feed ? start(std::move(feed), std::move(sinks)) : nullptr;
+}
+
+std::unique_ptr<Watching> Watching::start(std::unique_ptr<Feed> feed, Sinks sinks) {
+  return std::unique_ptr<Watching>(new Watching(std::make_shared<State>(std::move(feed), std::move(sinks))));
 }
 
 Watching::Watching(std::shared_ptr<State> state) : state_(std::move(state)) {
@@ -137,7 +151,7 @@ Watching::Watching(std::shared_ptr<State> state) : state_(std::move(state)) {
     try {
       mine->run();
     } catch (const std::exception& failure) {
-      mine->wanted.log({.body = event::MonitorChanged{"none", failure.what()}, .source = event::Source::Ebpf});
+      mine->sinks.log({.body = event::MonitorChanged{"none", failure.what()}, .source = event::Source::Ebpf});
     }
     mine->done.raise();
   });
@@ -147,12 +161,11 @@ Watching::~Watching() { (void)finish(); }
 
 Watching::End Watching::finish() {
   if (end_) return *end_;
-  state_->attached = {};
   state_->stop.raise();
   end_ = state_->done.is_raised(kPatienceMs) ? End::Clean : End::Stuck;
   end_ == End::Clean ? thread_.join() : thread_.detach();
-  (void)::bpf_map_delete_elem(state_->runs.get(), &state_->key);
-  if (end_ == End::Clean) state_->wanted.ring.reset();
+  state_->feed->close();
+  if (end_ == End::Clean) state_->feed.reset();
   return *end_;
 }
 

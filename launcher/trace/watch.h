@@ -1,4 +1,4 @@
-// One run, watched: its ring, the programs attached, and a thread that reads.
+// One run, watched: a thread that reads its ring, whoever has entered it in the kernel.
 #pragma once
 
 #include <sys/types.h>
@@ -18,20 +18,33 @@
 
 namespace jail::trace {
 
-inline constexpr std::uint32_t kRingBytes = 1U << 20;
-
 using Log = std::function<void(const event::Event&)>;
 using Judge = std::function<void(const FileCall&)>;
 
+// What puts the events of one run into its ring.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  [[nodiscard]] virtual const Fd& ring() const = 0;
+  // Events that had no room; none: there is nothing more to come, and `why`. By the thread that reads.
+  virtual std::optional<std::uint64_t> lost(std::string& why) = 0;
+  virtual void close() noexcept = 0;  // once; by another thread than that
+};
+
+// By this process itself.
 struct Wanted {
   std::vector<Family> families;
   std::uint32_t what = 0;    // of jail_want (bpf/events.h)
   pid_t member = 0;          // a process in the pid namespace of the jail
-  std::shared_ptr<RunRing> ring{};  // made before, to save time; null: made now, of so many bytes
+  std::unique_ptr<RunRing> ring{};  // made before, to save time; null: made now, of so many bytes
   const Fd* cgroup = nullptr;  // where the network programs hang; null: without that family
   std::uint32_t ring_bytes = kRingBytes;  // a power of two, pages
-  Log log;  // called by the thread alone, and by nobody after finish(): so are the others
-  Judge judge{};                         // none: calls that name files are logged, too
+};
+
+// What becomes of the events. Called by the thread alone, and by nobody after finish().
+struct Sinks {
+  Log log;
+  Judge judge{};                          // none: calls that name files are logged, too
   std::function<void()> after_reading{};  // now and then
   std::function<void()> at_end{};         // when all is read
 };
@@ -39,7 +52,8 @@ struct Wanted {
 class Watching {
  public:
   // Attached when it returns. Null: `why`. The tracer outlives it.
-  static std::unique_ptr<Watching> start(const Tracer& tracer, Wanted wanted, std::string& why);
+  static std::unique_ptr<Watching> start(const Tracer& tracer, Wanted wanted, Sinks sinks, std::string& why);
+  static std::unique_ptr<Watching> start(std::unique_ptr<Feed> feed, Sinks sinks);
   ~Watching();
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""binary_test.py JAIL released|development: what the program that users get must be, whatever the linker was told.
+"""binary_test.py JAIL JAILD released|development: what the programs that users get must be, whatever the linker was
+told.
 
 Sources: elf(5), gABI; glibc's manual on name services in static programs; xattr(7), capabilities(7) for file
 capabilities.
@@ -12,6 +13,7 @@ import sys
 import unittest
 
 KIND = sys.argv.pop()
+JAILD = sys.argv.pop()
 JAIL = sys.argv.pop()
 # Functions of the C library that ask name services, which load libraries of the machine into the program, and what they
 # stand on. dlopen and iconv_open are in every static C++ program (the unwinder and the locales refer to them).
@@ -66,6 +68,31 @@ class Released(unittest.TestCase):
 
     def test_asks_no_name_service(self):
         self.assertEqual(sorted(name for name in self.symbols() if NAME_SERVICES.match(name)), [])
+
+
+# By what is in every program that is linked with them.
+LARGE_LIBRARIES = {"yaml-cpp": "N4YAML|YAML::", "SQLite": "^sqlite3_", "CLI11": "N3CLI|^CLI::"}
+
+
+class Broker(unittest.TestCase):
+    """The privileged program holds no parser but its own; the launcher shows that one would be found."""
+
+    def symbols(self, program):
+        listed = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
+        return [line.split()[-1] for line in listed.splitlines()]
+
+    def linked(self, program):
+        symbols = self.symbols(program)
+        return {name for name, form in LARGE_LIBRARIES.items() if any(re.search(form, symbol) for symbol in symbols)}
+
+    def test_has_no_large_library(self):
+        self.assertIn("main", self.symbols(JAILD))
+        self.assertEqual(self.linked(JAILD), set())
+        self.assertLessEqual({"yaml-cpp", "CLI11"}, self.linked(JAIL))
+
+    def test_gives_nobody_privilege(self):
+        self.assertEqual(os.stat(JAILD).st_mode & (stat.S_ISUID | stat.S_ISGID), 0)
+        self.assertNotIn("security.capability", os.listxattr(JAILD))
 
 
 class Always(unittest.TestCase):

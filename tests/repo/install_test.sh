@@ -7,7 +7,9 @@ trap 'rm -rf "$prefix"' EXIT
 fail() { echo "install_test: $*"; exit 1; }
 
 cmake --install "$build" --prefix "$prefix" >/dev/null
-for file in bin/jail share/doc/jail/README.md share/doc/jail/LICENSE; do
+units=lib/systemd/system
+services="sbin/jaild $units/jaild.socket $units/jaild.service"
+for file in bin/jail $services share/doc/jail/README.md share/doc/jail/LICENSE; do
   [ -s "$prefix/$file" ] || fail "$file is not installed"
 done
 [ -n "$(find "$prefix/share/jail/profiles" -name '*.yaml' -print -quit)" ] || fail "no profile is installed"
@@ -15,4 +17,7 @@ said=$(cd / && "$prefix/bin/jail" --version) || fail "the installed jail does no
 [[ $said == *"$version"* ]] || fail "jail --version says '$said', not $version"
 find "$prefix" -perm /6000 | grep . && fail "setuid or setgid files are installed"
 [ -z "$(find "$prefix" -type f -perm /022)" ] || fail "others may write what is installed"
+started=$(sed -n 's/^ExecStart=//p' "$prefix/$units/jaild.service")
+[[ $started == */sbin/jaild ]] || fail "jaild.service starts '$started'"
+[[ $("$prefix/sbin/jaild" --version) == *"$version"* ]] || fail "the installed jaild does not start"
 echo "install_test: $said"

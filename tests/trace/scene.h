@@ -203,8 +203,8 @@ inline Outcome watch(const Scene& scene, std::promise<void>* inside_has_ended = 
                                          .what = scene.what,
                                          .member = jailed.first(),
                                          .cgroup = cgroup ? &cgroup->folder() : nullptr,
-                                         .ring_bytes = scene.ring_bytes,
-                                         .log =
+                                         .ring_bytes = scene.ring_bytes},
+                                        {.log =
                                              [&](const event::Event& event) {
                                                if (scene.log_waits.valid()) scene.log_waits.wait();
                                                outcome.told.add(event);

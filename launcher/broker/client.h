@@ -1,0 +1,37 @@
+// A launcher's side: `jaild` is asked, and the connection kept for as long as the run lasts.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "broker/protocol.h"
+#include "trace/watch.h"
+
+namespace jail::broker {
+
+class Connection {
+ public:
+  // None: `why`, for people. Only root's jaild is spoken with; waits ten seconds at most.
+  static std::optional<Connection> open(const std::string& path, std::string& why);
+
+  [[nodiscard]] const trace::Support& support() const { return support_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  // `first`: the first process of the jail, a child of ours that has executed nothing. Does not wait.
+  // `ring_bytes`: a power of two, kLeastRing to kMostRing.
+  void ask(const std::vector<trace::Family>& families, std::uint32_t what, std::uint32_t ring_bytes, const Fd& first);
+  // What comes of it. Null: `why`.
+  std::unique_ptr<trace::Feed> take(std::string& why) &&;
+
+ private:
+  Connection(Fd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}
+
+  Fd socket_;
+  std::string path_;
+  trace::Support support_;
+};
+
+}  // namespace jail::broker

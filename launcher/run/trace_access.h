@@ -1,0 +1,26 @@
+// By what a run gets at the kernel's programs: by this process, where it may load them, else by `jaild`.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "broker/client.h"
+#include "profile/profile.h"
+#include "trace/tracer.h"
+
+namespace jail::run {
+
+struct TraceAccess {
+  std::optional<trace::Tracer> own;
+  std::optional<broker::Connection> broker;
+  std::optional<trace::Support> support;  // none: nobody has looked
+
+  // Never fails: what cannot be had is data. `socket`: of jaild.
+  static TraceAccess open(const std::string& socket);
+  // For a run, where its profile leaves room for one: nothing where it does not, or where only a profile that asks by
+  // name is worth what it costs. jaild costs its clients a message and a wait, and the machine what the family costs:
+  // no run has that by default.
+  static TraceAccess find(const profile::Monitor& wanted, const std::string& socket = broker::kSocket);
+};
+
+}  // namespace jail::run

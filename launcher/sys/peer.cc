@@ -1,0 +1,126 @@
+#include "sys/peer.h"
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "base/error.h"
+#include "sys/process.h"
+#include "sys/socket.h"
+
+namespace jail::sys {
+namespace {
+
+constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, Linux 6.5
+constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(ucred)) + CMSG_LEN(sizeof(int));  // room for one, to the byte
+
+void read_control(const cmsghdr& part, Letter& letter) {
+  if (part.cmsg_level != SOL_SOCKET) return;
+  if (part.cmsg_type == SCM_CREDENTIALS) {
+    ucred sender{};
+    std::memcpy(&sender, CMSG_DATA(&part), sizeof sender);
+    letter.sender = sender.pid;
+  }
+  if (part.cmsg_type != SCM_RIGHTS) return;
+  int raw = -1;
+  std::memcpy(&raw, CMSG_DATA(&part), sizeof raw);
+  letter.descriptor = Fd(raw);
+}
+
+bool fill_address(const std::string& path, sockaddr_un& address) {
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return false;
+  path.copy(address.sun_path, path.size());
+  return true;
+}
+
+}  // namespace
+
+Fd listen_at(const std::string& path, int backlog) {
+  sockaddr_un address{};
+  if (!fill_address(path, address)) throw SysError(ENAMETOOLONG, "bind", path);
+  Fd socket(check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", path);
+  ask_for_senders(socket);
+  check(::listen(socket.get(), backlog), "listen", path);
+  return socket;
+}
+
+Fd try_connect(const std::string& path, int patience_ms, int& error) {
+  Fd socket(check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), "socket"));
+  const timeval patience{patience_ms / 1000, patience_ms % 1000 * 1000};
+  for (const int direction : {SO_RCVTIMEO, SO_SNDTIMEO})
+    check(::setsockopt(socket.get(), SOL_SOCKET, direction, &patience, sizeof patience), "setsockopt");
+  error = connect_to_path(socket, path);
+  if (error != 0) socket.reset();
+  return socket;
+}
+
+Peer peer_of(const Fd& socket) {
+  ucred found{};
+  socklen_t size = sizeof found;
+  check(::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &found, &size), "getsockopt", "SO_PEERCRED");
+  return {found.pid, found.uid};
+}
+
+Fd process_of_peer(const Fd& socket, const Peer& peer) noexcept {
+  int process = -1;
+  socklen_t size = sizeof process;
+  if (::getsockopt(socket.get(), SOL_SOCKET, kPeerPidfd, &process, &size) == 0) return Fd(process);
+  return errno == ENOPROTOOPT && peer.pid > 0 ? try_pidfd_open(peer.pid) : Fd();
+}
+
+void ask_for_senders(const Fd& socket) {
+  const int yes = 1;
+  check(::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes), "setsockopt", "SO_PASSCRED");
+}
+
+std::optional<Letter> receive_letter(const Fd& socket, std::size_t most) {
+  Letter letter;
+  letter.bytes.resize(most + 1);
+  alignas(cmsghdr) char control[kControlSize];
+  iovec data{letter.bytes.data(), letter.bytes.size()};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  const ssize_t size = TEMP_FAILURE_RETRY(::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
+  if (size < 0 && errno == EAGAIN) return std::nullopt;
+  if (size < 0) header.msg_controllen = 0;
+  letter.bytes.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part))
+    read_control(*part, letter);
+  return letter;
+}
+
+bool is_process(const Fd& descriptor) noexcept {
+  return ::syscall(SYS_pidfd_send_signal, descriptor.get(), 0, nullptr, 0) == 0 || errno != EBADF;
+}
+
+bool send_now(const Fd& socket, const void* bytes, std::size_t size, int descriptor) noexcept {
+  iovec data{const_cast<void*>(bytes), size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)] = {};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  if (descriptor >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    cmsghdr* part = CMSG_FIRSTHDR(&header);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(sizeof descriptor);
+    std::memcpy(CMSG_DATA(part), &descriptor, sizeof descriptor);
+  }
+  const ssize_t sent = TEMP_FAILURE_RETRY(::sendmsg(socket.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT));
+  return sent == static_cast<ssize_t>(size);
+}
+
+}  // namespace jail::sys
