@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -33,20 +32,13 @@ void read_control(const cmsghdr& part, Letter& letter) {
   letter.descriptor = Fd(raw);
 }
 
-bool fill_address(const std::string& path, sockaddr_un& address) {
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return false;
-  path.copy(address.sun_path, path.size());
-  return true;
-}
-
 }  // namespace
 
 Fd listen_at(const std::string& path, int backlog) {
-  sockaddr_un address{};
-  if (!fill_address(path, address)) throw SysError(ENAMETOOLONG, "bind", path);
+  const std::optional<sockaddr_un> address = address_of_path(path);
+  if (!address) throw SysError(ENAMETOOLONG, "bind", path);
   Fd socket(check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-  check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", path);
+  check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address), "bind", path);
   ask_for_senders(socket);
   check(::listen(socket.get(), backlog), "listen", path);
   return socket;

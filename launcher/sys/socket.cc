@@ -93,12 +93,17 @@ int connect_to(const Fd& socket, std::span<const std::byte> address) noexcept {
   return ::connect(socket.get(), given, static_cast<socklen_t>(address.size())) == 0 ? 0 : errno;
 }
 
-int connect_to_path(const Fd& socket, std::string_view path) noexcept {
+std::optional<sockaddr_un> address_of_path(std::string_view path) noexcept {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+  if (path.size() >= sizeof address.sun_path) return std::nullopt;
   path.copy(address.sun_path, path.size());
-  return connect_to(socket, std::as_bytes(std::span(&address, 1)));
+  return address;
+}
+
+int connect_to_path(const Fd& socket, std::string_view path) noexcept {
+  const std::optional<sockaddr_un> address = address_of_path(path);
+  return address ? connect_to(socket, std::as_bytes(std::span(&*address, 1))) : ENAMETOOLONG;
 }
 
 SendTimeout::SendTimeout(const Fd& socket, int piece_ms) noexcept : socket_(socket), piece_ms_(piece_ms) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <sys/time.h>
+#include <sys/un.h>
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,9 @@ struct Message {
 };
 // Waits for the next message of at most 4096 bytes.
 Message receive_message(const Fd& socket);
+
+// The address of a Unix socket by a path of at most 107 bytes; nothing for a longer one.
+std::optional<sockaddr_un> address_of_path(std::string_view path) noexcept;
 
 // connect(2) to an address as it stands in memory, and to a Unix socket by a path of at most 107 bytes: 0 or errno. May
 // wait, as the socket says.
