@@ -73,8 +73,12 @@ std::unordered_map<std::string, std::vector<Address>> hosts_in(std::string_view 
   return hosts;
 }
 
+std::unordered_map<std::string, std::vector<Address>> read_hosts(const Names& names) {
+  return hosts_in(text_of_file("/etc/hosts"), names);
+}
+
 Upstreams read_upstreams(const Names& names) {
-  return {servers_in(text_of_file("/etc/resolv.conf")), hosts_in(text_of_file("/etc/hosts"), names), own_addresses()};
+  return {servers_in(text_of_file("/etc/resolv.conf")), read_hosts(names), own_addresses()};
 }
 
 }  // namespace jail::egress

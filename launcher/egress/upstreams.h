@@ -29,5 +29,7 @@ std::unordered_map<std::string, std::vector<Address>> hosts_in(std::string_view 
 
 // Of this host. A file that cannot be opened is as good as an empty one; SysError for one that then cannot be read.
 Upstreams read_upstreams(const Names& names);
+// Its /etc/hosts alone.
+std::unordered_map<std::string, std::vector<Address>> read_hosts(const Names& names);
 
 }  // namespace jail::egress

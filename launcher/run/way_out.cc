@@ -75,7 +75,7 @@ egress::Policy make_policy(const Plan& plan) {
                         [routes](const egress::Address& address) { return routes->is_local(egress::octets(address)); });
   if (plan.egress.resolver == egress::Plan::Resolver::None) return policy;
   const egress::Names names(plan.egress.rules);
-  for (const auto& [name, addresses] : egress::read_upstreams(names).hosts)
+  for (const auto& [name, addresses] : egress::read_hosts(names))
     for (const egress::Rule rule : names.permits(name).rules)
       for (const egress::Address& address : addresses)
         (void)policy.open(rule, address, egress::Policy::kMostSeconds, clock::boottime_ns());
