@@ -45,8 +45,8 @@ class Request {
 
   // 0, or errno as the kernel answers.
   int ask(const Fd& socket) {
-    (void)message();
-    check(::send(socket.get(), bytes_, size_, 0), "rtnetlink");
+    const std::span<const char> whole = message();
+    check(::send(socket.get(), whole.data(), whole.size(), 0), "rtnetlink");
     alignas(nlmsghdr) char answer[512];
     const ssize_t received = check(::recv(socket.get(), answer, sizeof answer, 0), "rtnetlink");
     nlmsgerr error{};
