@@ -39,3 +39,14 @@ install_packages() {
   as_root apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
     -t "/^$VERSION_CODENAME(|-updates|-security)\$/" "${missing[@]}" </dev/null >/dev/null
 }
+
+# Unpacks packages of this machine's own release into a folder; the libraries that they need are installed.
+unpack_packages() {  # FOLDER PACKAGE...
+  local folder=$1 depends package; shift
+  mapfile -t depends < <(apt-cache depends --important "$@" | sed -n 's/^ *Depends: *\(lib[^<].*\)/\1/p')
+  install_packages "${depends[@]}" || return
+  rm -rf "$folder.new" && mkdir -p "$folder.new" || return
+  (cd "$folder.new" && apt-get download -qq -o APT::Sandbox::User= "$@") || return
+  for package in "$folder.new"/*.deb; do dpkg -x "$package" "$folder.new" && rm -- "$package" || return; done
+  mv "$folder.new" "$folder"
+}
