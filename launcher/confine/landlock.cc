@@ -32,6 +32,8 @@ std::vector<Rule> rules_of(const view::Plan& view, std::uint64_t handled) {
   for (std::size_t i = 0; i < view.anchors.size(); ++i)
     add(view.anchors[i].path, i, rights_of(view.anchors[i].access, view.anchors[i].node));
   for (const char* path : view::kTemporary) add(path, Rule::kInView, rights_of(kTemporaryAccess, view::Node::Folder));
+  for (const view::OwnFile& file : view.files)
+    add(file.path, Rule::kInView, rights_of(view::kRead, view::Node::File));
   add("/", Rule::kInView, kReadDir);
   add(kDevices.path, Rule::kInView, rights_of(kDevices.access, view::Node::File) | kReadDir);
   // /proc/self/oom_score_adj, comm and the like are written by ordinary programs.

@@ -163,6 +163,12 @@ void pin(Builder& view, const std::string& path) {
   sys::attach(sys::clone_tree(folder), folder, path);
 }
 
+void write(Builder& view, const OwnFile& file) {
+  view.folder(std::string(profile::folder_of(file.path)));
+  sys::make_file(view.root(), below_root(file.path), 0644);
+  sys::write_file(view.root(), below_root(file.path), file.content);
+}
+
 void cover(Builder& view, const Mask& mask) {
   const Fd place = view.at(mask.path);
   if (!is(sys::file_status(place), mask.identity)) throw SysError(ESTALE, "hide", mask.path);
@@ -211,6 +217,7 @@ void build(const Plan& plan, const Fd& root, const std::vector<Fd>& anchors) {
   attach_temporary(view, plan.temporary_bytes);
   for (std::size_t i = 0; i < plan.anchors.size(); ++i)
     if (plan.anchors[i].mounted) attach_anchor(view, plan.anchors[i], anchors.at(i));
+  for (const OwnFile& file : plan.files) write(view, file);
   for (const Link& link : plan.links) view.link(link.text, link.path);
   for (const std::string& folder : plan.pins) pin(view, folder);
   cover_hidden(view, plan.masks);

@@ -54,8 +54,15 @@ struct Hold {
   profile::Place place;        // the profile line that protects it
 };
 
+// A file of the jail's own, which anybody in it may read.
+struct OwnFile {
+  std::string path;
+  std::string content;
+};
+
 struct Plan {
   std::vector<Anchor> anchors;  // parents before children
+  std::vector<OwnFile> files;
   std::vector<Link> links;
   // Folders in write grants with something hidden or less than writable below: were they renamed, the next run would
   // protect a new folder of that name. And those of the own /tmp above a grant. Parents before children.
@@ -73,6 +80,9 @@ struct MountPoint {
 };
 
 Plan plan(const profile::Profile& profile, const profile::Facts& facts, const std::vector<MountPoint>& mounts);
+
+// Unless a grant or a link stands there or above it: the plugin has what the profile says.
+void add_file(Plan& plan, OwnFile file);
 
 // /dev/null and its kin: what every jail has, as far as the machine has them.
 inline constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};

@@ -250,4 +250,10 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const st
   return plan;
 }
 
+void add_file(Plan& plan, OwnFile file) {
+  const auto is_around = [&](const auto& other) { return other.path == file.path || beneath(file.path, other.path); };
+  if (std::ranges::none_of(plan.anchors, is_around) && std::ranges::none_of(plan.links, is_around))
+    plan.files.push_back(std::move(file));
+}
+
 }  // namespace jail::confine::view

@@ -38,6 +38,18 @@ std::string lower_text(std::string_view text) {
   return lowered;
 }
 
+bool lies_below(std::string_view name, std::string_view domain) {
+  return name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.';
+}
+
+bool has_names_below(const std::vector<profile::Endpoint>& allow, std::string_view domain) {
+  return std::ranges::any_of(allow, [domain](const profile::Endpoint& rule) {
+    if (rule.kind == profile::HostKind::Name) return lies_below(rule.host, domain);
+    return rule.kind == profile::HostKind::Wildcard &&
+           (rule.host == domain || lies_below(rule.host, domain) || lies_below(domain, rule.host));
+  });
+}
+
 std::string text_of_file(const char* path) {
   int error = 0;
   const Fd file = sys::try_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, sys::Resolve::Anything, error);
@@ -56,6 +68,21 @@ std::vector<Address> servers_in(std::string_view resolv_conf) {
   return servers;
 }
 
+std::string settings_of_names(std::string_view resolv_conf, const std::vector<profile::Endpoint>& allow) {
+  std::vector<std::string> searched;  // the last line of them counts
+  for_each_line(resolv_conf, [&](std::string_view line) {
+    const std::string_view key = take_word(line);
+    if (key != "search" && key != "domain") return;
+    searched.clear();
+    for (std::string_view word = take_word(line); !word.empty(); word = take_word(line))
+      if (std::string domain = lower_text(word); has_names_below(allow, domain)) searched.push_back(std::move(domain));
+  });
+  if (searched.size() > kMostSearched) searched.resize(kMostSearched);
+  std::string text = "nameserver 127.0.0.1\n";
+  for (const std::string& domain : searched) text.append(&domain == &searched.front() ? "search " : " ").append(domain);
+  return text + (searched.empty() ? "" : "\n");
+}
+
 std::unordered_map<std::string, std::vector<Address>> hosts_in(std::string_view text, const Names& names) {
   std::unordered_map<std::string, std::vector<Address>> hosts;
   std::size_t count = 0;
@@ -71,6 +98,10 @@ std::unordered_map<std::string, std::vector<Address>> hosts_in(std::string_view 
     }
   });
   return hosts;
+}
+
+std::string read_settings_of_names(const std::vector<profile::Endpoint>& allow) {
+  return settings_of_names(text_of_file("/etc/resolv.conf"), allow);
 }
 
 std::unordered_map<std::string, std::vector<Address>> read_hosts(const Names& names) {

@@ -39,6 +39,7 @@ Places::Places(const confine::view::Plan& plan)
   add_own();
   for (const auto& [path, text] : own_links_) add(path).link = &text;
   for (const confine::view::Anchor& anchor : plan.anchors) add(anchor.path).anchor = &anchor;
+  for (const confine::view::OwnFile& file : plan.files) add(file.path).own = Own::File;
   for (const confine::view::Link& link : plan.links) add(link.path).link = &link.text;
   for (const confine::view::Mask& mask : plan.masks) add(mask.path).mask = &mask;
 }

@@ -16,7 +16,7 @@ namespace jail::monitor {
 inline constexpr int kMostLinks = 40;  // on the way to one file: MAXSYMLINKS of the kernel
 
 // What a jail has that no profile grants.
-enum class Own : std::uint8_t { None, Temporary, Devices, Terminals, Processes };
+enum class Own : std::uint8_t { None, Temporary, Devices, Terminals, Processes, File };
 
 struct Place {
   std::string path;  // absolute, normal, the links above followed

@@ -59,6 +59,11 @@ Prediction in_processes(const Place& place, unsigned wants) {
 }
 
 Prediction in_own(const Place& place, unsigned wants) {
+  static const Anchor kReadable = [] {
+    Anchor anchor;
+    anchor.access = confine::view::kRead;
+    return anchor;
+  }();
   switch (place.own) {
     case Own::Temporary:
       if ((wants & kDelete) && place.leads_on) return denied(kMount, EBUSY);
@@ -67,6 +72,7 @@ Prediction in_own(const Place& place, unsigned wants) {
     case Own::Devices:
     case Own::Terminals: return wants & (kExecute | kCreate | kDelete) ? denied(kLandlock, EACCES) : Prediction{};
     case Own::Processes: return in_processes(place, wants);
+    case Own::File: return in_grant(kReadable, wants);
     case Own::None: break;
   }
   return {};

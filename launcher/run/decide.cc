@@ -119,6 +119,7 @@ std::string what_is_own(Own own) {
     case Own::Devices:
     case Own::Terminals: return "a device every jail has";
     case Own::Processes: return "the jail's own /proc, which shows its processes and nothing else";
+    case Own::File: return "a file of the jail's own, which can be read";
     case Own::None: break;
   }
   return "jail's own";

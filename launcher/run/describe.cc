@@ -49,6 +49,8 @@ std::string describe_view(const confine::view::Plan& plan) {
                              (anchor.mounted ? "" : " (shown by the mount above)") + places(anchor.places));
   for (const char* device : confine::view::kDevices)
     all += line("mount", std::string("device /dev/") + device + places({}));
+  for (const confine::view::OwnFile& file : plan.files)
+    all += line("mount", "read " + text::for_people(file.path) + " of the jail's own" + places({}));
   for (const confine::view::Link& link : plan.links)
     all += line("mount", "link " + text::for_people(link.path) + " -> " + text::for_people(link.text));
   for (const confine::view::Mask& mask : plan.masks)

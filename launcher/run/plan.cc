@@ -154,6 +154,8 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.namespaces = confine::namespaces::plan(profile.network);
   plan.egress = egress::plan(profile.network);
   plan.view = confine::view::plan(profile, facts, request.mounts);
+  if (plan.egress.resolver == egress::Plan::Resolver::Own)
+    confine::view::add_file(plan.view, {"/etc/resolv.conf", request.settings_of_names});
   plan.landlock = confine::landlock::plan(plan.view, support.landlock);
   plan.limits = confine::limits::plan(profile.limits);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);

@@ -51,6 +51,7 @@ struct Request {
   std::vector<std::string> argv;
   std::vector<std::string> caller_environment;
   std::vector<confine::view::MountPoint> mounts;
+  std::string settings_of_names;  // the plugin's /etc/resolv.conf, where it has names
   confine::identity::Launcher launcher;
   std::optional<confine::identity::Account> account;  // of `user: NAME`
   Strictness strictness = Strictness::Required;       // --best-effort: every layer that may be absent

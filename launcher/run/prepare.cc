@@ -4,6 +4,7 @@
 
 #include "base/sha256.h"
 #include "confine/landlock_rights.h"
+#include "egress/upstreams.h"
 #include "profile/environment.h"
 #include "profile/load.h"
 #include "profile/quoted.h"
@@ -125,6 +126,8 @@ Plan plan_with(const Support& support, const Prepared& prepared, const Wanted& w
   request.argv = wanted.command;
   request.caller_environment = environment();
   request.mounts = collect_mounts(prepared.profile);
+  if (const auto& allow = prepared.profile.network.allow; !allow.empty())
+    request.settings_of_names = egress::read_settings_of_names(allow);
   request.launcher = launcher();
   request.strictness = wanted.strictness;
   request.account = account_of(prepared.profile);

@@ -101,7 +101,7 @@ def setUpModule():
     mount("none", "/", MS_REC | MS_PRIVATE)
     global WORK, CONTROL
     WORK = pathlib.Path(tempfile.mkdtemp(prefix="jail-names-"))
-    (WORK / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    (WORK / "resolv.conf").write_text("nameserver 127.0.0.1\nsearch secret.example acme.example\n")
     (WORK / "hosts").write_text(f"127.0.0.1 localhost\n{LISTED} listed.acme.example\n")
     for name in ("resolv.conf", "hosts"):
         os.chmod(WORK / name, 0o644)
@@ -256,6 +256,26 @@ class Names:
                           "    writer.close()\n"
                           "asyncio.run(main())")
         self.assertEqual(out, ["hello x"])
+
+    def test_the_plugins_own_settings(self):
+        """Programs that do without the C library's resolver read them; they name the jail's own server, and of the
+        host's domains those that the profile knows anyway."""
+        out = self.python("print(*open('/etc/resolv.conf').read().split(), sep='|')\n"
+                          "print(get('api'))\n"
+                          "try: open('/etc/resolv.conf', 'a')\n"
+                          "except OSError as error: print(error.errno)")
+        self.assertEqual(out, ["nameserver|127.0.0.1|search|acme.example", "hello", "30"])
+        told = [record["errno"] for record in self.records()
+                if record.get("decision") == "denied" and record.get("path") == "/etc/resolv.conf"]
+        self.assertEqual(told, ["EROFS"])
+        for operation, code in (("read", 0), ("write", 1)):
+            said = self.jail("why", "--path", "/etc/resolv.conf", "--op", operation, self.dir / "profile" / "test.yaml")
+            self.assertEqual(said.code, code, said)
+
+    def test_the_hosts_settings_where_a_line_grants_them(self):
+        out = self.python("print('secret.example' in open('/etc/resolv.conf').read(), get('api.acme.example'))",
+                          more="filesystem: {read: [/etc/resolv.conf]}\n")
+        self.assertEqual(out, ["True hello"])
 
     def test_curl(self):
         curl = shutil.which("curl", path="/usr/bin:/bin")

@@ -23,6 +23,27 @@ TEST(ResolvConf, WithoutOneMeansThisHost) {
     EXPECT_EQ(texts(servers_in(text)), std::vector<std::string>{"127.0.0.1 53"}) << text;
 }
 
+profile::Endpoint endpoint(profile::HostKind kind, const char* host) {
+  profile::Endpoint endpoint;
+  endpoint.kind = kind;
+  endpoint.host = host;
+  return endpoint;
+}
+
+TEST(SettingsOfNames, HaveTheDomainsThatPermittedNamesLieBelowAndNoOther) {
+  const std::vector<profile::Endpoint> allow = {endpoint(profile::HostKind::Name, "db.corp.example"),
+                                                endpoint(profile::HostKind::Wildcard, "acme.example"),
+                                                endpoint(profile::HostKind::Address, "192.0.2.1")};
+  const auto settings = [&](const char* text) { return settings_of_names(text, allow); };
+  EXPECT_EQ(settings("nameserver 9.9.9.9\nsearch Corp.Example. secret.example acme.example eu.acme.example example\n"),
+            "nameserver 127.0.0.1\nsearch corp.example acme.example eu.acme.example example\n");
+  EXPECT_EQ(settings("search corp.example\ndomain other.example\n"), "nameserver 127.0.0.1\n");
+  EXPECT_EQ(settings("search db.corp.example orp.example"), "nameserver 127.0.0.1\n");
+  EXPECT_EQ(settings("search acme.example example example example example example example"),
+            "nameserver 127.0.0.1\nsearch acme.example example example example example example\n");
+  EXPECT_EQ(settings(""), "nameserver 127.0.0.1\n");
+}
+
 TEST(Hosts, ArePermittedNamesOnly) {
   profile::Network network;
   network.allow.resize(1);
