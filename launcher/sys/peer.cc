@@ -35,12 +35,22 @@ void read_control(const cmsghdr& part, Letter& letter) {
 }  // namespace
 
 Fd listen_at(const std::string& path, int backlog) {
-  const std::optional<sockaddr_un> address = address_of_path(path);
-  if (!address) throw SysError(ENAMETOOLONG, "bind", path);
-  Fd socket(check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-  check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address), "bind", path);
-  ask_for_senders(socket);
-  check(::listen(socket.get(), backlog), "listen", path);
+  int error = 0;
+  Fd socket = try_listen_at(path, backlog, error);
+  if (!socket) throw SysError(error, "listen", path);
+  return socket;
+}
+
+Fd try_listen_at(const std::string& path, int backlog, int& error) noexcept {
+  const std::optional<UnixAddress> made = address_of_path(path);
+  Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int yes = 1;
+  const bool listens = socket && made &&
+                       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&made->address), made->size) == 0 &&
+                       ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == 0 &&
+                       ::listen(socket.get(), backlog) == 0;
+  error = listens ? 0 : made ? errno : ENAMETOOLONG;
+  if (!listens) socket.reset();
   return socket;
 }
 

@@ -12,9 +12,11 @@
 
 namespace jail::sys {
 
-// SOCK_SEQPACKET, non-blocking; messages of its connections say who has sent them. ENAMETOOLONG beyond 107 bytes;
-// EADDRINUSE: there is a file of this name.
+// SOCK_SEQPACKET, non-blocking; messages of its connections say who has sent them. `path`: as of address_of_path().
+// ENAMETOOLONG beyond 107 bytes; EADDRINUSE: there is a file, or a socket, of this name.
 Fd listen_at(const std::string& path, int backlog);
+// The same, with the errno as an ordinary answer: an empty Fd and `error`.
+Fd try_listen_at(const std::string& path, int backlog, int& error) noexcept;
 
 // The same, with the errno as an ordinary answer: an empty Fd and `error`. Neither waits longer than `patience_ms`, nor
 // does any later call on it.

@@ -93,17 +93,18 @@ int connect_to(const Fd& socket, std::span<const std::byte> address) noexcept {
   return ::connect(socket.get(), given, static_cast<socklen_t>(address.size())) == 0 ? 0 : errno;
 }
 
-std::optional<sockaddr_un> address_of_path(std::string_view path) noexcept {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return std::nullopt;
-  path.copy(address.sun_path, path.size());
-  return address;
+std::optional<UnixAddress> address_of_path(std::string_view path) noexcept {
+  UnixAddress made;
+  made.address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof made.address.sun_path) return std::nullopt;
+  path.copy(made.address.sun_path, path.size());
+  if (path.starts_with('\0')) made.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  return made;
 }
 
 int connect_to_path(const Fd& socket, std::string_view path) noexcept {
-  const std::optional<sockaddr_un> address = address_of_path(path);
-  return address ? connect_to(socket, std::as_bytes(std::span(&*address, 1))) : ENAMETOOLONG;
+  const std::optional<UnixAddress> made = address_of_path(path);
+  return made ? connect_to(socket, std::as_bytes(std::span(&made->address, 1)).first(made->size)) : ENAMETOOLONG;
 }
 
 SendTimeout::SendTimeout(const Fd& socket, int piece_ms) noexcept : socket_(socket), piece_ms_(piece_ms) {

@@ -34,8 +34,13 @@ struct Message {
 // Waits for the next message of at most 4096 bytes.
 Message receive_message(const Fd& socket);
 
-// The address of a Unix socket by a path of at most 107 bytes; nothing for a longer one.
-std::optional<sockaddr_un> address_of_path(std::string_view path) noexcept;
+// The address of a Unix socket by a path of at most 107 bytes, or by a name of the abstract space, whose first byte is
+// NUL (unix(7)); nothing for a longer one.
+struct UnixAddress {
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+};
+std::optional<UnixAddress> address_of_path(std::string_view path) noexcept;
 
 // connect(2) to an address as it stands in memory, and to a Unix socket by a path of at most 107 bytes: 0 or errno. May
 // wait, as the socket says.

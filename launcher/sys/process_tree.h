@@ -1,0 +1,26 @@
+// Processes below a process, by /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN, Linux 3.5) and /proc/PID/stat
+// (proc(5)), which ask no file system. What ends meanwhile is left out.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace jail::sys {
+
+bool can_list_children();
+
+// Of all its threads.
+std::vector<pid_t> children_of(pid_t parent);
+
+struct TreeUse {
+  std::uint64_t processes = 0;
+  std::uint64_t cpu_ms = 0;  // theirs, and of their children that they have waited for
+  std::uint64_t memory = 0;  // bytes, resident; what is shared counts for each
+};
+// Of these and all below them; at most kMostCounted.
+TreeUse use_of_trees(std::vector<pid_t> roots);
+inline constexpr std::size_t kMostCounted = 8192;
+
+}  // namespace jail::sys
