@@ -12,7 +12,7 @@ import sys
 FLOORS = [
     {"base"},
     {"sys", "profile", "event"},
-    {"confine", "egress", "trace", "audit", "learn", "ledger", "import"},
+    {"confine", "egress", "trace", "audit", "registry", "learn", "ledger", "import"},
     {"broker"},
     {"monitor"},
     {"run", "blindspot"},
