@@ -13,6 +13,7 @@ struct WeightOf {
   Weight operator()(const event::LimitReached&) const { return Weight::Always; }
   Weight operator()(const event::MonitorLost&) const { return Weight::Always; }
   Weight operator()(const event::MonitorChanged&) const { return Weight::Always; }
+  Weight operator()(const event::OperatorAction&) const { return Weight::Always; }
   Weight operator()(const event::PluginFile&) const { return Weight::Reserved; }  // bounded, and before any flood
   Weight operator()(const event::SyscallDenied&) const { return Weight::Reserved; }
   Weight operator()(const event::PrivilegeAttempt&) const { return Weight::Reserved; }

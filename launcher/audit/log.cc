@@ -86,6 +86,8 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
   std::optional<WriteError> append(const event::Event& event) {
     const Weight weight = weight_of(event);
     appended[event.body.index()] += 1;
+    ++events;
+    if (event.verdict && event.verdict->decision == event::Decision::Denied) ++denied;
     if (!budget.admits(weight)) {
       ++counted[event.body.index()];
       if (weight == Weight::Reserved) on_loss({kShareOfRun, EDQUOT});
@@ -260,6 +262,8 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
 
   mutable std::timed_mutex writing;  // one record at a time
   std::atomic<std::uint64_t> given_up = 0;
+  std::atomic<std::uint64_t> events = 0;
+  std::atomic<std::uint64_t> denied = 0;
   bool started = false;
   bool kept = false;  // by the keeper
   Identity identity;
@@ -328,6 +332,14 @@ void Log::settle() {
 }
 
 const std::string& Log::run() const noexcept { return state_->identity.run; }
+
+Log::SoFar Log::so_far() const noexcept { return {state_->events, state_->denied}; }
+
+std::string Log::file() const {
+  for (const Slot& slot : state_->slots)
+    if (slot.sink.is_file()) return slot.sink.name();
+  return {};
+}
 
 event::Counts Log::events_by_kind() const {
   const State::Lock held = state_->lock();

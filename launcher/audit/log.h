@@ -115,6 +115,14 @@ class Log {
   void settle();
 
   [[nodiscard]] const std::string& run() const noexcept;
+  // Never waits.
+  struct SoFar {
+    std::uint64_t events = 0;
+    std::uint64_t denied = 0;  // of these
+  };
+  [[nodiscard]] SoFar so_far() const noexcept;
+  // The first of its sinks that is a file; empty: none is.
+  [[nodiscard]] std::string file() const;
   [[nodiscard]] event::Counts events_by_kind() const;  // appended so far, kinds that occurred
   [[nodiscard]] event::Counts counted() const;         // of these, not written because the run's share was used up
   [[nodiscard]] event::Counts lost() const;            // records not written, by sink; empty when none

@@ -261,6 +261,12 @@ void tell(Sentence& out, const event::MonitorLost& lost) {
   out.add(std::to_string(lost.count) + " events lost", Tone::Bad).add(": ").quote(lost.reason);
 }
 
+void tell(Sentence& out, const event::OperatorAction& action) {
+  out.quote(action.action, Tone::Warn).add(" by uid " + std::to_string(action.by_uid));
+  if (action.by_pid != 0) out.add(", pid " + std::to_string(action.by_pid));
+  if (!action.reason.empty()) out.add(": ").quote(action.reason);
+}
+
 void tell(Sentence& out, const event::MonitorChanged& changed) {
   out.add("events from here on: ").quote(changed.event_source, Tone::Warn).add(": ").quote(changed.reason);
 }

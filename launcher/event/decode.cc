@@ -243,6 +243,12 @@ bool read(Value value, MonitorLost& lost) {
   return true;
 }
 
+bool read(Value value, OperatorAction& action) {
+  action = {text(value["action"]), static_cast<std::uint32_t>(count(value["by_uid"])),
+            static_cast<std::int32_t>(count(value["by_pid"])), text(value["reason"])};
+  return true;
+}
+
 bool read(Value value, MonitorChanged& changed) {
   changed = {text(value["event_source"]), text(value["reason"])};
   return true;

@@ -230,6 +230,13 @@ void write(Fields& out, const MonitorChanged& changed) {
   out.text("reason", changed.reason);
 }
 
+void write(Fields& out, const OperatorAction& action) {
+  out.word("action", action.action);
+  out.number("by_uid", action.by_uid);
+  if (action.by_pid != 0) out.number("by_pid", action.by_pid);
+  if (!action.reason.empty()) out.text("reason", action.reason);
+}
+
 void write(Fields& out, const Verdict& verdict) {
   out.word("decision", spelled(verdict.decision));
   if (!verdict.layer.empty()) out.word("layer", verdict.layer);

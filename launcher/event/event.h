@@ -334,10 +334,20 @@ struct MonitorChanged {
   bool operator==(const MonitorChanged&) const = default;
 };
 
+// Somebody acted on the run from outside.
+struct OperatorAction {
+  static constexpr std::string_view kKind = "operator.action";
+  std::string action{};  // "kill" "freeze" "thaw"
+  std::uint32_t by_uid = 0;
+  std::int32_t by_pid = 0;  // as the supervisor sees it; 0: it is in another pid namespace
+  std::string reason{};     // what was given; may be empty
+  bool operator==(const OperatorAction&) const = default;
+};
+
 using Body = std::variant<RunStarted, RunEnded, RunRefused, LogOpened, FileOpen, FileCreate, FileDelete, FileRename,
                           FileLink, FileMetadata, ProcessExec, ProcessExit, PluginFile, NetConnect, NetListen,
                           NetAccept, NetSend, NetDns, NetFlow, SyscallDenied, PrivilegeAttempt, LimitReached,
-                          MonitorLost, MonitorChanged>;
+                          MonitorLost, MonitorChanged, OperatorAction>;
 
 // Failed: the kernel said no for an ordinary reason, such as a file that is not there.
 enum class Decision { Allowed, Denied, Failed };
