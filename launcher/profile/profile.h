@@ -216,4 +216,7 @@ struct Profile {
   bool operator==(const Profile&) const = default;
 };
 
+// [a-z0-9][a-z0-9._-]{0,62}
+bool is_profile_name(std::string_view name);
+
 }  // namespace jail::profile

@@ -20,7 +20,4 @@ void read_integrity_path(Reader& reader, const Node& value);
 void read_integrity_digest(Reader& reader, const Node& value);
 void read_layers(Reader& reader, const Node& list);
 
-// [a-z0-9][a-z0-9._-]{0,62}
-bool is_profile_name(std::string_view name);
-
 }  // namespace jail::profile

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "profile/paths.h"
+#include "registry/disabled.h"
 #include "sys/file.h"
 
 namespace jail::run {
@@ -104,6 +105,7 @@ Fd step_down(const Fd& folder, const std::string& name, std::uint32_t uid, std::
 Places find_places(std::uint32_t uid) {
   Places places;
   places.home = home_of(uid);
+  places.disabled = {registry::kDisabledByRoot};
   if (uid == 0) {
     places.profiles = {"/etc/jail/profiles", JAIL_DATADIR "/profiles"};
     places.state = "/var/lib/jail/state";
@@ -112,6 +114,10 @@ Places find_places(std::uint32_t uid) {
   places.profiles = {xdg("XDG_CONFIG_HOME", places.home + "/.config", places.problem) + "/jail/profiles",
                      "/etc/jail/profiles", JAIL_DATADIR "/profiles"};
   places.state = xdg("XDG_DATA_HOME", places.home + "/.local/share", places.problem) + "/jail/state";
+  const std::string usual = places.home + "/.local/state";
+  const std::string states = xdg("XDG_STATE_HOME", usual, places.problem);
+  if (states != usual) places.disabled.push_back(usual + "/jail/disabled");  // whatever the variable said that day
+  places.disabled.push_back(states + "/jail/disabled");
   return places;
 }
 
@@ -168,6 +174,7 @@ std::vector<profile::ProtectedPlace> protected_places(const Places& places,
         all.push_back(protect(chains, own.what, base + "/jail"));
   }
   all.push_back(protect(chains, "jail's log", "/var/log/jail"));
+  all.push_back(protect(chains, "the list of disabled profiles", registry::kDisabledByRoot));
   return all;
 }
 

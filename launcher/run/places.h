@@ -16,6 +16,7 @@ struct Places {
   std::string home;
   std::vector<std::string> profiles;  // in order of lookup
   std::string state;                  // ${state} is state/NAME
+  std::vector<std::string> disabled;  // of root, and of the user (registry/disabled.h): the last is the caller's own
   std::string problem;                // not empty: an XDG value that cannot be used
 };
 

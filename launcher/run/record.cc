@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 
-#include "base/random.h"
 #include "base/sha256.h"
 #include "run/exit_status.h"
 
@@ -104,8 +103,8 @@ std::string hint_for_program(const Plan& plan, int exit_status) {
 }
 
 std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets,
-                                                    const Prepared& prepared) {
-  const audit::Identity identity{.run = random::run_id(),
+                                                    const Prepared& prepared, const std::string& run) {
+  const audit::Identity identity{.run = run,
                                  .profile = prepared.profile.name.empty() ? "unknown" : prepared.profile.name,
                                  .profile_path = prepared.path};
   const audit::Home home{

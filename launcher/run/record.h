@@ -23,7 +23,7 @@ std::string hint_for(const BuildFailure& failure);
 std::string hint_for_program(const Plan& plan, int exit_status);
 
 std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Target>& targets,
-                                                    const Prepared& prepared);
+                                                    const Prepared& prepared, const std::string& run);
 
 // `audit.durable: each`, and a log that cannot be asked to be on disk: a pipe, a socket, a terminal.
 std::optional<Refusal> without_disk(const Prepared& prepared, const audit::Log& log);

@@ -13,9 +13,11 @@
 #include <variant>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "confine/landlock_rights.h"
 #include "monitor/listener.h"
 #include "profile/choices.h"
+#include "registry/disabled.h"
 #include "run/build.h"
 #include "run/channels.h"
 #include "run/exit_status.h"
@@ -48,7 +50,8 @@ class Session {
         passed_(plan_passed(options.pass_fds)),
         channel_problem_(problem_with_channels(options.audit, options.status_fd, options.pass_fds)),
         signals_(open_signals()),
-        parent_(open_parent()) {}
+        parent_(open_parent()),
+        control_(run_) {}
 
   Result run() {
     if (channel_problem_) return refuse_log(*channel_problem_);
@@ -57,6 +60,8 @@ class Session {
     result_.diagnostics = prepared_.diagnostics;
     result_.remarks = remarks(prepared_, options_.wanted);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
+    if (const auto disabled = registry::find_disabled(prepared_.places.disabled, prepared_.profile.name))
+      return refuse(std::vector{disabled_by(*disabled)});
     plan_ = plan_for(prepared_, options_.wanted, tracing_.access);
     plan_.umask = umask_;
     stdio_ = plan_stdio(plan_.identity.uid);
@@ -75,6 +80,17 @@ class Session {
   static Fd open_parent() {
     const pid_t parent = ::getppid();
     return parent > 0 ? sys::pidfd_open(parent) : Fd();
+  }
+
+  // Looked for once the control socket is there: who disables a profile and then ends what lives misses no run.
+  static Refusal disabled_by(const registry::Disabled& disabled) {
+    const bool all = disabled.profile.empty();
+    return {"profile",
+            (all ? "every profile" : "profile '" + disabled.profile + "'") + " is disabled by uid " +
+                std::to_string(disabled.by) + " since " + disabled.since +
+                (disabled.reason.empty() ? "" : ": " + disabled.reason),
+            "who may lets it run again by 'jail enable " + (all ? "--all" : disabled.profile) + "'",
+            {}};
   }
 
   // Where we go on writing when the plugin has closed its own: `--audit-fd 1`.
@@ -196,12 +212,28 @@ class Session {
                                      .after_a_second = [this] { log_->keep(); },
                                      .loss = loss_.get(),
                                      .say_frozen = [this](const std::string& why) { say_frozen(why); },
-                                     .while_frozen = [this] { if (listening_) listening_->look_up(); }});
+                                     .while_frozen = [this] { if (listening_) listening_->look_up(); },
+                                     .control = &control_,
+                                     .about_run = [this] { return about_run(); }});
     way_out_.finish([log = log_](const event::Event& event) { (void)log->append(event); });
     const bool traced_all = tracing_.finish();
     if ((listening_ && listening_->finish() == monitor::Listening::End::Stuck) || !traced_all)
       result_.problem = "the source of events hangs in a file system that does not answer";
     return end(ending);
+  }
+
+  [[nodiscard]] registry::Status about_run() const {
+    registry::Status status;
+    status.run.set(run_);
+    status.profile.set(prepared_.profile.name);
+    std::string command;
+    for (const std::string& word : options_.wanted.command) command += (command.empty() ? "" : " ") + word;
+    status.command.set(prepared_.redactor.redact(command));
+    status.log.set(log_->file());
+    const audit::Log::SoFar so_far = log_->so_far();
+    status.events = so_far.events;
+    status.denied = so_far.denied;
+    return status;
   }
 
   // What it points to lives as long as this.
@@ -288,7 +320,7 @@ class Session {
   bool open_log() {
     if (log_) return true;
     if (prepared_.path.empty() && options_.audit.empty()) return false;  // no profile, so no log of its own
-    auto opened = open_audit(options_.audit, prepared_);
+    auto opened = open_audit(options_.audit, prepared_, run_);
     if (auto* log = std::get_if<audit::Log>(&opened)) log_ = std::make_shared<audit::Log>(std::move(*log));
     else log_problem_ = std::get<audit::Problem>(opened);
     return log_ != nullptr;
@@ -337,6 +369,8 @@ class Session {
   std::optional<audit::Problem> channel_problem_;
   Fd signals_;
   Fd parent_;  // empty: there is none in our pid namespace
+  std::string run_ = random::run_id();
+  registry::ControlSocket control_;
   Prepared prepared_;
   Plan plan_;
   StdioPlan stdio_;

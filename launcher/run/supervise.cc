@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "run/exit_status.h"
 #include "run/freeze.h"
+#include "sys/process_tree.h"
 
 namespace jail::run {
 namespace {
@@ -72,6 +73,7 @@ class Loop {
     stdio_.add_to(polled);
     if (watch_.guard != nullptr) watch_.guard->add_to(polled);
     if (watch_.way_out != nullptr) watch_.way_out->add_to(polled);
+    if (watch_.control != nullptr) watch_.control->add_to(polled);
     check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), most_ms())), "poll");
     look_for_breach(polled);
     if (!lasting_ && ms_to_a_second() == 0) {
@@ -79,19 +81,20 @@ class Loop {
       watch_.after_a_second();
     }
     if (watch_.way_out != nullptr) watch_.way_out->handle(polled, watch_.log);
-    if (frozen_) watch_.while_frozen();
+    if (stands_still()) watch_.while_frozen();
     if (polled[kReports].revents != 0) read_report();
     if (polled[kLoss].revents != 0) follow_loss();
     if (polled[kTimer].revents != 0) time_is_up();
     if (polled[kParent].revents != 0) parent_ended();
     stdio_.handle(polled);
+    if (watch_.control != nullptr) listen_to_operator(polled);
     if (polled[kSignals].revents != 0) read_signals();
     if (polled[kPlugin].revents != 0 || polled[kInit].revents != 0) plugin_ended();
   }
 
   [[nodiscard]] int most_ms() const {
     const int second = ms_to_a_second();
-    if (!frozen_) return second;
+    if (!stands_still()) return second;
     return second < 0 ? kFrozenMs : std::min(second, kFrozenMs);
   }
 
@@ -125,8 +128,88 @@ class Loop {
   void go_on() {
     if (!frozen_) return;
     frozen_.reset();
+    if (held_) return;
     thaw(jail_);
     watch_.say_frozen({});
+  }
+
+  [[nodiscard]] bool stands_still() const { return frozen_ || held_; }
+
+  void listen_to_operator(const std::vector<pollfd>& polled) {
+    watch_.control->handle(
+        polled, [this] { return status(); },
+        [this](const registry::Request& request, const sys::Peer& who) { return obey(request, who); });
+  }
+
+  [[nodiscard]] registry::Status status() const {
+    using State = registry::Status::State;
+    registry::Status status = watch_.about_run();
+    // The plugin is our child, whom it leaves behind are those of pid 1; that itself is no process of the plugin's.
+    const sys::TreeUse use = sys::use_of_trees({jail_.plugin.pid(), jail_.init.pid()});
+    status.processes = use.processes - std::min<std::uint64_t>(use.processes, 1);
+    status.cpu_ms = use.cpu_ms;
+    status.memory = use.memory;
+    status.pid = jail_.plugin.pid();
+    status.started_ns = started_ns_;
+    status.state = stands_still() ? State::Frozen : State::Running;
+    status.reason.set(frozen_ ? *frozen_ : held_.value_or(""));
+    return status;
+  }
+
+  registry::Reply obey(const registry::Request& request, const sys::Peer& who) {
+    const std::string refusal = jail_.plugin.pid() == 0 ? "it has ended" : act(request);
+    registry::Reply reply;
+    reply.refusal.set(refusal);
+    if (!refusal.empty()) return reply;
+    watch_.log({.body = event::OperatorAction{.action = std::string(name_of(request.wish)),
+                                              .by_uid = who.uid,
+                                              .by_pid = who.pid,
+                                              .reason = std::string(request.reason.view())},
+                .source = event::Source::Supervisor});
+    return reply;
+  }
+
+  static std::string_view name_of(registry::Request::Wish wish) {
+    using Wish = registry::Request::Wish;
+    return wish == Wish::Kill ? "kill" : wish == Wish::Freeze ? "freeze" : "thaw";
+  }
+
+  // Empty, or why not.
+  std::string act(const registry::Request& request) {
+    switch (request.wish) {
+      case registry::Request::Wish::Kill: return stop(said("killed", request));
+      case registry::Request::Wish::Freeze: return hold(said("frozen", request));
+      case registry::Request::Wish::Thaw: return let_go();
+    }
+    return "this version of jail does not know how";
+  }
+
+  static std::string said(std::string_view done, const registry::Request& request) {
+    const std::string_view reason = request.reason.view();
+    return std::string(done) + " by the operator" + (reason.empty() ? "" : ": ") + std::string(reason);
+  }
+
+  std::string stop(std::string reason) {
+    stopped_ = std::move(reason);
+    kill_jail();
+    return {};
+  }
+
+  std::string hold(std::string reason) {
+    if (!stands_still() && freeze(jail_) == Frozen::Partly) {
+      thaw(jail_);
+      return "this kernel does not list the children of a process: 'jail kill' ends it";
+    }
+    held_ = std::move(reason);
+    return {};
+  }
+
+  std::string let_go() {
+    if (frozen_) return "it stands still for monitor.on_loss: " + *frozen_;
+    if (!held_) return "it is not frozen";
+    held_.reset();
+    thaw(jail_);
+    return {};
   }
 
   void end_for_loss(std::string reason) {
@@ -155,6 +238,7 @@ class Loop {
     asked_to_end_ = true;
     const bool is_request_to_end = signal != SIGUSR1 && signal != SIGUSR2;
     if (frozen_ && is_request_to_end) return end_for_loss(*frozen_ + "; ended while it was frozen");
+    if (held_ && is_request_to_end) return (void)stop(*held_ + "; ended while it was frozen");
     if (jail_.plugin.pid() != 0) (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), signal);
   }
 
@@ -181,7 +265,7 @@ class Loop {
     if (::read(timer_.get(), &expirations, sizeof expirations) < 0) return;
     time_passed_ = true;
     if (jail_.plugin.pid() == 0) return;  // only its output is still to be read
-    if (timed_out_ || frozen_ || watch_.grace_ms == 0) {  // who is frozen could make no use of grace
+    if (timed_out_ || stands_still() || watch_.grace_ms == 0) {  // who is frozen could make no use of grace
       kill_jail();
     } else {
       (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGTERM);
@@ -203,7 +287,8 @@ class Loop {
   [[nodiscard]] Ending describe() const {
     Ending ending;
     ending.record.accounts = accounts();
-    if (timed_out_) end(ending, event::Outcome::Timeout, kExitTimeout, "limits.time was reached");
+    if (stopped_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, *stopped_);
+    else if (timed_out_) end(ending, event::Outcome::Timeout, kExitTimeout, "limits.time was reached");
     else if (breach_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, *breach_);
     else if (blinded_) end(ending, event::Outcome::MonitorLost, kExitJailFailed, *blinded_);
     else if (orphaned_)
@@ -267,7 +352,9 @@ class Loop {
   sys::Ended plugin_;
   sys::Ended init_;
   std::optional<std::string> breach_;
-  std::optional<std::string> frozen_;   // why the jail stands still
+  std::optional<std::string> frozen_;   // why the jail stands still: events are lost
+  std::optional<std::string> held_;     // why, by the operator
+  std::optional<std::string> stopped_;  // by the operator, and why
   std::optional<std::string> blinded_;  // why it was ended: events were lost
   bool reports_open_ = true;
   bool lasting_ = false;

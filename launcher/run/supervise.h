@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "event/event.h"
 #include "monitor/loss.h"
+#include "registry/control_socket.h"
 #include "run/build.h"
 #include "run/guard.h"
 #include "run/stdio.h"
@@ -36,6 +37,8 @@ struct Watch {
   monitor::Loss* loss = nullptr;                 // null: nothing to end or to stop the jail for
   std::function<void(const std::string& why)> say_frozen = [](const std::string&) {};  // empty: it goes on again
   std::function<void()> while_frozen = [] {};  // again and again
+  registry::ControlSocket* control = nullptr;  // null: the operator has no hand on it
+  registry::ControlSocket::Look about_run = [] { return registry::Status{}; };  // less what the jail itself tells
 };
 
 // After the plugin was told to proceed. Returns when every process of the jail is gone.
