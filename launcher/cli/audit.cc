@@ -20,7 +20,9 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/hint.h"
+#include "cli/jails.h"
 #include "cli/verbs.h"
+#include "profile/profile.h"
 
 namespace jail::cli {
 namespace {
@@ -46,6 +48,15 @@ Examples:
   jail audit tail crm
   jail audit tail -f --denied crm            what it tries and may not, as it happens
   jail audit tail -n 100 --json crm | jq .kind
+)";
+
+constexpr const char* kLogsFooter =
+    R"(Of a live jail the log that it writes, wherever that is; of one that has ended, what the folder of logs has.
+A profile's name that several live jails have: the log of the profile, as `jail audit tail` shows it.
+
+Examples:
+  jail logs 5264
+  jail logs -f --denied acme-crm
 )";
 
 // A line and when it was written; what has no time of its own has that of the record before it.
@@ -199,7 +210,42 @@ int tail_verb(const Options& options) {
   return EXIT_SUCCESS;
 }
 
+// Where the log of a live jail is; of one that has ended, in the folder of all logs.
+int logs_verb(Options options, const std::string& word) {
+  std::vector<registry::Live> meant = registry::list_live(kAnswerPatience);
+  std::erase_if(meant, [&](const registry::Live& live) { return !live.status || !registry::is_meant(live, word); });
+  if (meant.size() > 1 || (meant.empty() && profile::is_profile_name(word) && !registry::is_run(word))) {
+    options.profile = word;
+    return tail_verb(options);
+  }
+  options.selection.run = meant.empty() ? word : meant.front().run;
+  if (!meant.empty()) options.file = meant.front().status->log.view();
+  return tail_verb(options);
+}
+
+void add_shared(CLI::App& verb, Options& options) {
+  verb.add_option("-n,--lines", options.selection.lines, "How many records")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  verb.add_flag("-f,--follow", options.follow, "Go on with what is added, over rotations, until interrupted");
+  verb.add_flag("--denied", options.denied, "Only what was denied, runs that were refused and events that were lost");
+  verb.add_flag("--json", options.json, "The records as they stand in the log, one JSON object a line");
+}
+
 }  // namespace
+
+void add_logs(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  auto word = std::make_shared<std::string>();
+  CLI::App* verb = app.add_subcommand("logs", "The last records of one run, live or ended");
+  verb->footer(kLogsFooter);
+  verb->add_option("JAIL", *word, "The beginning of a run's id, or a profile's name")->required();
+  add_shared(*verb, *options);
+  verb->callback([options, word, &status] {
+    if (options->denied) options->selection.show = audit::Selection::Show::Denied;
+    status = logs_verb(*options, *word);
+  });
+}
 
 void add_audit(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
@@ -209,13 +255,8 @@ void add_audit(CLI::App& app, int& status) {
   tail->footer(kTailFooter);
   CLI::Option* profile = tail->add_option("PROFILE", options->profile, "Name of the profile");
   tail->add_option("--file", options->file, "A log file instead")->excludes(profile);
-  tail->add_option("-n,--lines", options->selection.lines, "How many records")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
   tail->add_option("--run", options->selection.run, "Only this run: its id or the beginning of it");
-  tail->add_flag("-f,--follow", options->follow, "Go on with what is added, over rotations, until interrupted");
-  tail->add_flag("--denied", options->denied, "Only what was denied, runs that were refused and events that were lost");
-  tail->add_flag("--json", options->json, "The records as they stand in the log, one JSON object a line");
+  add_shared(*tail, *options);
   tail->callback([options, &status] {
     if (options->denied) options->selection.show = audit::Selection::Show::Denied;
     status = tail_verb(*options);
