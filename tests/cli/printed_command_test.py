@@ -44,8 +44,9 @@ class PrintedCommandAsUser(JailTest):
 
     @staticmethod
     def statuses_of(command):
-        """What is followed ends when it is interrupted; an answer may be a no."""
-        return (124,) if " -f " in command else (0, 1) if " why " in command else (0,)
+        """What is followed ends when it is interrupted; an answer may be a no, and no jail may live any more."""
+        may_say_no = re.search(r" (why|kill|freeze|thaw) ", command)
+        return (124,) if " -f " in command else (0, 1) if may_say_no else (0,)
 
     def type(self, command):
         words = ["sh", "-c", "exec " + command.replace("/opt/", f"{self.opt}/")]  # as a reader's shell takes it
