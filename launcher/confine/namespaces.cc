@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -72,11 +73,18 @@ void make_rest() {
   sys::bring_up_loopback();
 }
 
-Fd open_limits() { return sys::open_at("/proc/sys/user", O_PATH | O_DIRECTORY, sys::Resolve::NoLinks); }
+Fd open_settings() { return sys::open_at("/proc/sys", O_PATH | O_DIRECTORY, sys::Resolve::NoLinks); }
 
-void forbid_more(const Fd& limits) {
+void free_low_ports(const Fd& settings) {
+  int error = 0;
+  const Fd first = sys::try_open_at(settings.get(), "net/ipv4/ip_unprivileged_port_start", O_WRONLY,
+                                    sys::Resolve::Anything, error);
+  if (first) (void)!::write(first.get(), "0", 1);
+}
+
+void forbid_more(const Fd& settings) {
   for (const char* kind : kNamespaceLimits)
-    sys::write_file(limits, std::string("max_") + kind + "_namespaces", "0");
+    sys::write_file(settings, std::string("user/max_") + kind + "_namespaces", "0");
 }
 
 bool verify() {

@@ -37,11 +37,14 @@ void make_private();
 // In pid 1: the rest of the namespaces, loopback up, a neutral host name.
 void make_rest();
 
-// The folder of the limits that forbid_more() sets: it is the host's /proc, out of reach once the view is the root.
-[[nodiscard]] Fd open_limits();
+// The folder of the settings below: it is the host's /proc, out of reach once the view is the root.
+[[nodiscard]] Fd open_settings();
+// After make_rest(): any port of the jail's own network may be listened at without a capability (ip-sysctl, Linux 4.11:
+// ip_unprivileged_port_start). Nothing where a container has made its settings read-only.
+void free_low_ports(const Fd& settings);
 // No process of this user namespace makes another one of any kind, whatever its filter says. After the view: each
 // detached mount of its construction counts as a mount namespace (fsmount(2) is ENOSPC else: measured).
-void forbid_more(const Fd& limits);
+void forbid_more(const Fd& settings);
 
 // No mount of this namespace receives mounts from outside. Needs a /proc.
 bool verify();

@@ -28,7 +28,7 @@ struct Keeper {
   std::uint32_t uid;
   std::uint32_t gid;
   Maps maps;
-  Fd namespace_limits;
+  Fd settings;  // /proc/sys
   Fd root;      // of the view
   Fd children;  // signalfd
 };
@@ -56,7 +56,7 @@ void take_identity(Keeper& keeper) {
 
 void make_private(Keeper&) { confine::namespaces::make_private(); }
 
-void open_limits(Keeper& keeper) { keeper.namespace_limits = confine::namespaces::open_limits(); }
+void open_settings(Keeper& keeper) { keeper.settings = confine::namespaces::open_settings(); }
 
 void make_root(Keeper& keeper) { keeper.root = confine::view::make_root(); }
 
@@ -64,7 +64,10 @@ void report_standing(Keeper& keeper) {
   send_report(keeper.supervisor, report_of(ReportKind::Standing), {keeper.root.get()});
 }
 
-void make_rest(Keeper&) { confine::namespaces::make_rest(); }
+void make_rest(Keeper& keeper) {
+  confine::namespaces::make_rest();
+  confine::namespaces::free_low_ports(keeper.settings);
+}
 
 // A container that masks parts of /proc forbids a new one. Whether the run goes on without is the profile's to say.
 void report_complete(Keeper& keeper) {
@@ -84,8 +87,8 @@ void wait_for_the_view(Keeper& keeper) {
 void leave_host(Keeper&) { confine::view::leave_host(); }
 
 void forbid_namespaces(Keeper& keeper) {
-  confine::namespaces::forbid_more(keeper.namespace_limits);
-  keeper.namespace_limits.reset();
+  confine::namespaces::forbid_more(keeper.settings);
+  keeper.settings.reset();
 }
 
 void drop_privileges(Keeper&) {
@@ -122,7 +125,7 @@ constexpr Stage kStages[] = {
     {"pid", die_with_supervisor},  // once now, once more when the credentials no longer change
     {"userns", take_identity},     // before anything is made that has an owner
     {"mount", make_private},       // before the first mount: none may come in from the host, or leak out
-    {"userns", open_limits},       // the host's /proc is out of reach from the next stage on
+    {"userns", open_settings},     // the host's /proc is out of reach from the next stage on
     {"mount", make_root},          // what every view has
     {"pid", report_standing},      // the builder starts from here, the rest is made while it works
     {"net", make_rest},

@@ -215,6 +215,15 @@ class WayOut:
         process.terminate()
         process.communicate(timeout=SECONDS)
 
+    def test_low_ports_of_its_own_network_are_the_plugins(self):
+        """On the host they are privileged, and stay so for whoever starts it."""
+        ended = self.python("socket.create_server(('127.0.0.1', 80)).close(); print('bound')",
+                            f"{{listen: [\"tcp://127.0.0.1:{free_port()}\"]}}")
+        self.assertEqual((ended.code, ended.out), (0, "bound\n"), ended)
+        if self.uid != 0:
+            ended = self.python("print('ran')", "{listen: [\"tcp://127.0.0.1:1\"]}")
+            self.assert_refused(ended, "127.0.0.1:1", "denied")
+
     def test_a_port_that_is_taken(self):
         with Server(greet) as taken:
             ended = self.python("print('ran')", f"{{listen: [\"tcp://127.0.0.1:{taken.port}\"]}}")

@@ -143,7 +143,7 @@ TEST_P(Namespaces, CannotBeMadeOnceForbidden) {
   EXPECT_EQ(in_jail(GetParam(),
                     [] {
                       std::string text = try_each(0);  // the control
-                      forbid_more(open_limits());
+                      forbid_more(open_settings());
                       for (const Kind& kind : kMore)
                         text += expect_failure(::unshare(static_cast<int>(kind.flag)) != 0, ENOSPC, kind.name);
                       return text;
@@ -154,7 +154,7 @@ TEST_P(Namespaces, CannotBeMadeOnceForbidden) {
 TEST_P(Namespaces, CannotBeMadeByTheOtherCallsEither) {
   EXPECT_EQ(in_jail(GetParam(),
                     [] {
-                      forbid_more(open_limits());
+                      forbid_more(open_settings());
                       clone_args arguments{};
                       arguments.flags = CLONE_NEWUSER;
                       arguments.exit_signal = SIGCHLD;
@@ -175,7 +175,7 @@ TEST_P(Namespaces, CannotBeMadeByTheOtherCallsEither) {
 TEST_P(Namespaces, TheLimitsCannotBeRaisedAgainWithoutCapabilities) {
   EXPECT_EQ(in_jail(GetParam(),
                     [] {
-                      const Fd limits = open_limits();
+                      const Fd limits = open_settings();
                       forbid_more(limits);
                       const auto raises = [&] {
                         const Fd file(::openat(limits.get(), "max_user_namespaces", O_WRONLY));
