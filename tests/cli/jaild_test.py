@@ -101,6 +101,15 @@ class Jaild(JailTest):
         self.assertEqual(len(self.told("process.exit", source="ebpf")), 1)
         self.assertEqual(self.records()[-1]["lost"], {})
 
+    def test_power_that_is_not_given(self):
+        """Below Linux 6.14 by a program that hangs on the end of a function: after jaild has given up all it can."""
+        self.serve("process", "privilege")
+        profile = self.stating("denied", "syscalls: {allow: [chroot]}\n")
+        self.run_traced("chroot-climb", self.dir / "write", profile=profile)
+        attempt, = self.told("privilege.attempt", call="chroot")
+        self.assertEqual((attempt["source"], attempt["decision"], attempt["capability"]),
+                         ("ebpf", "denied", "CAP_SYS_CHROOT"))
+
     def test_the_hosts_network(self):
         self.serve("process", "network")
         with socket.socket() as server:
@@ -151,12 +160,20 @@ class Jaild(JailTest):
         """What the log says of the sources."""
         profile = self.profile(f"  read: [\"{self.dir}/read\"]\n" + self.AUTO % more + rest)
         others = {"options": ("--broker", self.socket)} | others
+        self.log.unlink(missing_ok=True)
         self.assertEqual(self.run_plugin("exit", 3, profile=profile, **others).code, 3)
         return self.told("run.started")[0].get("sources", [])
 
+    def run_auto_answered(self, *words, **others):
+        """The same; a slow machine's jaild may need several tries to answer in time."""
+        limit = time.monotonic() + SECONDS
+        while "does not answer" in " ".join(sources := self.run_auto(*words, **others)):
+            self.assertLess(time.monotonic(), limit, sources)
+        return sources
+
     def test_auto_takes_of_it_what_is_cheapest(self):
         self.serve("process", "network")
-        self.assertIn(self.TRACED, self.run_auto(", files: all", "network: {mode: host}\n"))
+        self.assertIn(self.TRACED, self.run_auto_answered(", files: all", "network: {mode: host}\n"))
         self.assertEqual(len(self.told("process.exec", source="ebpf", decision="allowed")), 1)
         self.assertEqual(len(self.told("process.exec")), 1, "each once")
         self.assertEqual(self.told("process.exit", source="ebpf")[0]["exit"], 3)
@@ -166,9 +183,11 @@ class Jaild(JailTest):
 
     def test_auto_says_what_it_has_taken(self):
         self.serve("process")
-        shown = self.jail("show", "--plan", "--broker", self.socket,
-                          self.profile(f"  read: [\"{self.dir}/read\"]\n" + self.AUTO % ""))
-        self.assertIn(self.TRACED, shown.out)
+        profile = self.profile(f"  read: [\"{self.dir}/read\"]\n" + self.AUTO % "")
+        limit = time.monotonic() + SECONDS
+        while self.TRACED not in (shown := self.jail("show", "--plan", "--broker", self.socket, profile)).out:
+            self.assertIn("does not answer", shown.out)
+            self.assertLess(time.monotonic(), limit, shown)
 
     def test_auto_without_one_says_nothing_of_it(self):
         self.assertEqual(self.run_auto(), [])
@@ -187,12 +206,12 @@ class Jaild(JailTest):
 
     def test_auto_goes_on_without_one_that_does_not_serve(self):
         self.serve("process")
-        sources = self.run_auto(finish=lambda: PRCTL(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        sources = self.run_auto_answered(finish=lambda: PRCTL(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         self.assertIn(f"no ebpf: jaild at {self.socket}: who asks has given up new privileges (no_new_privs)", sources)
 
     def test_auto_takes_no_ring_that_it_does_not_lend(self):
         self.serve("process")
-        self.assertIn("no ebpf: jaild lends no ring of more than 16 MiB", self.run_auto(", ring: 32M"))
+        self.assertIn("no ebpf: jaild lends no ring of more than 16 MiB", self.run_auto_answered(", ring: 32M"))
 
     def test_one_that_is_not_roots(self):
         path = str(self.dir / "runtime" / "false.sock")
