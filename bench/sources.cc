@@ -1,10 +1,13 @@
 // What each source of events costs, measured in turn in one run, so that a noisy machine is noisy for all of them:
 //   per call   open+close inside the same jail, unwatched, by notification, by eBPF
-//   start-up   the same jail with a program that does nothing, eBPF programs kept
+//   start-up   the same jail with a program that does nothing: as root with eBPF programs kept, and as an ordinary user
+//              whose eBPF is that of a jaild, which is started for it
 // As root, which eBPF needs; in a mount namespace of its own, with a BPF file system of its own.
-// Usage: bench_sources [ROUNDS]. Prints medians, and the medians of what each round has more than unwatched.
+// Usage: bench_sources [-s] [ROUNDS]. Prints medians, least values, and the medians of what each round has more than
+// unwatched and than by notification of what is denied. -s: start-up alone.
+#include <grp.h>
 #include <sched.h>
-#include <spawn.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,6 +21,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 extern char** environ;
@@ -28,23 +32,44 @@ namespace fs = std::filesystem;
 using Command = std::vector<std::string>;
 
 constexpr const char* kFile = "/usr/share/common-licenses/Apache-2.0";  // of base-files: every Debian has it
-constexpr const char* kSources[] = {"none", "notify,denied", "notify,all", "ebpf,denied", "ebpf,all", "auto,denied",
-                                    "auto,all"};
+enum class Who { Root, User };
+struct Rival {
+  const char* source;
+  Who who = Who::Root;
+  bool jaild = false;
+};
+// The first two of each are what the others are compared with.
+const std::vector<Rival> kRoots{{"none"},     {"notify,denied"}, {"notify,all"}, {"ebpf,denied"},
+                                {"ebpf,all"}, {"auto,denied"},   {"auto,all"}};
+const std::vector<Rival> kUsers{{"none", Who::User},
+                                {"notify,denied", Who::User},
+                                {"auto,denied", Who::User},
+                                {"auto,denied", Who::User, true},
+                                {"ebpf,denied", Who::User, true},
+                                {"ebpf,all", Who::User, true}};
+constexpr uid_t kOrdinaryUser = 65534;
 
 double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2), values.end());
   return values[values.size() / 2];
 }
 
-void run(const Command& command) {
+pid_t spawn(const Command& command, Who who) {
   std::vector<char*> argv;
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
-  pid_t pid = 0;
+  const pid_t pid = ::vfork();
+  if (pid != 0) return pid;
+  const bool is_user =
+      who == Who::User && ::setgroups(0, nullptr) == 0 && ::setgid(kOrdinaryUser) == 0 && ::setuid(kOrdinaryUser) == 0;
+  if (is_user || who == Who::Root) ::execve(argv[0], argv.data(), environ);
+  ::_exit(127);
+}
+
+void run(const Command& command, Who who) {
+  const pid_t pid = spawn(command, who);
   int status = 0;
-  if (::posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ) == 0 &&
-      ::waitpid(pid, &status, 0) == pid && status == 0)
-    return;
+  if (pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0) return;
   std::fprintf(stderr, "bench: '%s' failed (%d)\n", command.front().c_str(), status);
   std::exit(1);
 }
@@ -58,14 +83,15 @@ double open_and_close_ns(const Command& command) {
   return open;
 }
 
-double start_up_ms(const Command& command) {
+double start_up_ms(const Command& command, Who who) {
   const auto start = std::chrono::steady_clock::now();
-  run(command);
+  run(command, who);
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
 struct Scene {
   fs::path folder;
+  pid_t jaild = 0;
 
   Scene() {
     std::string name = "/tmp/jail-bench-XXXXXX";
@@ -79,45 +105,70 @@ struct Scene {
     for (const fs::path program : {NOTHING, CALLS}) fs::copy_file(program, folder / program.filename());
     std::ofstream(folder / "bench.yaml") << "version: 1\nname: bench\nextends: [base]\nuser: nobody\nfilesystem:\n"
                                          << "  exec: [" << name << "/bench_nothing, " << name << "/bench_calls]\n";
+    for (const char* user : {"log", "home"}) {
+      fs::create_directory(folder / user);
+      if (::chown((folder / user).c_str(), kOrdinaryUser, kOrdinaryUser) != 0) std::exit(1);
+    }
+    ::setenv("HOME", (folder / "home").c_str(), 1);
+    for (const char* variable : {"XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"}) ::unsetenv(variable);
+    jaild = spawn({JAILD, "--socket", socket()}, Who::Root);
+    while (!fs::exists(socket())) ::usleep(1000);
   }
-  ~Scene() { fs::remove_all(folder); }
+  ~Scene() {
+    ::kill(jaild, SIGTERM);
+    ::waitpid(jaild, nullptr, 0);
+    fs::remove_all(folder);
+  }
   Scene(const Scene&) = delete;
   Scene& operator=(const Scene&) = delete;
 
-  [[nodiscard]] Command jail(const char* source, const std::string& program, const Command& words = {}) const {
-    fs::remove(folder / "log.jsonl");  // each run has the whole of a log's room
-    Command all{JAIL, "run", "--monitor", source, "--audit", folder / "log.jsonl", folder / "bench.yaml", "--",
+  [[nodiscard]] std::string socket() const { return folder / "jaild.sock"; }
+
+  [[nodiscard]] Command jail(const Rival& rival, const std::string& program, const Command& words = {}) const {
+    const fs::path log = folder / "log" / (rival.who == Who::Root ? "root.jsonl" : "user.jsonl");
+    fs::remove(log);  // each run has the whole of a log's room
+    const std::string broker = rival.jaild ? socket() : socket() + ".none";
+    const fs::path profile = folder / "bench.yaml";
+    Command all{JAIL, "run", "--monitor", rival.source, "--broker", broker, "--audit", log, profile, "--",
                 folder / program};
     all.insert(all.end(), words.begin(), words.end());
     return all;
   }
 };
 
-void compare(const char* what, const char* unit, int rounds, const std::function<double(const char*)>& measure) {
-  std::vector<double> all[std::size(kSources)], more[std::size(kSources)];
-  for (int round = -1; round < rounds; ++round) {
-    double first = 0;
-    for (std::size_t i = 0; i < std::size(kSources); ++i) {
-      const double value = measure(kSources[i]);
-      if (i == 0) first = value;
-      if (round < 0) continue;  // programs are loaded, files come in
-      all[i].push_back(value);
-      more[i].push_back(value - first);
-    }
-  }
-  std::printf("%s, median of %d rounds, in turn:\n", what, rounds);
-  for (std::size_t i = 0; i < std::size(kSources); ++i)
-    std::printf("  %-14s %9.3f %s   %+9.3f\n", kSources[i], median(all[i]), unit, median(more[i]));
+void compare(const char* what, const char* unit, const std::vector<Rival>& rivals, int rounds,
+             const std::function<double(const Rival&)>& measure) {
+  std::vector<std::vector<double>> all(rivals.size());
+  for (int round = -1; round < rounds; ++round)
+    for (std::size_t i = 0; i < rivals.size(); ++i)
+      if (const double value = measure(rivals[i]); round >= 0) all[i].push_back(value);  // first, programs are loaded
+  const auto more = [&all](std::size_t i, std::size_t than) {
+    std::vector<double> differences;
+    for (std::size_t round = 0; round < all[i].size(); ++round)
+      differences.push_back(all[i][round] - all[than][round]);
+    return median(differences);
+  };
+  std::printf("%s, %d rounds, in turn:\n  %-20s %9s    %9s    %9s %9s\n", what, rounds, "", "median", "least", "> none",
+              "> notify");
+  for (std::size_t i = 0; i < rivals.size(); ++i)
+    std::printf("  %-13s%-7s %9.3f %s %9.3f %s %+9.3f %+9.3f\n", rivals[i].source, rivals[i].jaild ? " jaild" : "",
+                median(all[i]), unit, *std::min_element(all[i].begin(), all[i].end()), unit, more(i, 0), more(i, 1));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool start_up_alone = argc > 1 && std::string_view(argv[1]) == "-s";
+  if (start_up_alone) --argc, ++argv;
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 200;
   const Scene scene;
-  compare("open+close in a jail", "ns", std::max(rounds / 20, 3), [&](const char* source) {
-    return open_and_close_ns(scene.jail(source, "bench_calls", {kFile}));
-  });
-  compare("start-up", "ms", rounds,
-          [&](const char* source) { return start_up_ms(scene.jail(source, "bench_nothing")); });
+  const auto start_up = [&scene](const Rival& rival) {
+    return start_up_ms(scene.jail(rival, "bench_nothing"), rival.who);
+  };
+  if (!start_up_alone)
+    compare("open+close in a jail", "ns", kRoots, std::max(rounds / 20, 3), [&scene](const Rival& rival) {
+      return open_and_close_ns(scene.jail(rival, "bench_calls", {kFile}));
+    });
+  compare("start-up as root", "ms", kRoots, rounds, start_up);
+  compare("start-up as an ordinary user", "ms", kUsers, rounds, start_up);
 }

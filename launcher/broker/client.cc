@@ -11,7 +11,7 @@
 namespace jail::broker {
 namespace {
 
-constexpr int kPatienceMs = 10'000;  // its socket may have to start it, and it to load its programs
+constexpr int kWhileItStartsMs = 10'000, kAMomentMs = 50;
 constexpr int kCountMs = 250;  // meanwhile nobody reads the ring
 
 struct Heard {
@@ -56,6 +56,7 @@ class LentFeed : public trace::Feed {
  public:
   LentFeed(Fd socket, Fd ring) : socket_(std::move(socket)), ring_(std::move(ring)) {}
 
+  std::string begin() override { return {}; }  // it has, of itself
   [[nodiscard]] const Fd& ring() const override { return ring_; }
   std::optional<std::uint64_t> lost(std::string& why) override {
     std::string problem;
@@ -72,17 +73,19 @@ class LentFeed : public trace::Feed {
 
 }  // namespace
 
-std::optional<Connection> Connection::open(const std::string& path, std::string& why) {
+std::optional<Connection> Connection::open(const std::string& path, Patience patience, std::string& why) {
+  const int patience_ms = patience == Patience::AMoment ? kAMomentMs : kWhileItStartsMs;
   int error = 0;
-  Connection connection(sys::try_connect(path, kPatienceMs, error), path);
+  Connection connection(sys::try_connect(path, patience_ms, error), path, patience_ms);
   if (error != 0) {
-    why = "no jaild at " + path + ": " + std::strerror(error);
+    const bool is_none = error == ENOENT && patience == Patience::AMoment;
+    why = is_none ? "" : "no jaild at " + path + ": " + std::strerror(error);
     return std::nullopt;
   }
   std::string problem;
   if (sys::peer_of(connection.socket_).uid != 0) problem = "it is not root's";
   Heard heard;
-  if (problem.empty()) heard = exchange(connection.socket_, {.ask = Ask::Look}, kPatienceMs, problem);
+  if (problem.empty()) heard = exchange(connection.socket_, {.ask = Ask::Look}, patience_ms, problem);
   if (!heard.answer) {
     why = "jaild at " + path + ": " + problem;
     return std::nullopt;
@@ -100,7 +103,7 @@ void Connection::ask(const std::vector<trace::Family>& families, std::uint32_t w
 
 std::unique_ptr<trace::Feed> Connection::take(std::string& why) && {
   std::string problem;
-  Heard heard = hear(socket_, kPatienceMs, problem);
+  Heard heard = hear(socket_, patience_ms_, problem);
   if (heard.answer && heard.descriptor)
     return std::make_unique<LentFeed>(std::move(socket_), std::move(heard.descriptor));
   why = "jaild at " + path_ + ": " + (problem.empty() ? "it has given no ring" : problem);

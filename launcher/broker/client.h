@@ -14,8 +14,11 @@ namespace jail::broker {
 
 class Connection {
  public:
-  // None: `why`, for people. Only root's jaild is spoken with; waits ten seconds at most.
-  static std::optional<Connection> open(const std::string& path, std::string& why);
+  // How long each of connecting, its answers and the ring is waited for: for its socket may have to start it, and it to
+  // load its programs; or not worth mentioning, by who can do without.
+  enum class Patience { WhileItStarts, AMoment };
+  // None: `why`, for people; empty where there is none and nobody has to have one. Only root's jaild is spoken with.
+  static std::optional<Connection> open(const std::string& path, Patience patience, std::string& why);
 
   [[nodiscard]] const trace::Support& support() const { return support_; }
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -27,10 +30,12 @@ class Connection {
   std::unique_ptr<trace::Feed> take(std::string& why) &&;
 
  private:
-  Connection(Fd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}
+  Connection(Fd socket, std::string path, int patience_ms)
+      : socket_(std::move(socket)), path_(std::move(path)), patience_ms_(patience_ms) {}
 
   Fd socket_;
   std::string path_;
+  int patience_ms_;
   trace::Support support_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/clock.h"
+
 namespace jail::broker {
 namespace {
 
@@ -19,6 +21,7 @@ Hooks::Hooks(trace::Tracer tracer, Fd top)
 
 Hooks::Held Hooks::hold(trace::Family family, std::string& why) {
   Held& held = held_[trace::index_of(family)];
+  used_ns_[trace::index_of(family)] = clock::boottime_ns();  // who has asked may not have waited, and ask again
   why = support_.why_not(family);
   if (held || !why.empty()) return why.empty() ? held : nullptr;
   trace::Tracer::Attached attached = tracer_.attach({family}, &top_, why);

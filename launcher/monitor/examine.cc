@@ -242,12 +242,19 @@ event::Event event_of(event::Body body, std::optional<event::Verdict> verdict) {
 }  // namespace
 
 void Examiner::look_into(Fd root, const std::string& mount_table) {
-  Mounts mounts(mount_table);
-  memory_ = mounts.any_may_hang() ? Memory::Resident : Memory::Any;
+  open_view(std::move(root), mount_table);
+  look_into_view();
+}
+
+void Examiner::open_view(Fd root, const std::string& mount_table) {
   own_ = Mounts(mount_table);
-  (void)own_.any_may_hang();  // read while the plugin is there to be asked
+  own_.open();
+  Mounts mounts(mount_table);
+  mounts.open();
   links_ = Links(std::move(root), std::move(mounts));
 }
+
+void Examiner::look_into_view() { memory_ = own_.any_may_hang() ? Memory::Resident : Memory::Any; }
 
 std::optional<event::Event> Examiner::refused(const seccomp_notif& notified, int error) const {
   if (is_ordinary_clone3(notified, caller_of(notified))) return std::nullopt;

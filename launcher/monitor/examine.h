@@ -70,6 +70,9 @@ class Examiner {
   // The root of the view (O_PATH) and its mounts: links are looked for from here on, and where a file system of the
   // view may not answer, only memory is read that is there.
   void look_into(Fd root, const std::string& mount_table);
+  // The same in two steps, of which the first is for a plugin that is still there, and the second takes time.
+  void open_view(Fd root, const std::string& mount_table);
+  void look_into_view();
   // Of the jail's network namespace (sys/socket_diag.h).
   void ask_sockets_by(Fd socket_diag) { sockets_ = sys::SocketDiag(std::move(socket_diag)); }
   [[nodiscard]] Caller caller_of(const seccomp_notif& notified) const {

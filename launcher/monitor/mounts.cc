@@ -24,10 +24,13 @@ bool is_local(std::string_view type) {
 
 }  // namespace
 
+void Mounts::open() { opened_ = Fd(::open(table_.c_str(), O_RDONLY | O_CLOEXEC)); }
+
 void Mounts::read_again_if_changed() {
   pollfd polled{opened_.get(), POLLPRI, 0};
-  if (opened_ && ::poll(&polled, 1, 0) == 0) return;
-  if (!opened_) opened_ = Fd(::open(table_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (read_ && ::poll(&polled, 1, 0) == 0) return;
+  if (!opened_) open();
+  read_ = static_cast<bool>(opened_);
   mounts_.clear();
   std::string text;
   char block[16'384];

@@ -16,6 +16,8 @@ class Mounts {
   // `table`: "/proc/self/mountinfo" (proc(5)). What cannot be read may not answer anywhere.
   explicit Mounts(std::string table) : table_(std::move(table)) {}
 
+  // While the process whose table it is can be asked for it; what is open can be read later. Else with the first look.
+  void open();
   bool may_hang(std::string_view path);
   // Anywhere at all.
   bool any_may_hang();
@@ -31,6 +33,7 @@ class Mounts {
   void read_again_if_changed();
 
   std::string table_;
+  bool read_ = false;
   Fd opened_;  // it becomes ready (POLLPRI) when the table has changed
   std::vector<Mount> mounts_;
 };

@@ -58,6 +58,10 @@ Layer absent(std::string reason, std::optional<profile::Place> asked) {
 
 bool is_traced(const profile::Monitor& wanted) { return wanted.source.value == MonitorSource::Ebpf; }
 
+bool is_of_files(trace::Family family) {
+  return family == trace::Family::FileExit || family == trace::Family::FileHooks;
+}
+
 bool may_be_traced(const profile::Monitor& wanted) {
   return is_traced(wanted) || wanted.source.value == MonitorSource::Auto;
 }
@@ -83,18 +87,18 @@ std::optional<trace::Family> files_family(const profile::Monitor& wanted, const 
   return hooks && !exits ? trace::Family::FileHooks : trace::Family::FileExit;
 }
 
-// In a network of the jail's own notification is in the way of every address anyway, and knows who is not there. Power
-// that is not given is told by a program at every look at a capability, which every process of the machine causes,
-// with each mmap(2), too: so only where eBPF is asked for by name.
+// What a run that asks by name is not refused for.
+bool may_lack(const profile::Monitor& wanted, trace::Family family) {
+  return !is_traced(wanted) || family == trace::Family::NetworkUnix || family == trace::Family::Privilege;
+}
+
 std::vector<trace::Family> families(const profile::Monitor& wanted, const trace::Support& support,
                                     const confine::seccomp::Plan& filter, profile::NetworkMode network) {
-  std::vector<trace::Family> all{trace::Family::Process};
-  const bool hosts = network == profile::NetworkMode::Host;
-  if (hosts) all.push_back(trace::Family::Network);
-  if (hosts && support.has(trace::Family::NetworkUnix)) all.push_back(trace::Family::NetworkUnix);
-  if (is_traced(wanted) && support.has(trace::Family::Privilege)) all.push_back(trace::Family::Privilege);
-  if (const auto files = files_family(wanted, support, filter)) all.push_back(*files);
-  if (!is_traced(wanted)) std::erase_if(all, [&](trace::Family family) { return !support.has(family); });
+  std::vector<trace::Family> all = may_take(wanted, network);
+  const std::optional<trace::Family> files = files_family(wanted, support, filter);
+  std::erase_if(all, [&](trace::Family family) {
+    return (is_of_files(family) && family != files) || (!support.has(family) && may_lack(wanted, family));
+  });
   return all;
 }
 
@@ -202,6 +206,20 @@ Listener try_listener() {
 }
 
 }  // namespace
+
+// In a network of the jail's own notification is in the way of every address anyway, and knows who is not there. Power
+// that is not given is told by a program at every look at a capability, which every process of the machine causes,
+// with each mmap(2), too: so only where eBPF is asked for by name.
+std::vector<trace::Family> may_take(const profile::Monitor& wanted, profile::NetworkMode network) {
+  using trace::Family;
+  std::vector<Family> all{Family::Process};
+  if (network == profile::NetworkMode::Host)
+    for (const Family family : {Family::Network, Family::NetworkUnix}) all.push_back(family);
+  if (is_traced(wanted)) all.push_back(Family::Privilege);
+  if (is_traced(wanted) && wanted.files.value != MonitorFiles::None) all.push_back(Family::FileExit);
+  if (reaches_files(wanted)) all.push_back(Family::FileHooks);
+  return all;
+}
 
 bool traces(const Plan& plan, trace::Family family) {
   return std::ranges::find(plan.traced, family) != plan.traced.end();

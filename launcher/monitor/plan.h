@@ -45,6 +45,9 @@ struct Plan {
   std::vector<confine::Layer> layers;    // "monitor", or none where nobody wants it
 };
 
+// Which families a plan may take, whatever there is: nobody has to look for another.
+std::vector<trace::Family> may_take(const profile::Monitor& wanted, profile::NetworkMode network);
+
 bool traces(const Plan& plan, trace::Family family);
 // What is allowed and may come in floods.
 bool traces_bulk(const Plan& plan);

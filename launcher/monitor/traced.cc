@@ -42,13 +42,19 @@ bool is_told_by_notification(const event::Event& event) {
 
 TracedEvents::TracedEvents(Rules rules, pid_t plugin, std::function<void(const event::Event&)> log)
     : rules_(std::move(rules)),
-      examiner_(rules_),
-      deny_(confine::seccomp::compile(*rules_.seccomp)),
       log_(std::move(log)),
       events_([this](const event::Event& event) { log_(event); }) {
+  if (rules_.traced.files == Traced::Files::None) return;
+  judging_.emplace(rules_);
   const std::string process = "/proc/" + std::to_string(plugin);
   Fd root(::open((process + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  examiner_.look_into(std::move(root), process + "/mountinfo");
+  judging_->examiner.open_view(std::move(root), process + "/mountinfo");
+}
+
+void TracedEvents::look() {
+  if (!judging_) return;
+  judging_->examiner.look_into_view();
+  judging_->deny = confine::seccomp::compile(*rules_.seccomp);
 }
 
 void TracedEvents::add(const event::Event& event) {
@@ -57,8 +63,8 @@ void TracedEvents::add(const event::Event& event) {
 }
 
 void TracedEvents::judge(const trace::FileCall& call) {
-  if (call.error != 0 && answer_to(deny_, registers_of(call)).reply == Reply::Refuse) return;
-  if (std::optional<event::Event> event = examiner_.ended(call)) events_.add(std::move(*event));
+  if (!judging_ || (call.error != 0 && answer_to(judging_->deny, registers_of(call)).reply == Reply::Refuse)) return;
+  if (std::optional<event::Event> event = judging_->examiner.ended(call)) events_.add(std::move(*event));
 }
 
 void TracedEvents::flush() {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <optional>
 
 #include "event/event.h"
 #include "monitor/coalesce.h"
@@ -16,9 +17,11 @@ namespace jail::monitor {
 
 class TracedEvents {
  public:
-  // What the rules point to lives as long. `plugin`: in its view, before its execve.
+  // What the rules point to lives as long. `plugin`: in its view, before its execve; looked at where files are told of.
   TracedEvents(Rules rules, pid_t plugin, std::function<void(const event::Event&)> log);
 
+  // First of all, by the thread that reads: what takes time.
+  void look();
   void add(const event::Event& event);
   void judge(const trace::FileCall& call);
   // What has waited long enough; at the end, all.
@@ -26,9 +29,14 @@ class TracedEvents {
   void finish() { events_.flush(~std::uint64_t{0}); }
 
  private:
+  struct Judging {
+    explicit Judging(const Rules& rules) : examiner(rules) {}
+    Examiner examiner;
+    confine::seccomp::Program deny;
+  };
+
   Rules rules_;
-  Examiner examiner_;
-  confine::seccomp::Program deny_;
+  std::optional<Judging> judging_;
   std::function<void(const event::Event&)> log_;
   Coalescer events_;
 };

@@ -162,12 +162,15 @@ Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted, TraceAccess& access) {
   Support support = probe();
-  access = TraceAccess::find(prepared.profile.monitor, wanted.broker);
+  access = TraceAccess::find(prepared.profile, wanted.broker);
   support.monitor.trace = access.support;
   Plan plan = plan_with(support, prepared, wanted);
   if (access.broker && plan.monitor.ring_bytes > broker::kMostRing)
-    plan.refusals.push_back({"monitor", "jaild lends no ring of more than " + std::to_string(broker::kMostRing >> 20) +
-                                            " MiB", "a smaller 'ring'", prepared.profile.monitor.ring.stated});
+    access.why_not = "jaild lends no ring of more than " + std::to_string(broker::kMostRing >> 20) + " MiB";
+  if (access.why_not.empty()) return plan;
+  if (plan.monitor.tracing == monitor::Tracing::Asked)
+    plan.refusals.push_back({"monitor", access.why_not, "a smaller 'ring'", prepared.profile.monitor.ring.stated});
+  else if (plan.monitor.source != monitor::Source::None) monitor::leave_out_trace(plan.monitor, access.why_not);
   return plan;
 }
 

@@ -31,7 +31,7 @@ Plan bare_plan() {
   request.argv = {"true"};
   request.launcher = launcher();
   Support support = probe();
-  support.monitor.trace = TraceAccess::find(profile.monitor).support;
+  support.monitor.trace = TraceAccess::find(profile).support;
   return plan(profile, {}, support, request);
 }
 

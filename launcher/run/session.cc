@@ -114,22 +114,24 @@ class Session {
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
     if (const auto refusal = tracing_.make_group(plan_)) return refuse(std::vector{*refusal});
-    if (const auto refusal = tracing_.make_ring(plan_, std::get<Worker>(init_)))
-      return refuse(std::vector{*refusal});
+    tracing_.ask(plan_, std::get<Worker>(init_));
     if (const auto refusal = way_out_.listen(plan_)) return refuse(std::vector{*refusal});
     StdioEnds ends = make_ends(stdio_);
     sys::SocketPair handover;
     if (plan_.monitor.source != monitor::Source::None) handover = sys::socket_pair();
+    const pid_t init = std::get<Worker>(init_).pid();
     Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
                               std::move(handover.theirs), tracing_.group());
+    const std::optional<Refusal> unseen = tracing_.make_ready(plan_, init);  // this and what follows, while it is built
     if (!open_log()) return refuse_log(log_problem_);
     if (const auto refusal = without_disk(prepared_, *log_)) {
       if (!may_lack("audit")) return refuse(std::vector{*refusal});
       leave_out(plan_, "audit", refusal->reason);
     }
-    event::Event record = started();  // while the jail is being built
+    event::Event record = started();
     auto ready = construction.wait_ready(signals_, may_lack("proc") ? Proc::MayBeAbsent : Proc::Required);
     if (const auto* failure = std::get_if<BuildFailure>(&ready)) return refuse(*failure);
+    if (unseen) return refuse(std::vector{*unseen});
     Jail& jail = std::get<Jail>(ready);
     if (const auto refusal = guard_.settle(jail.plugin.pid())) return refuse(std::vector{*refusal});
     if (const auto refusal = refusal_for(plan_, construction.findings())) return refuse(std::vector{*refusal});
@@ -200,7 +202,8 @@ class Session {
     StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
     send_proceed(jail.plugin.socket());
     log_->start([loss = loss_](const audit::WriteError& error) { tell(*loss, error); });
-    if (handover) listening_.emplace(listening_start(jail, std::move(handover)));
+    if (handover) listening_.emplace(listening_start(jail, std::move(handover)));  // first: the plugin waits for it
+    tracing_.read_along(Tracing::Since::Start, jail.init);
     const Ending ending = supervise(jail, stdio, signals_,
                                     {.time_ms = plan_.time_ms,
                                      .grace_ms = plan_.grace_ms,
@@ -209,6 +212,8 @@ class Session {
                                      .way_out = &way_out_,
                                      .log = [log = log_](const event::Event& event) { (void)log->append(event); },
                                      .guard = &guard_,
+                                     .after_a_moment =
+                                         [&] { tracing_.read_along(Tracing::Since::Moment, jail.init); },
                                      .after_a_second = [this] { log_->keep(); },
                                      .loss = loss_.get(),
                                      .say_frozen = [this](const std::string& why) { say_frozen(why); },

@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::uint64_t kSparedMs[] = {10, 1000};  // a moment, a second
 constexpr int kFrozenMs = 100;  // between two looks at whether the jail may go on
 
 Fd open_timer() { return Fd(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")); }
@@ -76,10 +77,7 @@ class Loop {
     if (watch_.control != nullptr) watch_.control->add_to(polled);
     check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), most_ms())), "poll");
     look_for_breach(polled);
-    if (!lasting_ && ms_to_a_second() == 0) {
-      lasting_ = true;
-      watch_.after_a_second();
-    }
+    do_what_is_due();
     if (watch_.way_out != nullptr) watch_.way_out->handle(polled, watch_.log);
     if (stands_still()) watch_.while_frozen();
     if (polled[kReports].revents != 0) read_report();
@@ -93,16 +91,20 @@ class Loop {
   }
 
   [[nodiscard]] int most_ms() const {
-    const int second = ms_to_a_second();
-    if (!stands_still()) return second;
-    return second < 0 ? kFrozenMs : std::min(second, kFrozenMs);
+    const int due = ms_to_due();
+    if (!stands_still()) return due;
+    return due < 0 ? kFrozenMs : std::min(due, kFrozenMs);
   }
 
-  // What is left of the run's first second; -1: it is over.
-  [[nodiscard]] int ms_to_a_second() const {
-    if (lasting_) return -1;
+  // Until what a shorter run is spared; -1: nothing is left of it.
+  [[nodiscard]] int ms_to_due() const {
+    if (done_ == std::size(kSparedMs)) return -1;
     const std::uint64_t age_ms = (clock::boottime_ns() - started_ns_) / kNsPerMs;
-    return age_ms < 1000 ? static_cast<int>(1000 - age_ms) : 0;
+    return age_ms < kSparedMs[done_] ? static_cast<int>(kSparedMs[done_] - age_ms) : 0;
+  }
+
+  void do_what_is_due() {
+    while (ms_to_due() == 0) done_++ == 0 ? watch_.after_a_moment() : watch_.after_a_second();
   }
 
   // First of all: every moment counts.
@@ -357,7 +359,7 @@ class Loop {
   std::optional<std::string> stopped_;  // by the operator, and why
   std::optional<std::string> blinded_;  // why it was ended: events were lost
   bool reports_open_ = true;
-  bool lasting_ = false;
+  std::size_t done_ = 0;  // of what a shorter run is spared
   bool time_passed_ = false;
   bool timed_out_ = false;  // and it ended the plugin
   bool orphaned_ = false;

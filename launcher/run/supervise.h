@@ -33,6 +33,7 @@ struct Watch {
   WayOut* way_out = nullptr;   // null: none
   WayOut::Log log = [](const event::Event&) {};  // of what it tells
   Guard* guard = nullptr;      // settled; null: nothing to guard
+  std::function<void()> after_a_moment = [] {};  // what the shortest runs are spared, of 10 ms
   std::function<void()> after_a_second = [] {};  // what a short run is spared
   monitor::Loss* loss = nullptr;                 // null: nothing to end or to stop the jail for
   std::function<void(const std::string& why)> say_frozen = [](const std::string&) {};  // empty: it goes on again

@@ -2,6 +2,7 @@
 
 #include <linux/capability.h>
 
+#include "monitor/plan.h"
 #include "sys/capabilities.h"
 
 namespace jail::run {
@@ -13,27 +14,32 @@ bool may_load() {
 
 }  // namespace
 
-TraceAccess TraceAccess::open(const std::string& socket) {
+TraceAccess TraceAccess::open(const std::string& socket, const std::vector<trace::Family>& families) {
   TraceAccess access;
   if (may_load()) {
-    access.own = trace::Tracer::open();
+    access.own = trace::Tracer::open(families);
     access.support = access.own->support();
     return access;
   }
   std::string why;
-  access.broker = broker::Connection::open(socket, why);
+  access.broker = broker::Connection::open(socket, broker::Connection::Patience::WhileItStarts, why);
   access.support.emplace();
   if (access.broker) access.support = access.broker->support();
   else access.support->missing.fill("needs root, or CAP_BPF and CAP_PERFMON; " + why);
   return access;
 }
 
-TraceAccess TraceAccess::find(const profile::Monitor& wanted, const std::string& socket) {
+TraceAccess TraceAccess::find(const profile::Profile& profile, const std::string& socket) {
   using profile::MonitorSource;
-  if (wanted.source.value == MonitorSource::Ebpf) return open(socket);
+  const MonitorSource wanted = profile.monitor.source.value;
+  const std::vector<trace::Family> families = monitor::may_take(profile.monitor, profile.network.mode.value);
+  if (wanted == MonitorSource::Ebpf) return open(socket, families);
   TraceAccess access;
-  if (wanted.source.value == MonitorSource::Auto) access.own = trace::Tracer::open_kept();
+  if (wanted != MonitorSource::Auto) return access;
+  if (may_load()) access.own = trace::Tracer::open_kept(families);
+  else access.broker = broker::Connection::open(socket, broker::Connection::Patience::AMoment, access.why_not);
   if (access.own) access.support = access.own->support();
+  if (access.broker) access.support = access.broker->support();
   return access;
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/client.h"
 #include "profile/profile.h"
@@ -14,13 +15,14 @@ struct TraceAccess {
   std::optional<trace::Tracer> own;
   std::optional<broker::Connection> broker;
   std::optional<trace::Support> support;  // none: nobody has looked
+  std::string why_not;                    // what stands in the way of a jaild that nobody has asked for by name
 
   // Never fails: what cannot be had is data. `socket`: of jaild.
-  static TraceAccess open(const std::string& socket);
+  static TraceAccess open(const std::string& socket,
+                          const std::vector<trace::Family>& families = trace::all_families());
   // For a run, where its profile leaves room for one: nothing where it does not, or where only a profile that asks by
-  // name is worth what it costs. jaild costs its clients a message and a wait, and the machine what the family costs:
-  // no run has that by default.
-  static TraceAccess find(const profile::Monitor& wanted, const std::string& socket = broker::kSocket);
+  // name is worth what it costs: programs that cannot be kept, or a jaild that does not answer at once.
+  static TraceAccess find(const profile::Profile& profile, const std::string& socket = broker::kSocket);
 };
 
 }  // namespace jail::run

@@ -31,44 +31,52 @@ std::optional<Refusal> Tracing::make_group(Plan& plan) {
   return group_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 
-std::optional<Refusal> Tracing::make_ring(Plan& plan, const Worker& init) {
+void Tracing::ask(const Plan& plan, const Worker& init) {
   const monitor::Plan& wanted = plan.monitor;
-  if (wanted.traced.empty()) return std::nullopt;
-  if (access.broker) {
+  if (access.broker && !wanted.traced.empty())
     access.broker->ask(wanted.traced, wanted.traced_what, wanted.ring_bytes, init.pidfd());
-    return std::nullopt;
-  }
-  std::string why;
-  ring_ = trace::RunRing::make(*access.own, init.pid(), wanted.ring_bytes, why);
-  return ring_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 
-std::optional<Refusal> Tracing::start(Plan& plan, const monitor::Rules& rules, pid_t plugin, trace::Log log) {
-  if (plan.monitor.traced.empty()) return std::nullopt;
-  const auto events = std::make_shared<monitor::TracedEvents>(rules, plugin, std::move(log));
+std::optional<Refusal> Tracing::make_ready(Plan& plan, pid_t init) {
+  if (!access.own || plan.monitor.traced.empty()) return std::nullopt;
+  return map(plan, init);
+}
+
+std::optional<Refusal> Tracing::map(Plan& plan, pid_t init) {
   std::string why;
-  watching_ = watch(plan.monitor, plugin,
-                    {.log = [events](const event::Event& event) { events->add(event); },
-                     .judge = [events](const trace::FileCall& call) { events->judge(call); },
-                     .after_reading = [events] { events->flush(); },
-                     .at_end = [events] { events->finish(); }},
-                    why);
+  if (auto feed = take_feed(plan.monitor, init, why)) watching_ = trace::Watching::open(std::move(feed), why);
   return watching_ ? std::nullopt : refuse_or_leave_out(plan, why);
 }
 
-std::unique_ptr<trace::Watching> Tracing::watch(const monitor::Plan& plan, pid_t plugin, trace::Sinks sinks,
-                                                std::string& why) {
-  if (access.broker) {
-    auto feed = std::move(*access.broker).take(why);
-    return feed ? trace::Watching::start(std::move(feed), std::move(sinks)) : nullptr;
-  }
-  return trace::Watching::start(*access.own,
-                                {.families = plan.traced,
-                                 .what = plan.traced_what,
-                                 .member = plugin,
-                                 .ring = std::move(ring_),
-                                 .cgroup = group()},
-                                std::move(sinks), why);
+std::unique_ptr<trace::Feed> Tracing::take_feed(const monitor::Plan& plan, pid_t init, std::string& why) {
+  if (access.broker) return std::move(*access.broker).take(why);
+  return trace::open_feed(*access.own,
+                          {.families = plan.traced,
+                           .what = plan.traced_what,
+                           .member = init,
+                           .cgroup = group(),
+                           .ring_bytes = plan.ring_bytes},
+                          why);
+}
+
+std::optional<Refusal> Tracing::start(Plan& plan, const monitor::Rules& rules, pid_t plugin, trace::Log log) {
+  if (access.broker && !plan.monitor.traced.empty())
+    if (auto refusal = map(plan, 0)) return refusal;
+  if (!watching_) return std::nullopt;
+  in_floods_ = monitor::shares_of(plan.monitor).files != monitor::Traced::Files::None;
+  const auto events = std::make_shared<monitor::TracedEvents>(rules, plugin, std::move(log));
+  const std::string why = watching_->begin({.log = [events](const event::Event& event) { events->add(event); },
+                                            .judge = [events](const trace::FileCall& call) { events->judge(call); },
+                                            .before_reading = [events] { events->look(); },
+                                            .after_reading = [events] { events->flush(); },
+                                            .at_end = [events] { events->finish(); }});
+  if (why.empty()) return std::nullopt;
+  watching_.reset();
+  return refuse_or_leave_out(plan, why);
+}
+
+void Tracing::read_along(Since since, const Worker& init) {
+  if (watching_ && (in_floods_ || since == Since::Moment)) watching_->read_along(duplicate(init.pidfd().get()));
 }
 
 bool Tracing::finish() { return !watching_ || watching_->finish() == trace::Watching::End::Clean; }

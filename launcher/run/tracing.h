@@ -14,7 +14,6 @@
 #include "run/plan.h"
 #include "run/trace_access.h"
 #include "trace/cgroup.h"
-#include "trace/ring.h"
 #include "trace/watch.h"
 
 namespace jail::run {
@@ -29,20 +28,28 @@ class Tracing {
   [[nodiscard]] const Fd* group() const { return group_ ? &group_->folder() : nullptr; }
   [[nodiscard]] std::string group_path() const { return group_ ? group_->path() : ""; }
 
-  // As soon as pid 1 of the jail is there: it takes some time, here or in jaild, in which the jail is built.
-  std::optional<Refusal> make_ring(Plan& plan, const Worker& init);
+  // As soon as pid 1 of the jail is there: jaild makes a ring while the jail is built.
+  void ask(const Plan& plan, const Worker& init);
+  // The same by ourselves, and attached, which takes some time: while we would wait for the builder. `init`: not reaped
+  // yet.
+  std::optional<Refusal> make_ready(Plan& plan, pid_t init);
 
-  // When the plugin stands before its execve, so that this is the first thing that is seen. Starts a thread.
+  // When the plugin stands before its execve, so that this is the first thing that is seen.
   std::optional<Refusal> start(Plan& plan, const monitor::Rules& rules, pid_t plugin, trace::Log log);
+  // When the plugin was told to proceed, which need not wait for a thread to start. That of a plan whose events do not
+  // come in floods need not start before a moment has passed.
+  enum class Since { Start, Moment };
+  void read_along(Since since, const Worker& init);
   // When nothing of the jail is left. False: the log hangs.
   bool finish();
   [[nodiscard]] std::uint64_t lost() const { return watching_ ? watching_->lost() : 0; }
 
  private:
-  std::unique_ptr<trace::Watching> watch(const monitor::Plan& plan, pid_t plugin, trace::Sinks sinks, std::string& why);
+  std::unique_ptr<trace::Feed> take_feed(const monitor::Plan& plan, pid_t init, std::string& why);
+  std::optional<Refusal> map(Plan& plan, pid_t init);
 
   std::optional<trace::Cgroup> group_;
-  std::unique_ptr<trace::RunRing> ring_;
+  bool in_floods_ = false;
   std::unique_ptr<trace::Watching> watching_;
 };
 

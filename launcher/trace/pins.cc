@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -112,7 +113,7 @@ std::string reason_in(const Fd& folder, std::size_t family) {
   return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : "";
 }
 
-std::optional<Programs> kept_in(const Fd& folder) {
+std::optional<Programs> kept_in(const Fd& folder, const std::vector<Family>& families) {
   if (::faccessat(folder.get(), kComplete, F_OK, 0) != 0) return std::nullopt;
   Programs kept;
   for (std::size_t family = 0; family < kFamilies; ++family) kept.support.missing[family] = reason_in(folder, family);
@@ -123,7 +124,8 @@ std::optional<Programs> kept_in(const Fd& folder) {
     return std::nullopt;
   const std::uint32_t runs = id_of(kept.runs);
   for (std::size_t i = 0; i < kPrograms.size(); ++i) {
-    if (!kept.support.has(kPrograms[i].family)) continue;
+    const Family family = kPrograms[i].family;
+    if (!kept.support.has(family) || std::ranges::find(families, family) == families.end()) continue;
     kept.programs[i] = get(folder, program_pin(i));
     if (!is_program(kept.programs[i], kPrograms[i].name, runs)) return std::nullopt;
   }
@@ -218,15 +220,15 @@ std::optional<Pins> Pins::open(const std::string& bpf_folder, std::string& why) 
   return std::nullopt;
 }
 
-std::optional<Programs> Pins::programs(std::string& why) {
+std::optional<Programs> Pins::programs(const std::vector<Family>& families, std::string& why) {
   const Locked locked(folder_);
   if (!locked) {
     why = "another process works in the folder of programs";
     return std::nullopt;
   }
-  if (auto kept = kept_in(folder_)) return kept;
+  if (auto kept = kept_in(folder_, families)) return kept;
   empty(folder_);
-  Programs loaded = load();
+  Programs loaded = load(all_families());
   if (!loaded.runs || !keep_in(folder_, loaded)) why = problem("keeping the programs");
   return loaded;
 }

@@ -137,10 +137,13 @@ const std::array<Program, kProgramCount> kPrograms{{
 
 std::string_view name_of(Family family) { return kNames[index_of(family)]; }
 
-Programs load() {
-  std::vector<Family> all;
-  for (std::size_t family = 0; family < kFamilies; ++family) all.push_back(static_cast<Family>(family));
-  return load(all);
+const std::vector<Family>& all_families() {
+  static const std::vector<Family> all = [] {
+    std::vector<Family> families;
+    for (std::size_t family = 0; family < kFamilies; ++family) families.push_back(static_cast<Family>(family));
+    return families;
+  }();
+  return all;
 }
 
 Programs load(const std::vector<Family>& families) {

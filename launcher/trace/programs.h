@@ -24,9 +24,12 @@ enum class Family : std::uint8_t {
 };
 inline constexpr std::size_t kFamilies = 7;
 inline constexpr std::size_t index_of(Family family) { return static_cast<std::size_t>(family); }
+const std::vector<Family>& all_families();
 std::string_view name_of(Family family);
 // Hangs on the cgroup of a run, and on nothing that others have.
 inline constexpr bool is_of_group(Family family) { return family == Family::Network || family == Family::NetworkUnix; }
+// On hooks that every process passes, while it is attached.
+inline constexpr bool costs_others(Family family) { return family != Family::Process && !is_of_group(family); }
 
 struct Program {
   std::string_view name;
@@ -46,13 +49,11 @@ struct Support {
 struct Programs {
   Fd runs;   // hash: pid namespace of a jail to jail_run (bpf/events.h)
   Fd rings;  // the same to its ring
-  std::array<Fd, kProgramCount> programs;  // by kPrograms; empty where its family is missing
+  std::array<Fd, kProgramCount> programs;  // by kPrograms; empty where its family is missing, or not asked for
   Support support;
 };
 
-// Loads every family that this kernel and this process may: 30 to 60 ms.
-Programs load();
-// Some of them; the others are missing.
+// Loads what this kernel and this process may of them: 30 to 60 ms for all. The others are missing.
 Programs load(const std::vector<Family>& families);
 
 }  // namespace jail::trace

@@ -7,17 +7,17 @@
 
 namespace jail::trace {
 
-Tracer Tracer::open(const std::string& bpf_folder) {
+Tracer Tracer::open(const std::vector<Family>& families, const std::string& bpf_folder) {
   Tracer tracer;
-  if (tracer.take_kept(bpf_folder)) return tracer;
+  if (tracer.take_kept(families, bpf_folder)) return tracer;
   tracer.pins_.reset();
-  if (!tracer.programs_.runs) tracer.programs_ = load();
+  if (!tracer.programs_.runs) tracer.programs_ = load(families);
   return tracer;
 }
 
-std::optional<Tracer> Tracer::open_kept(const std::string& bpf_folder) {
+std::optional<Tracer> Tracer::open_kept(const std::vector<Family>& families, const std::string& bpf_folder) {
   Tracer tracer;
-  return tracer.take_kept(bpf_folder) ? std::optional(std::move(tracer)) : std::nullopt;
+  return tracer.take_kept(families, bpf_folder) ? std::optional(std::move(tracer)) : std::nullopt;
 }
 
 Tracer Tracer::open_own(const std::vector<Family>& families) {
@@ -27,10 +27,10 @@ Tracer Tracer::open_own(const std::vector<Family>& families) {
   return tracer;
 }
 
-bool Tracer::take_kept(const std::string& bpf_folder) {
+bool Tracer::take_kept(const std::vector<Family>& families, const std::string& bpf_folder) {
   pins_ = Pins::open(bpf_folder, why_not_kept_);
   if (!pins_) return false;
-  if (auto programs = pins_->programs(why_not_kept_)) programs_ = std::move(*programs);
+  if (auto programs = pins_->programs(families, why_not_kept_)) programs_ = std::move(*programs);
   return why_not_kept_.empty();
 }
 

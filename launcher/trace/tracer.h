@@ -12,11 +12,13 @@ namespace jail::trace {
 
 class Tracer {
  public:
-  // Never fails: what cannot be had is data. `bpf_folder`: where programs are kept.
-  static Tracer open(const std::string& bpf_folder = kBpfFolder);
+  // Of `families`, which are all that may be attached. Never fails: what cannot be had is data. `bpf_folder`: where
+  // programs are kept.
+  static Tracer open(const std::vector<Family>& families, const std::string& bpf_folder = kBpfFolder);
 
   // None where programs cannot be kept, so that each run would have to load them.
-  static std::optional<Tracer> open_kept(const std::string& bpf_folder = kBpfFolder);
+  static std::optional<Tracer> open_kept(const std::vector<Family>& families,
+                                         const std::string& bpf_folder = kBpfFolder);
 
   // Some families, with programs that end with this process: nothing is kept for another, nor taken from one.
   static Tracer open_own(const std::vector<Family>& families);
@@ -38,7 +40,7 @@ class Tracer {
   Attached attach(const std::vector<Family>& families, const Fd* cgroup, std::string& why) const;
 
  private:
-  bool take_kept(const std::string& bpf_folder);
+  bool take_kept(const std::vector<Family>& families, const std::string& bpf_folder);
   void attach_family(Family family, const Fd* cgroup, Attached& attached, std::string& why) const;
 
   std::optional<Pins> pins_;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/clock.h"
@@ -30,48 +31,70 @@ using Ring = std::unique_ptr<ring_buffer, CloseRing>;
 // Of this process's own making.
 class OwnFeed : public Feed {
  public:
-  OwnFeed(std::unique_ptr<RunRing> ring, Tracer::Attached attached)
-      : ring_(std::move(ring)), attached_(std::move(attached)) {}
+  OwnFeed(const Tracer& tracer, Wanted wanted) : tracer_(tracer), wanted_(std::move(wanted)) {}
 
+  // Empty, or what went wrong.
+  std::string prepare();
+  std::string begin() override;
   [[nodiscard]] const Fd& ring() const override { return ring_->ring(); }
   std::optional<std::uint64_t> lost(std::string&) override { return ring_->counts().lost; }
   void close() noexcept override {
-    attached_ = {};
+    early_ = {};
+    late_ = {};
     ring_->end();
   }
 
  private:
+  Tracer::Attached attach(bool costs, std::string& why) const;
+
+  const Tracer& tracer_;
+  Wanted wanted_;
   std::unique_ptr<RunRing> ring_;
-  Tracer::Attached attached_;
+  Tracer::Attached early_, late_;
 };
 
-// Null: `why`; what was entered has been taken away again.
-std::unique_ptr<Feed> enter(const Tracer& tracer, Wanted& wanted, std::string& why) {
-  std::unique_ptr<RunRing> ring = std::move(wanted.ring);
-  if (!ring) ring = RunRing::make(tracer, wanted.member, wanted.ring_bytes, why);
-  if (!ring) return nullptr;
-  why = ring->begin(wanted.what);
-  Tracer::Attached attached;
-  if (why.empty()) attached = tracer.attach(wanted.families, wanted.cgroup, why);
-  if (!why.empty()) return nullptr;
-  return std::make_unique<OwnFeed>(std::move(ring), std::move(attached));
+Tracer::Attached OwnFeed::attach(bool costs, std::string& why) const {
+  std::vector<Family> families = wanted_.families;
+  std::erase_if(families, [costs](Family family) { return costs_others(family) != costs; });
+  return tracer_.attach(families, wanted_.cgroup, why);
+}
+
+std::string OwnFeed::prepare() {
+  std::string why;
+  ring_ = RunRing::make(tracer_, wanted_.member, wanted_.ring_bytes, why);
+  if (ring_) early_ = attach(false, why);
+  return why;
+}
+
+std::string OwnFeed::begin() {
+  std::string why = ring_->begin(wanted_.what);
+  if (why.empty()) late_ = attach(true, why);
+  return why;
 }
 
 }  // namespace
 
+std::unique_ptr<Feed> open_feed(const Tracer& tracer, Wanted wanted, std::string& why) {
+  auto feed = std::make_unique<OwnFeed>(tracer, std::move(wanted));
+  why = feed->prepare();
+  return why.empty() ? std::move(feed) : nullptr;
+}
+
 struct Watching::State {
-  State(std::unique_ptr<Feed> from, Sinks to) : feed(std::move(from)), sinks(std::move(to)) {}
+  explicit State(std::unique_ptr<Feed> from);  // no ring: errno
 
   std::unique_ptr<Feed> feed;
+  Ring ring;
   Sinks sinks;
+  Fd first;
   Wakeup stop, done;
   std::uint64_t undecodable = 0;
   std::uint64_t told_lost = 0, looked_ns = 0;
   std::atomic<std::uint64_t> lost = 0;
   bool feed_ended = false;
 
-  void run();
-  void read(ring_buffer& ring_reader);
+  void run() noexcept;
+  void read();
   void count_lost();
   void tell_lost();
   void keep(std::span<const std::byte> record);
@@ -107,14 +130,24 @@ void Watching::State::tell_lost() {
   sinks.log(event);
 }
 
-void Watching::State::read(ring_buffer& ring_reader) {
+Watching::State::State(std::unique_ptr<Feed> from) : feed(std::move(from)) {
+  const auto keep_one = [](void* state, void* data, std::size_t size) {
+    static_cast<State*>(state)->keep({static_cast<const std::byte*>(data), size});
+    return 0;
+  };
+  ring = Ring(::ring_buffer__new(feed->ring().get(), keep_one, this, nullptr));
+}
+
+void Watching::State::read() {
+  if (sinks.before_reading) sinks.before_reading();
   int wait_ms = kBusyMs;
   for (bool stopping = false; !stopping;) {
-    pollfd polled[] = {{stop.fd(), POLLIN, 0}, {::ring_buffer__epoll_fd(&ring_reader), POLLIN, 0}};
+    pollfd polled[] = {
+        {stop.fd(), POLLIN, 0}, {first.get(), POLLIN, 0}, {::ring_buffer__epoll_fd(ring.get()), POLLIN, 0}};
     check(TEMP_FAILURE_RETRY(::poll(polled, std::size(polled), wait_ms)), "poll");
-    stopping = polled[0].revents != 0;
+    stopping = polled[0].revents != 0 || polled[1].revents != 0;
     int records = 0;
-    while (const int some = ::ring_buffer__consume(&ring_reader)) {
+    while (const int some = ::ring_buffer__consume(ring.get())) {
       if (some < 0) throw SysError(-some, "reading the ring");
       records += some;
     }
@@ -126,44 +159,47 @@ void Watching::State::read(ring_buffer& ring_reader) {
   tell_lost();
 }
 
-void Watching::State::run() {
-  const auto keep_one = [](void* state, void* data, std::size_t size) {
-    static_cast<State*>(state)->keep({static_cast<const std::byte*>(data), size});
-    return 0;
-  };
-  const Ring reader(::ring_buffer__new(feed->ring().get(), keep_one, this, nullptr));
-  if (!reader) throw SysError(errno, "mapping the ring");
-  read(*reader);
+void Watching::State::run() noexcept {
+  try {
+    read();
+  } catch (const std::exception& failure) {
+    sinks.log({.body = event::MonitorChanged{"none", failure.what()}, .source = event::Source::Ebpf});
+  }
+  done.raise();
 }
 
-std::unique_ptr<Watching> Watching::start(const Tracer& tracer, Wanted wanted, Sinks sinks, std::string& why) {
-  std::unique_ptr<Feed> feed = enter(tracer, wanted, why);
-  return feed ? start(std::move(feed), std::move(sinks)) : nullptr;
+std::unique_ptr<Watching> Watching::open(std::unique_ptr<Feed> feed, std::string& why) {
+  auto state = std::make_shared<State>(std::move(feed));
+  if (state->ring) return std::unique_ptr<Watching>(new Watching(std::move(state)));
+  why = std::string("mapping the ring: ") + std::strerror(errno);
+  return nullptr;
 }
 
-std::unique_ptr<Watching> Watching::start(std::unique_ptr<Feed> feed, Sinks sinks) {
-  return std::unique_ptr<Watching>(new Watching(std::make_shared<State>(std::move(feed), std::move(sinks))));
+std::string Watching::begin(Sinks sinks) {
+  state_->sinks = std::move(sinks);
+  return state_->feed->begin();
 }
 
-Watching::Watching(std::shared_ptr<State> state) : state_(std::move(state)) {
+void Watching::read_along(Fd first) {
+  if (thread_.joinable() || end_) return;
+  state_->first = std::move(first);
   const MaskedSignals for_the_thread;
-  thread_ = std::thread([mine = state_] {
-    try {
-      mine->run();
-    } catch (const std::exception& failure) {
-      mine->sinks.log({.body = event::MonitorChanged{"none", failure.what()}, .source = event::Source::Ebpf});
-    }
-    mine->done.raise();
-  });
+  thread_ = std::thread([mine = state_] { mine->run(); });
 }
 
-Watching::~Watching() { (void)finish(); }
+// The thread's own end nobody has to wait for before.
+Watching::~Watching() {
+  (void)finish();
+  if (thread_.joinable()) thread_.join();
+}
 
 Watching::End Watching::finish() {
   if (end_) return *end_;
   state_->stop.raise();
+  const bool has_begun = static_cast<bool>(state_->sinks.log);
+  if (!thread_.joinable()) has_begun ? state_->run() : state_->done.raise();
   end_ = state_->done.is_raised(kPatienceMs) ? End::Clean : End::Stuck;
-  end_ == End::Clean ? thread_.join() : thread_.detach();
+  if (end_ == End::Stuck) thread_.detach();
   state_->feed->close();
   if (end_ == End::Clean) state_->feed.reset();
   return *end_;

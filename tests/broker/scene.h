@@ -185,7 +185,7 @@ class Broker : public ::testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "only root starts jaild";
-    static const std::string missing = trace::load().support.why_not(trace::Family::Process);
+    static const std::string missing = trace::load(trace::all_families()).support.why_not(trace::Family::Process);
     if (!missing.empty()) GTEST_SKIP() << missing;
     (void)jaild();  // by root
   }

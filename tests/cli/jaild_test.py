@@ -14,10 +14,11 @@ import tempfile
 import time
 import unittest
 
-from jail_case import BINARY, IS_ROOT, SECONDS, USER, JailTest
+from jail_case import BINARY, IS_ROOT, PRCTL, SECONDS, USER, JailTest
 
 JAILD = os.environ["JAIL_JAILD"]
 EBPF = "monitor: {source: ebpf, files: %s}\n"
+PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
 
@@ -100,6 +101,15 @@ class Jaild(JailTest):
         self.assertEqual(len(self.told("process.exit", source="ebpf")), 1)
         self.assertEqual(self.records()[-1]["lost"], {})
 
+    def test_power_that_is_not_given(self):
+        """Below Linux 6.14 by a program that hangs on the end of a function: after jaild has given up all it can."""
+        self.serve("process", "privilege")
+        profile = self.stating("denied", "syscalls: {allow: [chroot]}\n")
+        self.run_traced("chroot-climb", self.dir / "write", profile=profile)
+        attempt, = self.told("privilege.attempt", call="chroot")
+        self.assertEqual((attempt["source"], attempt["decision"], attempt["capability"]),
+                         ("ebpf", "denied", "CAP_SYS_CHROOT"))
+
     def test_the_hosts_network(self):
         self.serve("process", "network")
         with socket.socket() as server:
@@ -143,11 +153,65 @@ class Jaild(JailTest):
         self.assertEqual(self.run_traced("exit", 0, profile=self.profile(grants + stated % "16M")).code, 0)
         self.assertEqual(len(self.told("process.exec", source="ebpf")), 1)
 
-    def test_auto_does_not_ask(self):
+    AUTO = "monitor: {source: auto%s}\n"
+    TRACED = "programs started, and processes that end: ebpf; programs denied: notify"
+
+    def run_auto(self, more="", rest="", **others):
+        """What the log says of the sources."""
+        profile = self.profile(f"  read: [\"{self.dir}/read\"]\n" + self.AUTO % more + rest)
+        others = {"options": ("--broker", self.socket)} | others
+        self.log.unlink(missing_ok=True)
+        self.assertEqual(self.run_plugin("exit", 3, profile=profile, **others).code, 3)
+        return self.told("run.started")[0].get("sources", [])
+
+    def run_auto_answered(self, *words, **others):
+        """The same; a slow machine's jaild may need several tries to answer in time."""
+        limit = time.monotonic() + SECONDS
+        while "does not answer" in " ".join(sources := self.run_auto(*words, **others)):
+            self.assertLess(time.monotonic(), limit, sources)
+        return sources
+
+    def test_auto_takes_of_it_what_is_cheapest(self):
+        self.serve("process", "network")
+        self.assertIn(self.TRACED, self.run_auto_answered(", files: all", "network: {mode: host}\n"))
+        self.assertEqual(len(self.told("process.exec", source="ebpf", decision="allowed")), 1)
+        self.assertEqual(len(self.told("process.exec")), 1, "each once")
+        self.assertEqual(self.told("process.exit", source="ebpf")[0]["exit"], 3)
+        sources = " ".join(self.told("run.started")[0]["sources"])
+        self.assertIn("Internet addresses spoken with, and how much: ebpf", sources)
+        self.assertNotIn("by the end of each system call", sources)
+
+    def test_auto_says_what_it_has_taken(self):
         self.serve("process")
-        self.run_traced("exit", 0, profile=self.profile(f"  read: [\"{self.dir}/read\"]\nmonitor: {{source: auto}}\n"))
-        self.assertNotIn("sources", self.told("run.started")[0])
-        self.assertEqual([record for record in self.records() if record.get("source") == "ebpf"], [])
+        profile = self.profile(f"  read: [\"{self.dir}/read\"]\n" + self.AUTO % "")
+        limit = time.monotonic() + SECONDS
+        while self.TRACED not in (shown := self.jail("show", "--plan", "--broker", self.socket, profile)).out:
+            self.assertIn("does not answer", shown.out)
+            self.assertLess(time.monotonic(), limit, shown)
+
+    def test_auto_without_one_says_nothing_of_it(self):
+        self.assertEqual(self.run_auto(), [])
+
+    def test_auto_goes_on_without_one_that_has_ended(self):
+        self.serve()
+        self.stop(signal.SIGKILL)
+        self.assertIn(f"no ebpf: no jaild at {self.socket}: Connection refused", self.run_auto())
+
+    def test_auto_does_not_wait_for_one_that_does_not_answer(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            listening.bind(self.socket)
+            os.chmod(self.socket, 0o666)
+            listening.listen()
+            self.assertIn(f"no ebpf: jaild at {self.socket}: it does not answer", self.run_auto())
+
+    def test_auto_goes_on_without_one_that_does_not_serve(self):
+        self.serve("process")
+        sources = self.run_auto_answered(finish=lambda: PRCTL(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        self.assertIn(f"no ebpf: jaild at {self.socket}: who asks has given up new privileges (no_new_privs)", sources)
+
+    def test_auto_takes_no_ring_that_it_does_not_lend(self):
+        self.serve("process")
+        self.assertIn("no ebpf: jaild lends no ring of more than 16 MiB", self.run_auto_answered(", ring: 32M"))
 
     def test_one_that_is_not_roots(self):
         path = str(self.dir / "runtime" / "false.sock")
@@ -157,16 +221,19 @@ class Jaild(JailTest):
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
                 listening.bind(path)
                 listening.listen()
-                connection, _ = listening.accept()
-                with connection:
-                    connection.recv(1)
+                for _ in range(2):
+                    with listening.accept()[0] as connection:
+                        connection.recv(1)
             os.unlink(path)
             os._exit(0)
         while not os.path.exists(path) or self.is_refused(path):
             time.sleep(0.001)
-        ended = self.run_plugin("exit", 0, profile=self.stating(), options=("--broker", path))
+        asked = self.run_plugin("exit", 0, profile=self.stating(), options=("--broker", path))
+        self.log.unlink()
+        sources = self.run_auto(options=("--broker", path))
         os.waitpid(pid, 0)
-        self.assert_refused(ended, f"jaild at {path}: it is not root's")
+        self.assert_refused(asked, f"jaild at {path}: it is not root's")
+        self.assertIn(f"no ebpf: jaild at {path}: it is not root's", sources)
 
     @staticmethod
     def is_refused(path):

@@ -31,7 +31,8 @@ class Kept : public Trace {
 };
 
 TEST_F(Kept, ThePrograms) {
-  const Tracer first = Tracer::open(own_bpf_folder()), second = Tracer::open(own_bpf_folder());
+  const Tracer first = Tracer::open(all_families(), own_bpf_folder());
+  const Tracer second = Tracer::open(all_families(), own_bpf_folder());
   EXPECT_EQ(first.why_not_kept(), "");
   EXPECT_EQ(second.why_not_kept(), "");
   EXPECT_EQ(ids_of(first), ids_of(second));
@@ -39,7 +40,7 @@ TEST_F(Kept, ThePrograms) {
 }
 
 TEST_F(Kept, NotWithoutABpfFileSystem) {
-  const Tracer tracer = Tracer::open("/var/tmp");
+  const Tracer tracer = Tracer::open(all_families(), "/var/tmp");
   EXPECT_EQ(tracer.why_not_kept(), "no BPF file system at /var/tmp");
   EXPECT_TRUE(tracer.support().has(Family::Process));
 }
@@ -47,9 +48,9 @@ TEST_F(Kept, NotWithoutABpfFileSystem) {
 TEST_F(Kept, NotInAFolderOfSomebodyElse) {
   const std::string folder = own_bpf_folder() + "/jail";
   for (const bool owner : {true, false}) {
-    const Tracer before = Tracer::open(own_bpf_folder());
+    const Tracer before = Tracer::open(all_families(), own_bpf_folder());
     ASSERT_EQ(owner ? ::chown(folder.c_str(), 1001, 0) : ::chmod(folder.c_str(), 0755), 0);
-    const Tracer tracer = Tracer::open(own_bpf_folder());
+    const Tracer tracer = Tracer::open(all_families(), own_bpf_folder());
     EXPECT_EQ(tracer.why_not_kept(), own_bpf_folder() + "/jail is not root's alone");
     EXPECT_NE(ids_of(tracer), ids_of(before));
     EXPECT_TRUE(tracer.support().has(Family::Process));
@@ -59,27 +60,27 @@ TEST_F(Kept, NotInAFolderOfSomebodyElse) {
 }
 
 TEST_F(Kept, NotAnotherProgramUnderTheName) {
-  const Tracer before = Tracer::open(own_bpf_folder());
+  const Tracer before = Tracer::open(all_families(), own_bpf_folder());
   const std::string pin = folder() + "/program_process_exec";
   ASSERT_EQ(::unlink(pin.c_str()), 0);
   ASSERT_EQ(::bpf_obj_pin(before.programs().programs[1].get(), pin.c_str()), 0);
-  const Tracer after = Tracer::open(own_bpf_folder());
+  const Tracer after = Tracer::open(all_families(), own_bpf_folder());
   EXPECT_EQ(after.why_not_kept(), "");
   EXPECT_NE(ids_of(after), ids_of(before));
-  EXPECT_EQ(ids_of(Tracer::open(own_bpf_folder())), ids_of(after));
+  EXPECT_EQ(ids_of(Tracer::open(all_families(), own_bpf_folder())), ids_of(after));
 }
 
 TEST_F(Kept, NotWhatWasLeftHalfDone) {
-  const Tracer before = Tracer::open(own_bpf_folder());
+  const Tracer before = Tracer::open(all_families(), own_bpf_folder());
   ASSERT_EQ(::rmdir((folder() + "/complete").c_str()), 0);
-  EXPECT_NE(ids_of(Tracer::open(own_bpf_folder())), ids_of(before));
+  EXPECT_NE(ids_of(Tracer::open(all_families(), own_bpf_folder())), ids_of(before));
 }
 
 TEST_F(Kept, NotWhileAnotherHasTheFolder) {
-  (void)Tracer::open(own_bpf_folder());
+  (void)Tracer::open(all_families(), own_bpf_folder());
   const Fd other(::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
-  const Tracer tracer = Tracer::open(own_bpf_folder());
+  const Tracer tracer = Tracer::open(all_families(), own_bpf_folder());
   EXPECT_EQ(tracer.why_not_kept(), "another process works in the folder of programs");
   EXPECT_TRUE(tracer.support().has(Family::Process));
 }
@@ -138,7 +139,7 @@ TEST_F(Kept, NothingOfARunWhoseSupervisorWasKilled) {
     dying.outside = die;
     (void)watch(dying);
   });
-  const Tracer tracer = Tracer::open(own_bpf_folder());
+  const Tracer tracer = Tracer::open(all_families(), own_bpf_folder());
   const std::vector<std::uint32_t> left = keys_of(tracer.programs().runs);  // none: the process aside was first
   EXPECT_LE(left.size(), 1U);
   Scene next = scene;

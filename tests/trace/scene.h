@@ -140,7 +140,9 @@ struct Outcome {
 };
 
 // Why this kernel has no such programs; empty: it has.
-inline std::string missing(Family family) { return Tracer::open(own_bpf_folder()).support().why_not(family); }
+inline std::string missing(Family family) {
+  return Tracer::open(all_families(), own_bpf_folder()).support().why_not(family);
+}
 
 inline void run_program(const char* path, const char* argument) {
   const pid_t child = ::fork();
@@ -188,7 +190,7 @@ struct Scene {
 
 inline Outcome watch(const Scene& scene, std::promise<void>* inside_has_ended = nullptr) {
   Outcome outcome;
-  const Tracer tracer = Tracer::open(own_bpf_folder());
+  const Tracer tracer = Tracer::open(all_families(), own_bpf_folder());
   std::string why;
   std::optional<Cgroup> cgroup;
   if (std::ranges::any_of(scene.families, is_of_group)) {
@@ -198,20 +200,22 @@ inline Outcome watch(const Scene& scene, std::promise<void>* inside_has_ended = 
     enter(cgroup->path());  // the stranger is in it, too
   }
   Jailed jailed(scene.inside);
-  const auto watching = Watching::start(tracer,
-                                        {.families = scene.families,
-                                         .what = scene.what,
-                                         .member = jailed.first(),
-                                         .cgroup = cgroup ? &cgroup->folder() : nullptr,
-                                         .ring_bytes = scene.ring_bytes},
-                                        {.log =
-                                             [&](const event::Event& event) {
-                                               if (scene.log_waits.valid()) scene.log_waits.wait();
-                                               outcome.told.add(event);
-                                             }},
-                                        why);
-  EXPECT_TRUE(watching) << why;
-  if (watching) {
+  std::unique_ptr<Feed> feed = open_feed(tracer,
+                                         {.families = scene.families,
+                                          .what = scene.what,
+                                          .member = jailed.first(),
+                                          .cgroup = cgroup ? &cgroup->folder() : nullptr,
+                                          .ring_bytes = scene.ring_bytes},
+                                         why);
+  EXPECT_TRUE(feed) << why;
+  if (feed) {
+    const auto log = [&](const event::Event& event) {
+      if (scene.log_waits.valid()) scene.log_waits.wait();
+      outcome.told.add(event);
+    };
+    const std::unique_ptr<Watching> watching = Watching::open(std::move(feed), why);
+    EXPECT_EQ(why + watching->begin({.log = log}), "");
+    watching->read_along();
     scene.outside();
     jailed.go();
     if (inside_has_ended != nullptr) inside_has_ended->set_value();
