@@ -78,7 +78,7 @@ class Loop {
       lasting_ = true;
       watch_.after_a_second();
     }
-    if (watch_.way_out != nullptr) watch_.way_out->handle(polled, watch_.log);
+    if (watch_.way_out != nullptr) watch_.way_out->handle(polled);
     if (frozen_) watch_.while_frozen();
     if (polled[kReports].revents != 0) read_report();
     if (polled[kLoss].revents != 0) follow_loss();

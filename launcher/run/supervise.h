@@ -30,7 +30,6 @@ struct Watch {
   std::string command;         // as asked for: a failed execve names it
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
   WayOut* way_out = nullptr;   // null: none
-  WayOut::Log log = [](const event::Event&) {};  // of what it tells
   Guard* guard = nullptr;      // settled; null: nothing to guard
   std::function<void()> after_a_second = [] {};  // what a short run is spared
   monitor::Loss* loss = nullptr;                 // null: nothing to end or to stop the jail for
