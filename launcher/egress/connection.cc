@@ -119,6 +119,19 @@ void Connection::pass_on_end(Stream& stream) noexcept {
   if (!std::exchange(stream.shut, true)) (void)::shutdown(stream.to.get(), SHUT_WR);
 }
 
+// Urgent data would be left out, and could come back: all bytes are of one stream.
+void Connection::hold() noexcept {
+  held_ = true;
+  const int on = 1;
+  (void)::setsockopt(asked_.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+}
+
+void Connection::let_go(std::span<const char> begin) {
+  held_ = false;
+  out_.kept.assign(begin.begin(), begin.end());
+  out_.bytes += begin.size();
+}
+
 void Connection::note_name(const std::array<char, Flow::kLongestName + 1>& name, Fault fault) noexcept {
   flow_.name = name;
   flow_.name.back() = '\0';

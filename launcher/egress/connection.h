@@ -28,9 +28,10 @@ class Connection {
   // heard of its sockets.
   State carry(std::span<char> scratch) noexcept;
 
-  // What the plugin sends stays where it is until it is let go; what comes back passes.
-  void hold() noexcept { held_ = true; }
-  void let_go() noexcept { held_ = false; }
+  // Nothing of what the plugin sends is taken until it is let go; what comes back passes. `begin`: what another process
+  // has taken of it meanwhile.
+  void hold() noexcept;
+  void let_go(std::span<const char> begin);
   [[nodiscard]] bool is_held() const noexcept { return held_; }
   // For the record of it: the rule that permits the address, and for whom it said to be.
   void note_rule(std::uint32_t rule) noexcept { flow_.rule = rule; }

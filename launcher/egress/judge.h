@@ -1,9 +1,10 @@
-// Streams that the relay holds back until it is known for whom they are (heard.h): taken with their sockets, looked at
-// without taking a byte, told with the name. Bounded in number, size and time; what is in doubt is refused.
+// Streams that the relay holds back until it is known for whom they are (heard.h): taken with their sockets, read as
+// far as that needs, given back with the name. Bounded in number, size and time; what is in doubt is refused.
 #pragma once
 
 #include <cstdint>
 #include <unordered_map>
+#include <vector>
 
 #include "base/fd.h"
 #include "egress/judgement.h"
@@ -21,7 +22,7 @@ class Judge {
 
   // For what epoll_wait(2) reports under a tag with this bit. False: the relay is gone.
   static constexpr std::uint64_t kTag = 1ULL << 61;
-  bool carry(std::uint64_t tag, std::uint32_t events, std::uint64_t now);
+  bool carry(std::uint64_t tag, std::uint64_t now);
 
   void pass(std::uint64_t now);
   // ~0: none is waited for.
@@ -31,6 +32,7 @@ class Judge {
   struct Stream {
     Fd socket;
     Judgement asked;
+    std::vector<std::uint8_t> begin{};
     std::uint64_t deadline = ~std::uint64_t{0};  // none before its first byte
   };
   using Streams = std::unordered_map<std::uint64_t, Stream>;
@@ -38,7 +40,7 @@ class Judge {
   bool take(std::uint64_t now);
   static Heard listen(Stream& stream, std::uint64_t now);
   void conclude(Streams::iterator stream, const Heard& heard);
-  void answer(Judgement judged, const Heard& heard);
+  void answer(const Stream& stream, const Heard& heard);
 
   const Fd& poll_;
   const Fd& relay_;

@@ -1,6 +1,7 @@
 // How the relay learns for whom a stream is that it holds back: a record of fixed size, one message of a SOCK_SEQPACKET
-// socket. With the question goes the plugin's socket, so that another process reads what it begins with, and without
-// taking it; it comes back alone.
+// socket. With the question goes the plugin's socket, so that another process reads what it begins with. That comes
+// back behind the answer, and is what goes out: read a second time it might be something else (a file's pages that were
+// sent stay the plugin's to change; urgent data, tcp(7)).
 #pragma once
 
 #include <array>

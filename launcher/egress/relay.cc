@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -143,15 +144,18 @@ class Relay {
   }
 
   void hear_judge() {
-    Judgement judged;
-    const ssize_t size = ::recv(resolver_.judgements.get(), &judged, sizeof judged, MSG_DONTWAIT);
+    static_assert(kScratch >= sizeof(Judgement) + kMostHeard);
+    const ssize_t size = ::recv(resolver_.judgements.get(), scratch_.data(), scratch_.size(), MSG_DONTWAIT);
     if (size == 0) return refuse_held();
+    Judgement judged;
+    if (size < static_cast<ssize_t>(sizeof judged)) return;
+    std::memcpy(&judged, scratch_.data(), sizeof judged);
     const auto found = connections_.find(judged.connection);
-    if (size != sizeof judged || found == connections_.end() || !found->second->is_held()) return;
+    if (found == connections_.end() || !found->second->is_held()) return;
     Connection& connection = *found->second;
     if (!is_permitted(judged, connection)) return refuse(connection, judged), (void)connections_.erase(found);
     connection.note_name(judged.name, Fault::None);
-    connection.let_go();
+    connection.let_go(std::span(scratch_).first(static_cast<std::size_t>(size)).subspan(sizeof judged));
     carry(judged.connection);
   }
 

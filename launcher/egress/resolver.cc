@@ -121,7 +121,7 @@ class Resolver {
       if (tag == kIsTold) is_asked_to_end_ = true;
       else if (tag == kIsRelay) carry_relay(event.events);
       else if ((tag & Clients::kTag) != 0) clients_.carry(tag, event.events, clock::boottime_ns());
-      else if ((tag & Judge::kTag) != 0) is_relay_gone_ |= !judge_.carry(tag, event.events, clock::boottime_ns());
+      else if ((tag & Judge::kTag) != 0) is_relay_gone_ |= !judge_.carry(tag, clock::boottime_ns());
       else carry(tag);
     }
     pass(clock::boottime_ns());

@@ -179,6 +179,41 @@ class Sni:
                           "    print(answer(whole), answer(*records(whole, 16)), answer(whole[:3], whole[3:]))")
         self.assertEqual(out, ["16 16 16", " ".join([RESET] * 3)])
 
+    def test_bytes_that_change_while_they_are_looked_at(self):
+        """Pages of a file that is sent stay the plugin's: what is sent on is what was looked at. The control is that a
+        server does see both names where nobody looks."""
+        flips = (f"import mmap, os, signal\n"
+                 "head, other = request(PERMITTED), request(COTENANT)\n"
+                 "file = open('/tmp/head', 'w+b')\n"
+                 "file.write(head); file.flush()\n"
+                 "page = mmap.mmap(file.fileno(), len(head))\n"
+                 "flipping = os.fork()\n"
+                 "while flipping == 0: page[:] = other; page[:] = head\n"
+                 "def once():\n"
+                 "    try:\n"
+                 f"        with socket.create_connection((API, {HTTP}), timeout=20) as s:\n"
+                 "            os.sendfile(s.fileno(), file.fileno(), 0, len(head))\n"
+                 "            return read(s)\n"
+                 "    except OSError as error:\n"
+                 "        return told(error)\n"
+                 "print(sorted({once() for _ in range(60)}))\n"
+                 "os.kill(flipping, signal.SIGKILL)\n")
+        permitted, other = f"hello - {PERMITTED}", f"hello - {COTENANT}"
+        self.assertNotIn(other, self.python(flips)[0])
+        unchecked = self.python(flips, entries=[f"{{to: \"tcp://*.acme.example:{HTTP}\", sni: off}}"])[0]
+        self.assertIn(permitted, unchecked)
+        self.assertIn(other, unchecked)
+
+    def test_an_urgent_byte_is_a_byte(self):
+        """Else it would be left out by who looks, and could come back later."""
+        out = self.python(f"s = socket.create_connection((API, {HTTP}), timeout=20)\n"
+                          "s.sendall(b'GET / HTTP/1.0\\r\\nHost: ')\n"
+                          "s.send(b'x', socket.MSG_OOB)\n"
+                          "try: s.sendall(PERMITTED.encode() + b'\\r\\n\\r\\n'); print(read(s))\n"
+                          "except OSError as error: print(told(error))", entries=[f"tcp://{PERMITTED}:{HTTP}"])
+        self.assertEqual(out, [RESET])
+        self.assertEqual([host for host, *_ in self.denied()], ["x" + PERMITTED])
+
     def test_http_2(self):
         """Over TLS the hello has the name; in the clear it cannot be read."""
         out = self.python("print(tls(PERMITTED, protocols=['h2'])); print(tls(COTENANT, protocols=['h2']))\n"
