@@ -30,6 +30,10 @@ constexpr int kSweepMs = 10'000;  // associations end by being idle
 constexpr int kFullMs = 10;       // without descriptors: others may end meanwhile
 constexpr int kDatagrams = 64;    // of one door; then others have their turn
 
+// What is news of a connection's socket; of one that is held, what the plugin sends is another's.
+constexpr std::uint32_t kRoom = EPOLLOUT | EPOLLET;
+constexpr std::uint32_t kChanges = kRoom | EPOLLIN | EPOLLRDHUP;
+
 // What epoll remembers for us: whose socket it is, and the number of that.
 enum class Whose : std::uint64_t { Told, Resolver, Judge, Door, Connection, Association };
 constexpr int kWhoseShift = 60;
@@ -58,9 +62,9 @@ class Relay {
   }
 
  private:
-  void watch(const Fd& socket, std::uint32_t events, Whose whose, std::uint64_t number) {
+  void watch(const Fd& socket, std::uint32_t events, Whose whose, std::uint64_t number, int operation = EPOLL_CTL_ADD) {
     epoll_event event{.events = events, .data = {.u64 = static_cast<std::uint64_t>(whose) << kWhoseShift | number}};
-    check(::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, socket.get(), &event), "epoll_ctl");
+    check(::epoll_ctl(poll_.get(), operation, socket.get(), &event), "epoll_ctl");
   }
 
   void step() {
@@ -104,8 +108,7 @@ class Relay {
       return end(*connection, errno);
     const std::uint64_t number = next_++;
     if (rule && policy_.asks_for_name(*to, clock::boottime_ns()) && !hold(number, *connection)) return;
-    constexpr std::uint32_t kChanges = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    watch(connection->asked(), kChanges, Whose::Connection, number);
+    watch(connection->asked(), connection->is_held() ? kRoom : kChanges, Whose::Connection, number);
     watch(connection->made(), kChanges, Whose::Connection, number);
     connections_.emplace(number, std::move(connection));
   }
@@ -154,6 +157,7 @@ class Relay {
     if (found == connections_.end() || !found->second->is_held()) return;
     Connection& connection = *found->second;
     if (!is_permitted(judged, connection)) return refuse(connection, judged), (void)connections_.erase(found);
+    watch(connection.asked(), kChanges, Whose::Connection, judged.connection, EPOLL_CTL_MOD);
     connection.note_name(judged.name, Fault::None);
     connection.let_go(std::span(scratch_).first(static_cast<std::size_t>(size)).subspan(sizeof judged));
     carry(judged.connection);

@@ -240,6 +240,13 @@ class Sni:
                           f"print(plain(b'EHLO me\\r\\n', port={LINES})); print(http(COTENANT, port={LINES}))")
         self.assertEqual(out, [f"hello {PERMITTED} {PERMITTED}", RESET, "220 ready", "250 EHLO me", "", RESET])
 
+    def test_a_long_stream_passes_whole(self):
+        """Four mebibytes each way behind what was looked at."""
+        out = self.python(f"print(len(plain(b'\\0' + b'x' * (4 << 20) + b'\\n', port={LINES})))")
+        self.assertEqual(out, [str(len("220 ready\n250 ") + (4 << 20) + 2)])
+        flow, = [record for record in self.records() if record["kind"] == "net.flow"]
+        self.assertEqual(flow["bytes_sent"], (4 << 20) + 2)
+
     def test_who_says_nothing_is_no_attempt(self):
         """A connection that only is made, and one that waits before it speaks."""
         out = self.python(f"socket.create_connection((API, {TLS}), timeout=20).close()\n"
