@@ -187,6 +187,7 @@ void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
 
 void WayOut::add_to(std::vector<pollfd>& polled) {
   if (!events_) return;
+  due_polled_ = polled.size();
   polled.push_back({events_->due().get(), POLLIN, 0});
   first_polled_ = polled.size();
   for (const Helper& helper : helpers_) polled.push_back({helper.told.get(), POLLIN, 0});
@@ -199,7 +200,7 @@ void WayOut::handle(const std::vector<pollfd>& polled) {
     events_->add(event::MonitorChanged{"none", std::string(helpers_[i].death)});
     helpers_.erase(helpers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  if (polled[first_polled_ - 1].revents != 0) events_->flush();
+  if (polled[due_polled_].revents != 0) events_->flush();
 }
 
 void WayOut::finish() {

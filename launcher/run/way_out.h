@@ -55,6 +55,7 @@ class WayOut {
   std::optional<EgressEvents> events_;  // none: nothing was started
   std::vector<Fd> listeners_;
   std::vector<Helper> helpers_;
+  std::size_t due_polled_ = 0;
   std::size_t first_polled_ = 0;
 };
 
