@@ -257,6 +257,14 @@ class Sni:
         self.assertEqual(out, [f"hello - {PERMITTED}"] * 2)
         self.assertEqual(self.denied(), [])
 
+    def test_nobody_listens_there(self):
+        """Who has said nothing yet learns it at once, though two processes hold its socket."""
+        out = self.python("try: print(socket.create_connection((API, 444), timeout=20).recv(1))\n"
+                          "except OSError as error: print(told(error))", entries=[f"tcp://{PERMITTED}:444"])
+        self.assertEqual(out, [RESET])
+        flow, = [record for record in self.records() if record["kind"] == "net.flow"]
+        self.assertEqual((flow["decision"], flow["errno"], flow["host"]), ("failed", "ECONNREFUSED", PERMITTED))
+
     def test_sni_off_is_a_named_weakening(self):
         entry = f"{{to: \"tcp://*.acme.example:{TLS},{HTTP}\", sni: off}}"
         out = self.python("print(tls(COTENANT)); print(http(COTENANT))", entries=[entry])
