@@ -1,8 +1,14 @@
-"""JAIL [ROUNDS]: the way out against slirp4netns, where that is installed, in turn and in one network namespace of its
-own that stands for the host: connections a second, one after the other; bytes a second over one
-connection, each way; and what it adds to the start. Prints medians and ratios; needs root.
+"""JAIL [ROUNDS] [--flood SECONDS]: the way out against slirp4netns, where that is installed, in turn and in one
+network namespace of its own that stands for the host: connections a second, one after the other; bytes a second over
+one connection, each way; and what it adds to the start. Prints medians and ratios; needs root.
+
+With --flood instead: 1,000 connections a second for so long, one in two of them reset at once and the other answered;
+prints the times of the answered ones second by second, and what of them is in the log.
 """
+import argparse
+import collections
 import ctypes
+import json
 import os
 import pathlib
 import shutil
@@ -37,6 +43,28 @@ with connect(b's') as s:
     while time.perf_counter() < limit: moved[1] += s.recv_into(piece)
 print(each * 1e6, *[count * 8 / {SECONDS} / 1e9 for count in moved])
 """
+FLOOD = f"""
+import socket, struct, sys, time
+def connect():
+    return socket.create_connection(('{SERVER}', {PORT}), timeout=20)
+start = time.perf_counter()
+for second in range(int(sys.argv[1])):
+    times = []
+    for turn in range(500):
+        due = start + second + turn / 500
+        time.sleep(max(0, due - time.perf_counter()))
+        s = connect()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        s.close()
+        began = time.perf_counter()
+        with connect() as s:
+            s.sendall(b'c')
+            s.recv(1)
+        times.append((time.perf_counter() - began) * 1e6)
+    times.sort()
+    late = (time.perf_counter() - start - second - 1) * 1e3
+    print(second, *[round(times[at]) for at in (250, 494, 499)], round(max(0, late), 1), flush=True)
+"""
 
 
 def serve(connection):
@@ -64,8 +92,8 @@ def be_server():
     accept(listening)
 
 
-def run_jail(jail, profile, *command):
-    return subprocess.run([jail, "run", "--audit", "/dev/null", profile, "--", *command], check=True,
+def run_jail(jail, profile, *command, log="/dev/null"):
+    return subprocess.run([jail, "run", "--audit", log, profile, "--", *command], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
 
 
@@ -95,21 +123,39 @@ def slirp4netns(pid):
     return rival
 
 
-def main():
-    jail, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    if ctypes.CDLL(None, use_errno=True).unshare(0x40000000) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    subprocess.run(["ip", "address", "add", f"{SERVER}/32", "dev", "lo"], check=True)
-    server = os.fork()
-    if server == 0:
-        be_server()
+def profile_in(folder, name, network):
+    path = pathlib.Path(folder, f"{name}.yaml")
+    path.write_text(f"version: 1\nname: {name}\nextends: [python]\nnetwork: {network}\n"
+                    "filesystem: {exec: [/usr/bin/true]}\nmonitor: {source: none}\n", "utf-8")
+    return path
+
+
+OPEN = f"{{allow: [\"tcp://{SERVER}:{PORT}\"]}}"
+
+
+def flood(jail, seconds):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        profiles = {}
-        for name, network in (("closed", "{}"), ("open", f"{{allow: [\"tcp://{SERVER}:{PORT}\"]}}")):
-            profiles[name] = pathlib.Path(folder, f"{name}.yaml")
-            profiles[name].write_text(f"version: 1\nname: {name}\nextends: [python]\nnetwork: {network}\n"
-                                      "filesystem: {exec: [/usr/bin/true]}\nmonitor: {source: none}\n", "utf-8")
+        log = pathlib.Path(folder, "log")
+        out = run_jail(jail, profile_in(folder, "open", OPEN), "python3", "-c", FLOOD, str(seconds), log=str(log))
+        rows = [[float(word) for word in line.split()] for line in out.splitlines()]
+        print("second: p50, p99, max in us; ms behind the clock at its end")
+        for second, *figures in rows:
+            print(f"{second:4.0f}: {figures[0]:6.0f} {figures[1]:6.0f} {figures[2]:6.0f}  {figures[3]:6.1f}")
+        print("medians of the seconds: " + ", ".join(f"{statistics.median(column):.0f}" for column in zip(*rows))
+              .split(", ", 1)[1])
+        told = collections.Counter()
+        for line in log.read_text("utf-8").splitlines():
+            record = json.loads(line)
+            told[record["kind"]] += 1
+            told[f"{record['kind']} stood for"] += record.get("count", 1)
+        flows, meant = told["net.flow"], told["net.flow stood for"]
+        print(f"log: {log.stat().st_size} bytes, {flows} records of {meant} connections, "
+              f"{told['monitor.lost']} of loss, {told['limit.reached']} of limits")
+
+
+def compare(jail, rounds):
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        profiles = {name: profile_in(folder, name, network) for name, network in (("closed", "{}"), ("open", OPEN))}
         ways = {"jail": lambda: run_jail(jail, profiles["open"], "python3", "-c", CLIENT)}
         if shutil.which("slirp4netns"):
             ways["slirp4netns"] = lambda: run_rival(slirp4netns)
@@ -123,8 +169,6 @@ def main():
                     began = time.perf_counter()
                     run_jail(jail, profile, "/usr/bin/true")
                     starts[name].append((time.perf_counter() - began) * 1e3)
-    os.kill(server, 9)
-    os.waitpid(server, 0)
     medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in figures.items()}
     for name, (each, sent, received) in medians.items():
         ratio = [ours / theirs for ours, theirs in zip(medians["jail"], medians[name])]
@@ -132,6 +176,26 @@ def main():
               f"(jail {ratio[1]:.2f}), in {received:6.2f} Gbit/s (jail {ratio[2]:.2f})")
     closed, opened = (statistics.median(starts[name]) for name in ("closed", "open"))
     print(f"start of /usr/bin/true {closed:.2f} ms, with a way out {opened:.2f} ms (+{opened - closed:.2f})")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("jail")
+    parser.add_argument("rounds", nargs="?", type=int, default=5)
+    parser.add_argument("--flood", type=int, metavar="SECONDS")
+    options = parser.parse_args()
+    if ctypes.CDLL(None, use_errno=True).unshare(0x40000000) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", f"{SERVER}/32", "dev", "lo"], check=True)
+    server = os.fork()
+    if server == 0:
+        be_server()
+    try:
+        flood(options.jail, options.flood) if options.flood else compare(options.jail, options.rounds)
+    finally:
+        os.kill(server, 9)
+        os.waitpid(server, 0)
 
 
 if __name__ == "__main__":

@@ -212,12 +212,14 @@ void tell(Sentence& out, const event::Peer& peer) {
   if (!peer.address.empty()) out.quote(peer.address);
   if (peer.port) out.add(" port " + std::to_string(*peer.port));
   if (peer.family) out.add("family " + std::to_string(*peer.family));
+  if (!peer.host.empty()) out.add(" (").quote(peer.host).add(")");
   if (peer == event::Peer{}) out.add("others");
 }
 
 void tell(Sentence& out, const event::NetConnect& net) {
   if (net.call == "socketpair") out.add("make a pair of unix sockets");
   else tell(out.add("connect to "), net.peer);
+  if (!net.reason.empty()) out.add(": ").quote(net.reason, Tone::Warn);
 }
 void tell(Sentence& out, const event::NetListen& net) { tell(out.add("listen on "), net.peer); }
 void tell(Sentence& out, const event::NetAccept& net) { tell(out.add("accept on "), net.peer); }

@@ -86,7 +86,10 @@ class HintOf {
   std::string operator()(const event::FileDelete& deleted) const { return path(Grant::Write, deleted.named); }
   std::string operator()(const event::FileMetadata& changed) const { return path(Grant::Write, changed.named); }
   std::string operator()(const event::ProcessExec& executed) const { return path(Grant::Exec, executed.named); }
-  std::string operator()(const event::NetConnect& net) const { return peer(net.peer, profile::Protocol::Tcp); }
+  std::string operator()(const event::NetConnect& net) const {
+    const bool names_nobody = !net.reason.empty() && net.peer.host.empty();
+    return names_nobody ? unchecked() : peer(net.peer, profile::Protocol::Tcp);
+  }
   std::string operator()(const event::NetSend& net) const { return peer(net.peer, profile::Protocol::Udp); }
   std::string operator()(const event::NetDns& dns) const {
     const profile::EndpointReading name = profile::parse_endpoint("tcp://" + dns.name + ":*");
@@ -113,12 +116,15 @@ class HintOf {
   std::string peer(const event::Peer& peer, profile::Protocol protocol) const {
     if (peer.path.starts_with('/')) return unix_socket(profile::emit_path(peer.path));
     if (peer.address.empty() || peer.port.value_or(0) == 0) return {};
-    profile::Endpoint endpoint;
+    profile::Endpoint endpoint = profile::parse_endpoint("tcp://" + peer.host + ":1").endpoint;
+    if (endpoint.host.empty()) endpoint.host = peer.address, endpoint.kind = profile::HostKind::Address;
     endpoint.protocol = protocol;
-    endpoint.kind = profile::HostKind::Address;
-    endpoint.host = peer.address;
-    endpoint.ports.push_back({*peer.port, *peer.port});
+    endpoint.ports = {{*peer.port, *peer.port}};
     return hint_for_endpoint(endpoint, verdict_.rule, profile_);
+  }
+
+  std::string unchecked() const {
+    return "as {to: ..., sni: off} " + text::for_people(verdict_.rule) + " passes it, to whoever shares the address";
   }
 
   std::string unix_socket(const std::string& item) const {

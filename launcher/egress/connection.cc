@@ -22,6 +22,12 @@ void reset_on_close(const Fd& socket) noexcept {
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
+// The same at once, though another process holds it, too (tcp(7): dissolving an association).
+void reset(const Fd& socket) noexcept {
+  const sockaddr none{.sa_family = AF_UNSPEC, .sa_data = {}};
+  (void)::connect(socket.get(), &none, sizeof none);
+}
+
 void send_at_once(const Fd& socket) noexcept {
   const int on = 1;
   (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -67,7 +73,7 @@ Connection::State Connection::carry(std::span<char> scratch) noexcept {
   if (over_) return State::Over;
   if (!connected_ && !is_connected()) return State::Waiting;
   if (flow_.error != 0) return fail(flow_.error);
-  const State out = carry(out_, scratch);
+  const State out = held_ ? State::Waiting : carry(out_, scratch);
   const State in = over_ ? State::Over : carry(in_, scratch);
   if (over_) return State::Over;
   if (out_.shut && in_.shut) {
@@ -113,12 +119,32 @@ void Connection::pass_on_end(Stream& stream) noexcept {
   if (!std::exchange(stream.shut, true)) (void)::shutdown(stream.to.get(), SHUT_WR);
 }
 
+// Urgent data would be left out, and could come back: all bytes are of one stream.
+void Connection::hold() noexcept {
+  held_ = true;
+  const int on = 1;
+  (void)::setsockopt(asked_.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+}
+
+void Connection::let_go(std::span<const char> begin) {
+  held_ = false;
+  out_.kept.assign(begin.begin(), begin.end());
+  out_.bytes += begin.size();
+}
+
+void Connection::note_name(const std::array<char, Flow::kLongestName + 1>& name, Fault fault) noexcept {
+  flow_.name = name;
+  flow_.name.back() = '\0';
+  flow_.fault = fault;
+}
+
 Connection::State Connection::fail(int error, Flow::Sort sort) noexcept {
   flow_.sort = sort;
   over_ = true;
   flow_.error = error;
   flow_.ended_ns = clock::boottime_ns();
   reset_on_close(asked_);
+  if (held_) reset(asked_);
   reset_on_close(made_);
   return State::Over;
 }

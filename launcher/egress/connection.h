@@ -2,6 +2,7 @@
 // what one does not take is kept, and so long nothing more is read for it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -27,11 +28,21 @@ class Connection {
   // heard of its sockets.
   State carry(std::span<char> scratch) noexcept;
 
+  // Nothing of what the plugin sends is taken until it is let go; what comes back passes. `begin`: what another process
+  // has taken of it meanwhile.
+  void hold() noexcept;
+  void let_go(std::span<const char> begin);
+  [[nodiscard]] bool is_held() const noexcept { return held_; }
+  // For the record of it: the rule that permits the address, and for whom it said to be.
+  void note_rule(std::uint32_t rule) noexcept { flow_.rule = rule; }
+  void note_name(const std::array<char, Flow::kLongestName + 1>& name, Fault fault) noexcept;
+
   // Both sides learn that it did not end as it should: it is reset.
   State fail(int error, Flow::Sort sort = Flow::Sort::Over) noexcept;
 
   [[nodiscard]] const Fd& asked() const noexcept { return asked_; }
   [[nodiscard]] const Fd& made() const noexcept { return made_; }
+  [[nodiscard]] Address other() const noexcept { return {flow_.family, flow_.address, flow_.port}; }
   [[nodiscard]] const Flow& flow() const noexcept { return flow_; }  // complete once it is Over
 
  private:
@@ -55,6 +66,7 @@ class Connection {
   Stream out_;
   Stream in_;
   bool connected_ = false;
+  bool held_ = false;
   bool over_ = false;
 };
 

@@ -13,10 +13,7 @@ using profile::Endpoint;
 using profile::HostKind;
 
 bool has_port(const Endpoint& rule, const Endpoint& asked) {
-  if (asked.ports.empty() || rule.ports.empty()) return true;
-  const std::uint16_t port = asked.ports.front().first;
-  return std::ranges::any_of(
-      rule.ports, [&](const profile::PortRange& range) { return range.first <= port && port <= range.last; });
+  return asked.ports.empty() || egress::has_port(rule.ports, asked.ports.front().first);
 }
 
 // Any port of the rule's will do where none was asked for.

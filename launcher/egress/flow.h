@@ -6,10 +6,14 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "egress/heard.h"
+
 namespace jail::egress {
 
 struct Flow {
   enum class Sort : std::uint8_t { Over, Refused };
+  static constexpr std::uint32_t kNoRule = ~0U;
+  static constexpr std::size_t kLongestName = 253;
 
   std::int32_t error = 0;                  // errno of what ended it before its time; 0: both sides were done
   std::uint32_t lost = 0;                  // records before this one that nobody took
@@ -23,7 +27,11 @@ struct Flow {
   std::uint64_t received = 0;
   std::uint64_t began_ns = 0;  // CLOCK_BOOTTIME
   std::uint64_t ended_ns = 0;
+  std::uint32_t rule = kNoRule;  // of profile::Network::allow, which permits the address
+  Fault fault = Fault::None;     // of what was refused for what it began with
+  std::array<char, kLongestName + 1> name{};  // that it began with, ended by a NUL; as the resolver has read it
+  std::array<char, 5> unused{};
 };
-static_assert(std::is_trivially_copyable_v<Flow> && sizeof(Flow) == 64);
+static_assert(std::is_trivially_copyable_v<Flow> && sizeof(Flow) == 328);
 
 }  // namespace jail::egress

@@ -20,12 +20,19 @@ bool is_public(std::string_view name) noexcept {
          std::ranges::none_of(kLocal, [&](std::string_view zone) { return name.ends_with(zone); });
 }
 
+bool has_port(const std::vector<profile::PortRange>& ranges, std::uint16_t port) noexcept {
+  return ranges.empty() || std::ranges::any_of(ranges, [&](const profile::PortRange& range) {
+           return range.first <= port && port <= range.last;
+         });
+}
+
 Names::Names(const std::vector<profile::Endpoint>& allow) {
   for (Rule rule = 0; rule < allow.size(); ++rule) add(allow[rule], rule);
 }
 
 void Names::add(const profile::Endpoint& endpoint, Rule rule) {
   using profile::HostKind;
+  ports_.push_back({endpoint.protocol, endpoint.ports});
   if (endpoint.kind == HostKind::Name) return exact_[endpoint.host].push_back(rule);
   if (endpoint.kind == HostKind::Wildcard) return zones_[endpoint.host].push_back(rule);
   const auto address = address_of(endpoint.host, 0);
@@ -46,6 +53,14 @@ Names::Match Names::permits(std::string_view name) const {
   }
   std::ranges::sort(match.rules);
   return match;
+}
+
+std::vector<Rule> Names::permits(std::string_view name, std::uint16_t tcp_port) const {
+  std::vector<Rule> rules = permits(name).rules;
+  std::erase_if(rules, [&](Rule rule) {
+    return ports_[rule].protocol != profile::Protocol::Tcp || !has_port(ports_[rule].ranges, tcp_port);
+  });
+  return rules;
 }
 
 bool Names::permits(const Address& address) const noexcept {

@@ -18,6 +18,9 @@ namespace jail::egress {
 // for local networks (RFC 6762, RFC 8375, .internal), whose addresses are private more often than not.
 bool is_public(std::string_view name) noexcept;
 
+// Whether it is among them; none at all are every port.
+bool has_port(const std::vector<profile::PortRange>& ranges, std::uint16_t port) noexcept;
+
 // The number of an endpoint in profile::Network::allow.
 using Rule = std::uint32_t;
 
@@ -32,6 +35,9 @@ class Names {
   // `name`: lower case, without the final dot.
   [[nodiscard]] Match permits(std::string_view name) const;
 
+  // Of these, the ones that have the port for TCP.
+  [[nodiscard]] std::vector<Rule> permits(std::string_view name, std::uint16_t tcp_port) const;
+
   // Whether a line has the address, alone or in a prefix.
   [[nodiscard]] bool permits(const Address& address) const noexcept;
 
@@ -44,11 +50,16 @@ class Names {
     Address address;
     int bits = 0;
   };
+  struct Ports {
+    profile::Protocol protocol;
+    std::vector<profile::PortRange> ranges;
+  };
   void add(const profile::Endpoint& endpoint, Rule rule);
 
   Table exact_;
   Table zones_;
   std::vector<Prefix> prefixes_;
+  std::vector<Ports> ports_;  // by rule
 };
 
 }  // namespace jail::egress

@@ -16,12 +16,6 @@ constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 // A connection may begin a while after its name was asked for; and a resolver of the plugin's may keep answers longer.
 constexpr std::uint32_t kGraceSeconds = 60;
 
-bool has_port(const Endpoint& endpoint, std::uint16_t port) {
-  return endpoint.ports.empty() || std::ranges::any_of(endpoint.ports, [&](const profile::PortRange& range) {
-           return range.first <= port && port <= range.last;
-         });
-}
-
 bool is_fixed(const Endpoint& endpoint) {
   return endpoint.kind == HostKind::Address || endpoint.kind == HostKind::Prefix;
 }
@@ -60,16 +54,41 @@ bool Policy::covers(const Fixed& fixed, const Address& to) const {
 
 std::optional<std::uint32_t> Policy::permits(profile::Protocol protocol, const Address& to,
                                              std::uint64_t now_ns) const {
-  const auto fits = [&](std::uint32_t rule) {
-    return rules_[rule].protocol == protocol && has_port(rules_[rule], to.port);
-  };
+  if (const auto rule = fixed_rule(protocol, to)) return rule;
+  const auto first = first_opened(protocol, to, now_ns, [](std::uint32_t) { return true; });
+  return first && !is_near(without_port(to)) ? first : std::nullopt;  // it may have become this host's since
+}
+
+bool Policy::asks_for_name(const Address& to, std::uint64_t now_ns) const {
+  constexpr auto kTcp = profile::Protocol::Tcp;
+  const auto is_unchecked = [&](std::uint32_t rule) { return rules_[rule].sni == profile::Sni::Off; };
+  return !fixed_rule(kTcp, to) && !first_opened(kTcp, to, now_ns, is_unchecked);
+}
+
+bool Policy::permits_by(std::span<const std::uint32_t> rules, const Address& to, std::uint64_t now_ns) const {
+  return first_opened(profile::Protocol::Tcp, to, now_ns, [&](std::uint32_t rule) {
+           return std::ranges::find(rules, rule) != rules.end();
+         }).has_value();
+}
+
+bool Policy::fits(std::uint32_t rule, profile::Protocol protocol, std::uint16_t port) const {
+  return rules_[rule].protocol == protocol && has_port(rules_[rule].ports, port);
+}
+
+std::optional<std::uint32_t> Policy::fixed_rule(profile::Protocol protocol, const Address& to) const {
   const Address host = without_port(to);
   for (const Fixed& fixed : fixed_)
-    if (fits(fixed.rule) && covers(fixed, host)) return fixed.rule;
-  const auto found = opened_.find(host);
-  if (found == opened_.end() || is_near(host)) return std::nullopt;  // it may have become this host's since
+    if (fits(fixed.rule, protocol, to.port) && covers(fixed, host)) return fixed.rule;
+  return std::nullopt;
+}
+
+template <typename Wanted>
+std::optional<std::uint32_t> Policy::first_opened(profile::Protocol protocol, const Address& to, std::uint64_t now_ns,
+                                                  Wanted is_wanted) const {
+  const auto found = opened_.find(without_port(to));
+  if (found == opened_.end()) return std::nullopt;
   for (const Opened& opened : found->second)
-    if (opened.until_ns > now_ns && fits(opened.rule)) return opened.rule;
+    if (opened.until_ns > now_ns && fits(opened.rule, protocol, to.port) && is_wanted(opened.rule)) return opened.rule;
   return std::nullopt;
 }
 

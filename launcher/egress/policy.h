@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -22,6 +23,11 @@ class Policy {
   // The number of the rule that permits it; none: it is denied. `now_ns`: CLOCK_BOOTTIME.
   [[nodiscard]] std::optional<std::uint32_t> permits(profile::Protocol protocol, const Address& to,
                                                      std::uint64_t now_ns) const;
+
+  // Of a TCP destination that is permitted: whether only names permit it, whose streams must say one of them (sni).
+  [[nodiscard]] bool asks_for_name(const Address& to, std::uint64_t now_ns) const;
+  // Whether one of these rules, of names, permits it now.
+  [[nodiscard]] bool permits_by(std::span<const std::uint32_t> rules, const Address& to, std::uint64_t now_ns) const;
 
   // The name of this rule points there for so long. False: it is no rule of a name, or the address is one that no name
   // may point to (rebinding). Where another line has that very address its own ports are open, and no more come with
@@ -44,6 +50,11 @@ class Policy {
     Address at;
     std::optional<int> bits;  // none: this address alone
   };
+  [[nodiscard]] bool fits(std::uint32_t rule, profile::Protocol protocol, std::uint16_t port) const;
+  [[nodiscard]] std::optional<std::uint32_t> fixed_rule(profile::Protocol protocol, const Address& to) const;
+  template <typename Wanted>
+  std::optional<std::uint32_t> first_opened(profile::Protocol protocol, const Address& to, std::uint64_t now_ns,
+                                            Wanted is_wanted) const;
   [[nodiscard]] bool covers(const Fixed& fixed, const Address& to) const;
   [[nodiscard]] bool is_near(const Address& to) const;  // this host or its link
   Opened* find(const Address& host, std::uint32_t rule);

@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -14,7 +16,9 @@
 #include "egress/association.h"
 #include "egress/connection.h"
 #include "egress/flow.h"
+#include "egress/judgement.h"
 #include "egress/opening.h"
+#include "sys/socket.h"
 
 namespace jail::egress {
 namespace {
@@ -26,21 +30,26 @@ constexpr int kSweepMs = 10'000;  // associations end by being idle
 constexpr int kFullMs = 10;       // without descriptors: others may end meanwhile
 constexpr int kDatagrams = 64;    // of one door; then others have their turn
 
+// What is news of a connection's socket; of one that is held, what the plugin sends is another's.
+constexpr std::uint32_t kRoom = EPOLLOUT | EPOLLET;
+constexpr std::uint32_t kChanges = kRoom | EPOLLIN | EPOLLRDHUP;
+
 // What epoll remembers for us: whose socket it is, and the number of that.
-enum class Whose : std::uint64_t { Told, Resolver, Door, Connection, Association };
+enum class Whose : std::uint64_t { Told, Resolver, Judge, Door, Connection, Association };
 constexpr int kWhoseShift = 60;
 
 class Relay {
  public:
-  Relay(std::vector<Relayed> doors, Policy policy, const Fd& openings, const Fd& told)
+  Relay(std::vector<Relayed> doors, Policy policy, const Link& resolver, const Fd& told)
       : doors_(std::move(doors)),
         policy_(std::move(policy)),
-        openings_(openings),
+        resolver_(resolver),
         told_(told),
         scratch_(kScratch),
         poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
     for (std::size_t i = 0; i < doors_.size(); ++i) watch(doors_[i].socket, EPOLLIN, Whose::Door, i);
-    if (openings_) watch(openings_, EPOLLIN, Whose::Resolver, 0);
+    if (resolver_.openings) watch(resolver_.openings, EPOLLIN, Whose::Resolver, 0);
+    if (resolver_.judgements) watch(resolver_.judgements, EPOLLIN, Whose::Judge, 0);
     watch(told_, EPOLLIN, Whose::Told, 0);
   }
 
@@ -53,9 +62,9 @@ class Relay {
   }
 
  private:
-  void watch(const Fd& socket, std::uint32_t events, Whose whose, std::uint64_t number) {
+  void watch(const Fd& socket, std::uint32_t events, Whose whose, std::uint64_t number, int operation = EPOLL_CTL_ADD) {
     epoll_event event{.events = events, .data = {.u64 = static_cast<std::uint64_t>(whose) << kWhoseShift | number}};
-    check(::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, socket.get(), &event), "epoll_ctl");
+    check(::epoll_ctl(poll_.get(), operation, socket.get(), &event), "epoll_ctl");
   }
 
   void step() {
@@ -73,6 +82,7 @@ class Relay {
     switch (static_cast<Whose>(what >> kWhoseShift)) {
       case Whose::Told: asked_to_end_ = true; return;
       case Whose::Resolver: return open_for_names();
+      case Whose::Judge: return hear_judge();
       case Whose::Door: return doors_[number].protocol == profile::Protocol::Tcp ? open(number) : associate(number);
       case Whose::Connection: return carry(number);
       case Whose::Association: return answer(number);
@@ -86,17 +96,19 @@ class Relay {
     const std::optional<Address> fixed = doors_[door].to;
     const std::optional<Address> to = fixed ? fixed : local_address(asked.get());
     if (!to) return;
-    const bool is_permitted = fixed || is_open(profile::Protocol::Tcp, *to);
+    const auto rule = fixed ? std::nullopt : policy_.permits(profile::Protocol::Tcp, *to, clock::boottime_ns());
+    const bool is_permitted = fixed || rule;
     auto connection = std::make_unique<Connection>(std::move(asked), is_permitted ? stream_for(*to) : Fd(), *to,
                                                    fixed ? Connection::Leads::In : Connection::Leads::Out);
     if (!is_permitted) return end(*connection, ECONNRESET, Flow::Sort::Refused);
+    if (rule) connection->note_rule(*rule);
     if (!connection->made()) return end(*connection, EMFILE);
     const SocketAddress address = to_socket(*to);
     if (::connect(connection->made().get(), address.get(), address.size) != 0 && errno != EINPROGRESS)
       return end(*connection, errno);
     const std::uint64_t number = next_++;
-    constexpr std::uint32_t kChanges = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    watch(connection->asked(), kChanges, Whose::Connection, number);
+    if (rule && policy_.asks_for_name(*to, clock::boottime_ns()) && !hold(number, *connection)) return;
+    watch(connection->asked(), connection->is_held() ? kRoom : kChanges, Whose::Connection, number);
     watch(connection->made(), kChanges, Whose::Connection, number);
     connections_.emplace(number, std::move(connection));
   }
@@ -114,13 +126,63 @@ class Relay {
   // What does not fit its socket is not answered, and so not given to the plugin. A resolver that died opens nothing.
   void open_for_names() {
     Opening opening;
-    const ssize_t size = ::recv(openings_.get(), &opening, sizeof opening, MSG_DONTWAIT);
-    if (size == 0) (void)::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, openings_.get(), nullptr);
+    const ssize_t size = ::recv(resolver_.openings.get(), &opening, sizeof opening, MSG_DONTWAIT);
+    if (size == 0) (void)::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, resolver_.openings.get(), nullptr);
     if (size != sizeof opening) return;
     const Address address{.family = opening.family == AF_INET6 ? AF_INET6 : AF_INET, .bytes = opening.address};
     const bool opened = policy_.open(opening.rule, address, opening.ttl, clock::boottime_ns());
     opening.verdict = opened ? Opening::Verdict::Opened : Opening::Verdict::Refused;
-    (void)::send(openings_.get(), &opening, sizeof opening, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)::send(resolver_.openings.get(), &opening, sizeof opening, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
+  // Another process looks at its first bytes (judgement.h). False: it cannot be asked, and the stream is refused.
+  bool hold(std::uint64_t number, Connection& connection) {
+    connection.hold();
+    const Judgement asked{.connection = number, .port = connection.other().port};
+    const int socket = connection.asked().get();
+    const auto bytes = std::as_bytes(std::span(&asked, 1));
+    const bool is_asked = resolver_.judgements && sys::try_send_message(resolver_.judgements, bytes, {&socket, 1});
+    if (!is_asked) refuse(connection, {.fault = Fault::Unheard});
+    return is_asked;
+  }
+
+  void hear_judge() {
+    static_assert(kScratch >= sizeof(Judgement) + kMostHeard);
+    const ssize_t size = ::recv(resolver_.judgements.get(), scratch_.data(), scratch_.size(), MSG_DONTWAIT);
+    if (size == 0) return refuse_held();
+    Judgement judged;
+    if (size < static_cast<ssize_t>(sizeof judged)) return;
+    std::memcpy(&judged, scratch_.data(), sizeof judged);
+    const auto found = connections_.find(judged.connection);
+    if (found == connections_.end() || !found->second->is_held()) return;
+    Connection& connection = *found->second;
+    if (!is_permitted(judged, connection)) return refuse(connection, judged), (void)connections_.erase(found);
+    watch(connection.asked(), kChanges, Whose::Connection, judged.connection, EPOLL_CTL_MOD);
+    connection.note_name(judged.name, Fault::None);
+    connection.let_go(std::span(scratch_).first(static_cast<std::size_t>(size)).subspan(sizeof judged));
+    carry(judged.connection);
+  }
+
+  // The resolver reads, and is not trusted for what it has read to be permitted.
+  [[nodiscard]] bool is_permitted(Judgement& judged, const Connection& connection) const {
+    if (judged.verdict != Judgement::Verdict::Named) return judged.verdict == Judgement::Verdict::Other;
+    const bool is_permitted = policy_.permits_by(judged.rules, connection.other(), clock::boottime_ns());
+    if (!is_permitted) judged.fault = Fault::NotPermitted;
+    return is_permitted;
+  }
+
+  void refuse(Connection& connection, const Judgement& judged) {
+    connection.note_name(judged.name, judged.fault);
+    end(connection, ECONNRESET, Flow::Sort::Refused);
+  }
+
+  // Nobody is left who could say for whom they are.
+  void refuse_held() {
+    (void)::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, resolver_.judgements.get(), nullptr);
+    std::erase_if(connections_, [&](auto& one) {
+      if (one.second->is_held()) refuse(*one.second, {.fault = Fault::Unheard});
+      return one.second->is_held();
+    });
   }
 
   void carry(std::uint64_t number) {
@@ -190,7 +252,7 @@ class Relay {
 
   std::vector<Relayed> doors_;
   Policy policy_;
-  const Fd& openings_;
+  const Link& resolver_;
   const Fd& told_;
   std::vector<char> scratch_;
   Fd poll_;
@@ -204,8 +266,8 @@ class Relay {
 
 }  // namespace
 
-void relay(std::vector<Relayed> doors, Policy policy, const Fd& openings, const Fd& told) {
-  Relay(std::move(doors), std::move(policy), openings, told).run();
+void relay(std::vector<Relayed> doors, Policy policy, const Link& resolver, const Fd& told) {
+  Relay(std::move(doors), std::move(policy), resolver, told).run();
 }
 
 }  // namespace jail::egress

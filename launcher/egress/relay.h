@@ -1,5 +1,5 @@
 // A process that stands between two networks: it holds listening sockets of one and makes connections in the other,
-// the one it is in. It looks at no byte of what it passes on.
+// the one it is in. It looks at no byte of what it passes on; for whom a stream is, another process says (judgement.h).
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "egress/address.h"
+#include "egress/link.h"
 #include "egress/plan.h"
 #include "egress/policy.h"
 
@@ -28,7 +29,7 @@ inline constexpr std::size_t kMostRelayDescriptors = 2 * kMostConnections + kMos
 
 // Tells each flow that is over by `told`, a SOCK_SEQPACKET socket, without waiting for whom it tells (flow.h). Once
 // that has no more to say to us (shutdown(2)) what is left is ended and told. SysError.
-// `openings`: where the resolver asks for addresses (opening.h); empty: there is none.
-void relay(std::vector<Relayed> doors, Policy policy, const Fd& openings, const Fd& told);
+// `resolver`: who asks for addresses and says for whom streams are. Without one, a stream that must say so is refused.
+void relay(std::vector<Relayed> doors, Policy policy, const Link& resolver, const Fd& told);
 
 }  // namespace jail::egress

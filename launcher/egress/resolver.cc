@@ -14,6 +14,7 @@
 #include "egress/dns_exchange.h"
 #include "egress/dns_limits.h"
 #include "egress/dns_message.h"
+#include "egress/judge.h"
 #include "egress/lookup.h"
 #include "egress/opening.h"
 
@@ -32,7 +33,7 @@ constexpr std::uint32_t kTtlOfHosts = 60;       // /etc/hosts has none
 constexpr std::size_t kMostStreamed = 65535;
 constexpr int kEvents = 64;
 
-// What epoll remembers for us, beside Clients::kTag: a pending question's number, or one of these.
+// What epoll remembers for us, beside Clients::kTag and Judge::kTag: a pending question's number, or one of these.
 constexpr std::uint64_t kIsTold = ~0ULL;
 constexpr std::uint64_t kIsRelay = ~0ULL - 1;
 
@@ -86,13 +87,14 @@ void add_answers(Lookup& told, const std::vector<Given>& addresses) {
 
 class Resolver {
  public:
-  Resolver(ResolverSockets sockets, Names names, Upstreams upstreams, const Fd& relay, const Fd& told)
+  Resolver(ResolverSockets sockets, Names names, Upstreams upstreams, const Link& relay, const Fd& told)
       : names_(std::move(names)),
         upstreams_(std::move(upstreams)),
-        relay_(relay),
+        relay_(relay.openings),
         told_(told),
         poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-        clients_(std::move(sockets), poll_, [this](const Asker& asker, Octets bytes) { return ask(asker, bytes); }) {
+        clients_(std::move(sockets), poll_, [this](const Asker& asker, Octets bytes) { return ask(asker, bytes); }),
+        judge_(poll_, relay.judgements, names_) {
     watch(relay_, EPOLL_CTL_ADD, EPOLLIN, kIsRelay);
     watch(told_, EPOLL_CTL_ADD, EPOLLIN, kIsTold);
   }
@@ -119,6 +121,7 @@ class Resolver {
       if (tag == kIsTold) is_asked_to_end_ = true;
       else if (tag == kIsRelay) carry_relay(event.events);
       else if ((tag & Clients::kTag) != 0) clients_.carry(tag, event.events, clock::boottime_ns());
+      else if ((tag & Judge::kTag) != 0) is_relay_gone_ |= !judge_.carry(tag, clock::boottime_ns());
       else carry(tag);
     }
     pass(clock::boottime_ns());
@@ -126,7 +129,7 @@ class Resolver {
 
   // In milliseconds, for epoll_wait(2).
   [[nodiscard]] int time_left() const {
-    std::uint64_t first = clients_.deadline();
+    std::uint64_t first = std::min(clients_.deadline(), judge_.deadline());
     for (const auto& [number, one] : pending_) first = std::min(first, deadline_of(one));
     if (first == ~std::uint64_t{0}) return -1;
     const std::uint64_t now = clock::boottime_ns();
@@ -139,6 +142,7 @@ class Resolver {
 
   void pass(std::uint64_t now) {
     clients_.pass(now);
+    judge_.pass(now);
     std::vector<std::uint64_t> late;
     for (const auto& [number, one] : pending_)
       if (deadline_of(one) <= now) late.push_back(number);
@@ -323,6 +327,7 @@ class Resolver {
   const Fd& told_;
   Fd poll_;
   Clients clients_;
+  Judge judge_;
   std::unordered_map<std::uint64_t, Pending> pending_;
   std::deque<Opening> queue_;
   RateLimit rate_{kQuestionsPerSecond, kBurst};
@@ -337,7 +342,7 @@ class Resolver {
 
 }  // namespace
 
-void resolve(ResolverSockets sockets, Names names, Upstreams upstreams, const Fd& relay, const Fd& told) {
+void resolve(ResolverSockets sockets, Names names, Upstreams upstreams, const Link& relay, const Fd& told) {
   Resolver(std::move(sockets), std::move(names), std::move(upstreams), relay, told).run();
 }
 

@@ -182,15 +182,20 @@ bool read(Value value, PluginFile& file) {
 
 Peer peer_in(Value value) {
   return {text(value["address"]), number<std::uint16_t>(value["port"]), text(value["path"]),
-          number<std::uint16_t>(value["family"]), value["address_unknown"].boolean().value_or(false)};
+          number<std::uint16_t>(value["family"]), value["address_unknown"].boolean().value_or(false),
+          text(value["host"])};
 }
 
 template <typename Net>
 bool read_net(Value value, Net& net) {
-  net = {call_in<Net>(value), peer_in(value)};
+  net.call = call_in<Net>(value);
+  net.peer = peer_in(value);
   return true;
 }
-bool read(Value value, NetConnect& net) { return read_net(value, net); }
+bool read(Value value, NetConnect& net) {
+  net.reason = text(value["reason"]);
+  return read_net(value, net);
+}
 bool read(Value value, NetListen& net) { return read_net(value, net); }
 bool read(Value value, NetAccept& net) { return read_net(value, net); }
 bool read(Value value, NetSend& net) { return read_net(value, net); }

@@ -165,6 +165,7 @@ void write(Fields& out, const Peer& peer) {
   out.text("path", peer.path);
   out.number("family", peer.family);
   out.flag("address_unknown", peer.unknown);
+  out.text("host", peer.host);
 }
 
 template <typename Net>
@@ -172,7 +173,10 @@ void write_net(Fields& out, const Net& net) {
   write_name(out, net);
   write(out, net.peer);
 }
-void write(Fields& out, const NetConnect& net) { write_net(out, net); }
+void write(Fields& out, const NetConnect& net) {
+  write_net(out, net);
+  out.text("reason", net.reason);
+}
 void write(Fields& out, const NetListen& net) { write_net(out, net); }
 void write(Fields& out, const NetAccept& net) { write_net(out, net); }
 void write(Fields& out, const NetSend& net) { write_net(out, net); }

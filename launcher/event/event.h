@@ -224,6 +224,7 @@ struct Peer {
   std::string path{};
   std::optional<std::uint16_t> family{};
   bool unknown = false;  // the memory with the address could not be read
+  std::string host{};    // the name that led there: said by the stream itself, or else what DNS gave the address for
   bool operator==(const Peer&) const = default;
 };
 
@@ -232,6 +233,7 @@ struct NetConnect {
   static constexpr std::string_view kUsualCall = "connect";
   std::string call{};
   Peer peer{};
+  std::string reason{};  // where it was refused for what the stream began with
   bool operator==(const NetConnect&) const = default;
 };
 

@@ -26,6 +26,7 @@ class Key {
     add(std::string_view(peer.path));
     add((std::uint64_t{peer.port.value_or(0)} << 16) + peer.family.value_or(0));
     add(std::uint64_t{peer.unknown});
+    add(std::string_view(peer.host));
   }
   [[nodiscard]] std::string take() && { return std::move(text_); }
 
@@ -46,6 +47,8 @@ void add(Key& key, const event::ProcessExec& body) {
   key.add(body.named);
   for (const std::string& argument : body.argv) key.add(std::string_view(argument));
 }
+
+void add(Key& key, const event::NetConnect& body) { key.add(body.peer), key.add(std::string_view(body.reason)); }
 
 template <typename Body>
 void add_call(Key& key, const Body& body) {

@@ -17,6 +17,7 @@ template <typename Value>
 Choice(std::string_view, Value) -> Choice<Value>;  // clang 14 deduces no aggregates by itself
 
 inline constexpr std::array kNetworkModes{Choice{"isolated", NetworkMode::Isolated}, Choice{"host", NetworkMode::Host}};
+inline constexpr std::array kSniChecks{Choice{"on", Sni::On}, Choice{"off", Sni::Off}};
 inline constexpr std::array kSyscallSets{Choice{"standard", SyscallSet::Standard},
                                          Choice{"strict", SyscallSet::Strict}};
 inline constexpr std::array kMonitorSources{Choice{"auto", MonitorSource::Auto}, Choice{"ebpf", MonitorSource::Ebpf},

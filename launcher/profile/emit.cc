@@ -55,6 +55,11 @@ std::string entry(const std::string& path, bool optional, bool dangerous) {
          "}";
 }
 
+std::string destination(const Endpoint& endpoint) {
+  const std::string to = as_text(to_string(endpoint));
+  return endpoint.sni == Sni::On ? to : "{to: " + to + ", sni: " + std::string(name_of(kSniChecks, endpoint.sni)) + "}";
+}
+
 class Writer {
  public:
   explicit Writer(EmitOptions options) : options_(options) {}
@@ -141,7 +146,7 @@ void emit_filesystem(Writer& writer, const Filesystem& filesystem) {
 void emit_network(Writer& writer, const Network& network) {
   writer.section("network");
   writer.list("allow");
-  for (const Endpoint& endpoint : network.allow) writer.item(as_text(to_string(endpoint)), endpoint.place);
+  for (const Endpoint& endpoint : network.allow) writer.item(destination(endpoint), endpoint.place);
   writer.list("listen");
   for (const Endpoint& endpoint : network.listen) writer.item(as_text(to_string(endpoint)), endpoint.place);
   writer.list("unix");

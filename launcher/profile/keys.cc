@@ -56,7 +56,7 @@ constexpr Key kFilesystem[] = {
 };
 
 constexpr Key kNetwork[] = {
-    {"allow", Endpoints, read_allowed},
+    {"allow", Destinations, read_allowed},
     {"listen", Endpoints, read_listens},
     {"unix", Sockets, read_sockets},
     {"mode", Shape::Choice, choice<kNetworkModes, &Profile::network, &Network::mode>, {}, kModeNames},

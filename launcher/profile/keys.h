@@ -24,6 +24,7 @@ enum class Shape {
   Grants,   // a list of paths or kGrantKeys mappings
   Hidden,   // a list of paths, presets or kHiddenKeys mappings
   Sockets,  // a list of paths or kSocketKeys mappings
+  Destinations,  // a list of endpoints or kDestinationKeys mappings
   Endpoints,
   EnvNames,   // a list of names or globs
   EnvValues,  // a mapping of names to texts
@@ -53,6 +54,8 @@ std::span<const Key> profile_keys();
 inline constexpr std::array<std::string_view, 3> kGrantKeys{"path", "optional", "dangerous"};
 inline constexpr std::array<std::string_view, 2> kHiddenKeys{"path", "optional"};
 inline constexpr std::array<std::string_view, 2> kSocketKeys{"path", "dangerous"};
+
+inline constexpr std::array<std::string_view, 2> kDestinationKeys{"to", "sni"};
 
 inline constexpr int kVersion = 1;
 inline constexpr std::uint64_t kMostPids = 4'194'304;   // PID_MAX_LIMIT, Documentation/admin-guide/sysctl/kernel.rst

@@ -59,12 +59,16 @@ struct PortRange {
   bool operator==(const PortRange&) const = default;
 };
 
+// Whether a stream to a host by name must name it, too: the server_name of TLS, the Host of HTTP.
+enum class Sni { On, Off };
+
 struct Endpoint {
   Protocol protocol = Protocol::Tcp;
   HostKind kind = HostKind::Name;
   std::string host;               // lower case name, "*.name" without its "*.", or the address in canonical text
   int prefix_length = 0;          // bits, for Prefix
   std::vector<PortRange> ports;   // empty: every port (":*", a named weakening)
+  Sni sni = Sni::On;              // Off: {to: ..., sni: off}, a named weakening
   Place place;
   bool operator==(const Endpoint&) const = default;
 };

@@ -3,6 +3,7 @@
 #include "profile/endpoint.h"
 #include "profile/keys.h"
 #include "profile/quoted.h"
+#include "profile/suggest.h"
 
 namespace jail::profile {
 namespace {
@@ -28,6 +29,34 @@ std::optional<Endpoint> endpoint_of(Reader& reader, const Node& node) {
   return std::nullopt;
 }
 
+bool is_tcp_by_name(const Endpoint& endpoint) {
+  const bool is_name = endpoint.kind == HostKind::Name || endpoint.kind == HostKind::Wildcard;
+  return is_name && endpoint.protocol == Protocol::Tcp;
+}
+
+// The endpoint alone, or {to: ..., sni: ...}.
+std::optional<Endpoint> destination_of(Reader& reader, const Node& node) {
+  if (node.kind != NodeKind::Mapping) return endpoint_of(reader, node);
+  const Node* to = nullptr;
+  const Node* stated = nullptr;
+  Setting<Sni> sni;
+  for (const auto& [key, value] : pairs_of(node)) {
+    if (key.text == "to") to = &value;
+    else if (key.text == "sni") reader.choose(*(stated = &value), kSniChecks, sni);
+    else
+      reader.error(key, "unknown key " + quoted(key.text) + " in a destination's entry",
+                   hint_for(key.text, kDestinationKeys));
+  }
+  if (to == nullptr) return reader.error(node, "an entry without its 'to'"), std::nullopt;
+  std::optional<Endpoint> endpoint = endpoint_of(reader, *to);
+  if (!endpoint) return std::nullopt;
+  if (stated != nullptr && !is_tcp_by_name(*endpoint))
+    return reader.error(*stated, "'sni' says nothing here: only tcp to a host by name is looked at", "leave it out"),
+           std::nullopt;
+  endpoint->sni = sni.value;
+  return endpoint;
+}
+
 bool is_unspecified(const Endpoint& endpoint) {
   return endpoint.kind == HostKind::Address && (endpoint.host == "0.0.0.0" || endpoint.host == "::");
 }
@@ -41,7 +70,7 @@ std::string listen_problem(const Endpoint& endpoint) {
 
 void read_allowed(Reader& reader, const Node& list) {
   reader.each(list, [&](const Node& node) {
-    std::optional<Endpoint> endpoint = endpoint_of(reader, node);
+    std::optional<Endpoint> endpoint = destination_of(reader, node);
     if (!endpoint) return;
     // Linux takes a connection to 0.0.0.0 or :: as one to its own loopback.
     if (is_unspecified(*endpoint))

@@ -9,7 +9,8 @@
 namespace jail::profile {
 namespace {
 
-// Below these anybody gets a name, or everybody's data shares one: a permission for one customer is one for all.
+// Below these anybody gets a name, or everybody's data shares one: a permission for one customer is one for all. The
+// best known of the private part of the public suffix list (publicsuffix.org), and what hosts of content add to it.
 constexpr std::array<std::string_view, 34> kSharedHosts{"amazonaws.com",
                                                         "cloudfront.net",
                                                         "awsapprunner.com",
@@ -68,6 +69,9 @@ void check_wildcard(Case& now, const Endpoint& endpoint) {
 void check_allowed(Case& now, const Endpoint& endpoint) {
   if (endpoint.ports.empty()) now.warning(endpoint.place, shown(endpoint) + " opens every port", "name the ports");
   if (endpoint.kind == HostKind::Wildcard) check_wildcard(now, endpoint);
+  if (endpoint.sni == Sni::Off)
+    now.warning(endpoint.place, "sni: off reaches whoever shares an address with " + shown(endpoint),
+                "leave it out where clients say the name (TLS with SNI, HTTP)");
   if (endpoint.kind == HostKind::Prefix && endpoint.prefix_length == 0)
     now.warning(endpoint.place, shown(endpoint) + " is every address, those of this machine's own network too");
   if (endpoint.kind != HostKind::Wildcard && endpoint.host.starts_with("169.254."))

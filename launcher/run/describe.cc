@@ -68,7 +68,8 @@ std::string describe_network(const Plan& plan) {
   std::string all = line("net", is_closed ? "own, loopback only" : "own, with relays to the host's");
   if (plan.egress.reach == egress::Plan::Reach::Abroad) all += line("net", "every address is its own loopback");
   for (const profile::Endpoint& rule : plan.egress.rules)
-    all += line("net", "allow " + profile::to_string(rule) + places({rule.place}));
+    all += line("net", "allow " + profile::to_string(rule) + (rule.sni == profile::Sni::Off ? " (sni: off)" : "") +
+                           places({rule.place}));
   for (const egress::Door& door : plan.egress.in)
     all += line("net", "listen at " + egress::shown(door.at) +
                            " of the host, for the same port of the jail's loopback" + places({door.place}));

@@ -139,7 +139,8 @@ class Session {
       leave_out(plan_, "proc", construction.without_proc());
       record = started();
     }
-    way_out_.start(plan_, construction.take_doors(), construction.take_network());
+    way_out_.start(plan_, construction.take_doors(), construction.take_network(),
+                   [log = log_](const event::Event& event) { (void)log->append(event); });
     const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
     if (traced && plan_.monitor.traced.empty()) record = started();
@@ -210,7 +211,6 @@ class Session {
                                      .command = options_.wanted.command.front(),
                                      .parent = parent_ ? &parent_ : nullptr,
                                      .way_out = &way_out_,
-                                     .log = [log = log_](const event::Event& event) { (void)log->append(event); },
                                      .guard = &guard_,
                                      .after_a_moment =
                                          [&] { tracing_.read_along(Tracing::Since::Moment, jail.init); },
@@ -219,8 +219,9 @@ class Session {
                                      .say_frozen = [this](const std::string& why) { say_frozen(why); },
                                      .while_frozen = [this] { if (listening_) listening_->look_up(); },
                                      .control = &control_,
-                                     .about_run = [this] { return about_run(); }});
-    way_out_.finish([log = log_](const event::Event& event) { (void)log->append(event); });
+                                     .about_run = [this] { return about_run(); },
+                                     .log = [log = log_](const event::Event& event) { (void)log->append(event); }});
+    way_out_.finish();
     const bool traced_all = tracing_.finish();
     if ((listening_ && listening_->finish() == monitor::Listening::End::Stuck) || !traced_all)
       result_.problem = "the source of events hangs in a file system that does not answer";

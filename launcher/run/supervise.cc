@@ -78,7 +78,7 @@ class Loop {
     check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), most_ms())), "poll");
     look_for_breach(polled);
     do_what_is_due();
-    if (watch_.way_out != nullptr) watch_.way_out->handle(polled, watch_.log);
+    if (watch_.way_out != nullptr) watch_.way_out->handle(polled);
     if (stands_still()) watch_.while_frozen();
     if (polled[kReports].revents != 0) read_report();
     if (polled[kLoss].revents != 0) follow_loss();

@@ -31,7 +31,6 @@ struct Watch {
   std::string command;         // as asked for: a failed execve names it
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
   WayOut* way_out = nullptr;   // null: none
-  WayOut::Log log = [](const event::Event&) {};  // of what it tells
   Guard* guard = nullptr;      // settled; null: nothing to guard
   std::function<void()> after_a_moment = [] {};  // what the shortest runs are spared, of 10 ms
   std::function<void()> after_a_second = [] {};  // what a short run is spared
@@ -40,6 +39,7 @@ struct Watch {
   std::function<void()> while_frozen = [] {};  // again and again
   registry::ControlSocket* control = nullptr;  // null: the operator has no hand on it
   registry::ControlSocket::Look about_run = [] { return registry::Status{}; };  // less what the jail itself tells
+  std::function<void(const event::Event&)> log = [](const event::Event&) {};    // of what the operator does
 };
 
 // After the plugin was told to proceed. Returns when every process of the jail is gone.

@@ -18,7 +18,6 @@
 #include "base/error.h"
 #include "confine/landlock.h"
 #include "confine/seccomp.h"
-#include "egress/dns_message.h"
 #include "egress/doors.h"
 #include "egress/flow.h"
 #include "egress/lookup.h"
@@ -33,7 +32,6 @@ namespace {
 
 constexpr int kMostHeard = 256;  // records at once: others want to be heard, too
 constexpr int kPatienceMs = 1000;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // --- In a helper -----------------------------------------------------------------------------------------------------
 
@@ -68,6 +66,14 @@ void confine_self() {
     throw SysError(-sealed, "seccomp");
 }
 
+// Two ends of the same.
+void pair_up(egress::Link& resolver, egress::Link& relay) {
+  sys::SocketPair openings = sys::socket_pair();
+  sys::SocketPair judgements = sys::socket_pair();
+  resolver = {std::move(openings.ours), std::move(judgements.ours)};
+  relay = {std::move(openings.theirs), std::move(judgements.theirs)};
+}
+
 // What the host's own list of names says holds from the start: a plugin that has it does not ask.
 egress::Policy make_policy(const Plan& plan) {
   const auto routes = std::make_shared<sys::Routes>();
@@ -82,20 +88,20 @@ egress::Policy make_policy(const Plan& plan) {
   return policy;
 }
 
-void become_relay(std::vector<egress::Relayed> doors, std::vector<Fd> network, const Fd& openings, const Plan& plan,
-                  const Fd& told) {
-  std::vector<int> keep{told.get(), openings.get()};
+void become_relay(std::vector<egress::Relayed> doors, std::vector<Fd> network, const egress::Link& resolver,
+                  const Plan& plan, const Fd& told) {
+  std::vector<int> keep{told.get(), resolver.openings.get(), resolver.judgements.get()};
   for (const egress::Relayed& door : doors) keep.push_back(door.socket.get());
   for (const Fd& one : network) keep.push_back(one.get());
   keep_only(std::move(keep));
   egress::Policy policy = make_policy(plan);
   join(std::move(network), plan.identity);
   confine_self();
-  egress::relay(std::move(doors), std::move(policy), openings, told);
+  egress::relay(std::move(doors), std::move(policy), resolver, told);
 }
 
-void become_resolver(egress::ResolverSockets sockets, const Fd& relay, const Plan& plan, const Fd& told) {
-  std::vector<int> keep{told.get(), relay.get()};
+void become_resolver(egress::ResolverSockets sockets, const egress::Link& relay, const Plan& plan, const Fd& told) {
+  std::vector<int> keep{told.get(), relay.openings.get(), relay.judgements.get()};
   for (const auto* some : {&sockets.datagram, &sockets.stream})
     for (const Fd& socket : *some) keep.push_back(socket.get());
   keep_only(std::move(keep));
@@ -106,93 +112,16 @@ void become_resolver(egress::ResolverSockets sockets, const Fd& relay, const Pla
   egress::resolve(std::move(sockets), std::move(names), std::move(upstreams), relay, told);
 }
 
-// --- What helpers tell -----------------------------------------------------------------------------------------------
-
-event::Event of_egress(event::Body body) { return {.body = std::move(body), .source = event::Source::Egress}; }
-
-event::Verdict denied(const std::string& rule, int error) {
-  return {.decision = event::Decision::Denied, .layer = "network", .rule = rule, .error = error};
-}
-
-event::Event event_of(const egress::Flow& flow) {
-  using enum event::Decision;
-  const bool is_udp = flow.protocol == IPPROTO_UDP;
-  const event::Peer peer{.address = egress::text_of({flow.family, flow.address, flow.port}), .port = flow.port};
-  event::Event event = of_egress(event::NetFlow{.protocol = is_udp ? "udp" : "tcp",
-                                                .peer = peer,
-                                                .local_port = flow.own_port,
-                                                .bytes_sent = flow.sent,
-                                                .bytes_received = flow.received,
-                                                .duration_ms = (flow.ended_ns - flow.began_ns) / kNsPerMs});
-  event.verdict = event::Verdict{.decision = flow.error == 0 ? Allowed : Failed, .error = flow.error};
-  event.mono_ns = flow.ended_ns;
-  if (flow.sort == egress::Flow::Sort::Over) return event;
-  if (is_udp) event.body = event::NetSend{std::string(event::NetSend::kUsualCall), peer};
-  else event.body = event::NetConnect{std::string(event::NetConnect::kUsualCall), peer};
-  event.verdict = denied("default", flow.error);
-  return event;
-}
-
-std::string_view reason_of(egress::Lookup::Outcome outcome) {
-  using enum egress::Lookup::Outcome;
-  switch (outcome) {
-    case Answered:
-    case NotPermitted: return {};
-    case Malformed: return "no question that is answered here";
-    case TooLong: return "too long a name to be passed on below a wildcard";
-    case TooManyNames: return "more than 256 names below the wildcard within a minute";
-    case TooFast: return "more than 200 questions a second";
-    case Busy: return "more than 128 questions at once";
-    case AddressesRefused: return "it points to addresses that a name may not point to";
-    case Failed: return "no server answered";
-  }
-  return {};
-}
-
-// RFC 1035; those that a resolver gives.
-std::string_view name_of_rcode(std::uint8_t rcode) {
-  constexpr std::string_view kNames[] = {"", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
-  return rcode < std::size(kNames) ? kNames[rcode] : "unknown";
-}
-
-event::Decision decision_of(egress::Lookup::Outcome outcome) {
-  using enum egress::Lookup::Outcome;
-  if (outcome == Answered) return event::Decision::Allowed;
-  return outcome == Failed || outcome == Busy ? event::Decision::Failed : event::Decision::Denied;
-}
-
-event::Event event_of(const egress::Lookup& lookup, const Plan& plan) {
-  event::NetDns body{.name = lookup.name.data(),
-                     .type = egress::name_of_type(lookup.type),
-                     .rcode = std::string(name_of_rcode(lookup.rcode)),
-                     .reason = std::string(reason_of(lookup.outcome))};
-  if (lookup.more != 0) body.reason += "; this stands for " + std::to_string(lookup.more) + " more";
-  const std::size_t told = std::min<std::size_t>(lookup.count, lookup.answers.size());
-  for (std::size_t i = 0; i < told; ++i)
-    body.answers.push_back(egress::text_of({lookup.answers[i].family, lookup.answers[i].address, 0}));
-  body.answers_cut = lookup.count > told;
-  if (told > 0) body.ttl = lookup.ttl;
-  event::Event event = of_egress(std::move(body));
-  const bool has_rule = lookup.rule < plan.egress.rules.size();
-  event.verdict = event::Verdict{.decision = decision_of(lookup.outcome)};
-  if (event.verdict->decision == event::Decision::Denied)
-    event.verdict = denied(has_rule ? profile::line_of(plan.egress.rules[lookup.rule].place) : "default", 0);
-  event.mono_ns = lookup.answered_ns;
-  return event;
-}
-
-event::Event event_of(const egress::Flow& flow, const Plan&) { return event_of(flow); }
-
-// Records of one sort, as they come.
+// Records of one sort, as they come. False: who told them is gone.
 template <typename Record>
-bool hear(const Fd& told, const Plan& plan, const WayOut::Log& log) {
+bool hear(const Fd& told, EgressEvents& events) {
   for (int heard = 0; heard < kMostHeard; ++heard) {
     Record record;
     const ssize_t size = TEMP_FAILURE_RETRY(::recv(told.get(), &record, sizeof record, MSG_DONTWAIT));
     if (size < 0) return errno == EAGAIN;
     if (size != sizeof record) return false;
-    if (record.lost != 0) log(of_egress(event::MonitorLost{record.lost, "the network was faster than it was told"}));
-    log(event_of(record, plan));
+    if (record.lost != 0) events.add(event::MonitorLost{record.lost, "the network was faster than it was told"});
+    events.add(record);
   }
   return true;
 }
@@ -208,8 +137,9 @@ std::optional<Refusal> WayOut::listen(const Plan& plan) {
                  plan.egress.in[opened.number].place};
 }
 
-void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network) {
-  plan_ = &plan;
+void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, EgressEvents::Log log) {
+  if (doors.empty() && listeners_.empty()) return;
+  events_.emplace(plan.egress, std::move(log));
   if (!doors.empty()) start_out(plan, std::move(doors));
   if (!listeners_.empty()) start_in(plan, std::move(network));
 }
@@ -234,16 +164,16 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
   std::vector<egress::Relayed> relayed;
   for (std::size_t i = 0; i < doors.size(); ++i)
     relayed.push_back({std::move(doors[i]), plan.egress.out[i].protocol, plan.egress.out[i].at.port, std::nullopt});
-  sys::SocketPair openings;
-  if (!resolvers.empty()) openings = sys::socket_pair();
+  egress::Link resolver;
+  egress::Link relay;
+  if (!resolvers.empty()) pair_up(resolver, relay);
   start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>,
-        [&](const Fd& told) { become_relay(std::move(relayed), {}, openings.ours, plan, told); });
+        [&](const Fd& told) { become_relay(std::move(relayed), {}, resolver, plan, told); });
   relayed.clear();
-  openings.ours.reset();
+  resolver = {};
   if (resolvers.empty()) return;
-  start("the resolver has died: no name is looked up any more", hear<egress::Lookup>, [&](const Fd& told) {
-    become_resolver(egress::sockets_of(std::move(resolvers)), openings.theirs, plan, told);
-  });
+  start("the resolver has died: no name is looked up any more, and no stream to one begins", hear<egress::Lookup>,
+        [&](const Fd& told) { become_resolver(egress::sockets_of(std::move(resolvers)), relay, plan, told); });
 }
 
 void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
@@ -252,28 +182,34 @@ void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
     relayed.push_back({std::move(listeners_[i]), profile::Protocol::Tcp, 0, egress::within(plan.egress.in[i])});
   listeners_.clear();
   start("the relay has died: the doors of network.listen are shut", hear<egress::Flow>,
-        [&](const Fd& told) { become_relay(std::move(relayed), std::move(network), Fd(), plan, told); });
+        [&](const Fd& told) { become_relay(std::move(relayed), std::move(network), {}, plan, told); });
 }
 
 void WayOut::add_to(std::vector<pollfd>& polled) {
+  if (!events_) return;
+  due_polled_ = polled.size();
+  polled.push_back({events_->due().get(), POLLIN, 0});
   first_polled_ = polled.size();
   for (const Helper& helper : helpers_) polled.push_back({helper.told.get(), POLLIN, 0});
 }
 
-void WayOut::handle(const std::vector<pollfd>& polled, const Log& log) {
+void WayOut::handle(const std::vector<pollfd>& polled) {
+  if (!events_) return;
   for (std::size_t i = helpers_.size(); i-- > 0;) {
-    if (polled[first_polled_ + i].revents == 0 || helpers_[i].hear(helpers_[i].told, *plan_, log)) continue;
-    log(of_egress(event::MonitorChanged{"none", std::string(helpers_[i].death)}));
+    if (polled[first_polled_ + i].revents == 0 || helpers_[i].hear(helpers_[i].told, *events_)) continue;
+    events_->add(event::MonitorChanged{"none", std::string(helpers_[i].death)});
     helpers_.erase(helpers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  if (polled[due_polled_].revents != 0) events_->flush();
 }
 
-void WayOut::finish(const Log& log) {
+void WayOut::finish() {
   for (const Helper& helper : helpers_) {
     (void)::shutdown(helper.told.get(), SHUT_WR);  // it tells what there is, and ends
     pollfd polled{helper.told.get(), POLLIN, 0};
-    while (TEMP_FAILURE_RETRY(::poll(&polled, 1, kPatienceMs)) > 0 && helper.hear(helper.told, *plan_, log)) {}
+    while (TEMP_FAILURE_RETRY(::poll(&polled, 1, kPatienceMs)) > 0 && helper.hear(helper.told, *events_)) {}
   }
+  if (events_) events_->finish();
   end();
 }
 

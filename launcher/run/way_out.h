@@ -5,7 +5,6 @@
 
 #include <poll.h>
 
-#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -13,7 +12,7 @@
 #include "base/fd.h"
 #include "egress/dns_clients.h"
 #include "egress/relay.h"
-#include "event/event.h"
+#include "run/egress_events.h"
 #include "run/plan.h"
 
 namespace jail::run {
@@ -29,20 +28,18 @@ class WayOut {
   std::optional<Refusal> listen(const Plan& plan);
 
   // Before the caller has a second thread. `doors`: in the jail's network, as the plan says, and behind them the
-  // sockets of its resolver; `network`: its user and network namespaces. `plan` outlives this.
-  void start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network);
-
-  // What was heard since: connections that are over, names that were asked for, a helper that has died.
-  using Log = std::function<void(const event::Event&)>;
+  // sockets of its resolver; `network`: its user and network namespaces. `plan` outlives this. `log` is
+  // told by what follows: connections that are over, names that were asked for, a helper that has died.
+  void start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, EgressEvents::Log log);
   void add_to(std::vector<pollfd>& polled);
-  void handle(const std::vector<pollfd>& polled, const Log& log);
+  void handle(const std::vector<pollfd>& polled);
 
   // The helpers end; what they have told is heard.
-  void finish(const Log& log);
+  void finish();
 
  private:
   // False: it has gone.
-  using Hear = bool (*)(const Fd& told, const Plan& plan, const Log& log);
+  using Hear = bool (*)(const Fd& told, EgressEvents& events);
   struct Helper {
     std::string_view death;  // what it means that it has gone
     Hear hear;
@@ -55,9 +52,10 @@ class WayOut {
   void start_in(const Plan& plan, std::vector<Fd> network);
   void end() noexcept;
 
-  const Plan* plan_ = nullptr;
+  std::optional<EgressEvents> events_;  // none: nothing was started
   std::vector<Fd> listeners_;
   std::vector<Helper> helpers_;
+  std::size_t due_polled_ = 0;
   std::size_t first_polled_ = 0;
 };
 

@@ -50,7 +50,11 @@ SocketPair socket_pair() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-bool send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors) {
+namespace {
+
+// As sendmsg(2).
+ssize_t send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors,
+                     int flags) {
   assert(message.size() <= kMostBytes && descriptors.size() <= kMostDescriptors);
   alignas(cmsghdr) char control[kControlSize] = {};
   iovec data{const_cast<std::byte*>(message.data()), message.size()};
@@ -66,7 +70,17 @@ bool send_message(const Fd& socket, std::span<const std::byte> message, std::spa
     part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
     std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
   }
-  const ssize_t sent = TEMP_FAILURE_RETRY(::sendmsg(socket.get(), &header, MSG_NOSIGNAL));
+  return TEMP_FAILURE_RETRY(::sendmsg(socket.get(), &header, MSG_NOSIGNAL | flags));
+}
+
+}  // namespace
+
+bool try_send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors) {
+  return send_message(socket, message, descriptors, MSG_DONTWAIT) >= 0;
+}
+
+bool send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors) {
+  const ssize_t sent = send_message(socket, message, descriptors, 0);
   if (sent < 0 && (errno == EPIPE || errno == ECONNRESET)) return false;
   check(sent, "sendmsg");
   return true;

@@ -27,6 +27,9 @@ inline constexpr std::size_t kMostDescriptors = 8;
 // False: the other side is gone. What it said before it went may still be there to be received.
 bool send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors = {});
 
+// The same without waiting; false also where it is not taken now, or cannot be (errno).
+bool try_send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors = {});
+
 struct Message {
   std::vector<std::byte> bytes;  // empty: the other side is gone
   std::vector<Fd> descriptors;

@@ -162,7 +162,8 @@ int run(const Options& options) {
   const Names names(options.network.allow);
   Upstreams upstreams = read_upstreams(names);
   Log log(options.told);
-  const sys::SocketPair relay = sys::socket_pair();
+  sys::SocketPair relay = sys::socket_pair();
+  const Link link{std::move(relay.ours), Fd()};
   sys::SocketPair told = sys::socket_pair();
   const Fd outside = enter_jail();
   ResolverSockets sockets = open_resolver_sockets(53);
@@ -177,13 +178,13 @@ int run(const Options& options) {
   });
   int error = 0;
   try {
-    resolve(std::move(sockets), names, std::move(upstreams), relay.ours, told.theirs);
+    resolve(std::move(sockets), names, std::move(upstreams), link, told.theirs);
   } catch (const SysError& failure) {
     error = failure.error();
   }
   if (error != 0) log.add("ended " + errno_name(error));
   told.theirs.reset();
-  ::shutdown(relay.ours.get(), SHUT_RDWR);
+  ::shutdown(link.openings.get(), SHUT_RDWR);
   for (std::thread* thread : {&waiting, &relaying, &hearing}) thread->join();
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }

@@ -85,6 +85,8 @@ TEST(AuditRender, SaysWhatWasDeniedByWhomAndHowOften) {
                   .ends_with("  look up HTTPS of b.example: REFUSED: too long"));
   EXPECT_EQ(shown(event::NetConnect{"connect", {"192.0.2.7", 443, "", {}, false}}),
             std::string(kBegin) + "net.connect   connect to 192.0.2.7 port 443");
+  EXPECT_TRUE(shown(event::NetConnect{"connect", {.address = "192.0.2.7", .port = 443, .host = "b.example"}, "why"})
+                  .ends_with("  connect to 192.0.2.7 port 443 (b.example): why"));
 }
 
 TEST(AuditRender, SaysWhatHasGoneOverASocket) {

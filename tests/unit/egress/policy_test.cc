@@ -156,5 +156,35 @@ TEST(Policy, OpenedAddressesAreBoundedByRule) {
   EXPECT_TRUE(tcp(policy, "203.0.113.1", 80));
 }
 
+TEST(Policy, AStreamToANameMustSayIt) {
+  Policy policy = egress::policy(
+      {"tcp://a.example:443", "tcp://b.example:443", "tcp://c.example:80", "tcp://203.0.113.2:443"});
+  const Address shared = *address_of("203.0.113.1", 443);
+  for (const std::uint32_t rule : {0U, 2U}) ASSERT_TRUE(policy.open(rule, *address_of("203.0.113.1", 0), 60, 0));
+  ASSERT_TRUE(policy.open(0, *address_of("203.0.113.2", 0), 60, 0));
+  EXPECT_TRUE(policy.asks_for_name(shared, 0));
+  EXPECT_FALSE(policy.asks_for_name(*address_of("203.0.113.2", 443), 0));  // which a line has by its address
+  const auto permits = [&](std::uint32_t rule, std::uint64_t now = 0) {
+    return policy.permits_by(std::vector<std::uint32_t>{~0U, rule}, shared, now);
+  };
+  EXPECT_TRUE(permits(0));
+  EXPECT_FALSE(permits(1));  // it leads elsewhere
+  EXPECT_FALSE(permits(2));  // and this one to another port
+  EXPECT_FALSE(permits(0, 121 * kSecond));
+}
+
+TEST(Policy, AStreamMayBeUncheckedWhereALineSaysSo) {
+  std::vector<profile::Endpoint> rules;
+  for (const char* entry : {"tcp://a.example:443", "tcp://b.example:443"})
+    rules.push_back(profile::parse_endpoint(entry).endpoint);
+  rules[1].sni = profile::Sni::Off;
+  Policy policy(rules, [](const Address&) { return false; });
+  const Address at = *address_of("203.0.113.1", 443);
+  ASSERT_TRUE(policy.open(0, *address_of("203.0.113.1", 0), 60, 0));
+  EXPECT_TRUE(policy.asks_for_name(at, 0));
+  ASSERT_TRUE(policy.open(1, *address_of("203.0.113.1", 0), 60, 0));
+  EXPECT_FALSE(policy.asks_for_name(at, 0));
+}
+
 }  // namespace
 }  // namespace jail::egress

@@ -190,7 +190,7 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
   stamp.run = stamp.profile = worst;
   const Named named{worst, worst, true, std::vector<std::string>(1'000, worst),
                     FileId{UINT64_MAX, UINT64_MAX, UINT64_MAX}};
-  const Peer peer{worst, UINT16_MAX, worst, UINT16_MAX, true};
+  const Peer peer{worst, UINT16_MAX, worst, UINT16_MAX, true, worst};
   const Counts counts(1'000, {worst, UINT64_MAX});
   const std::vector<std::string> texts(1'000, worst);
   for (const Body& body :
@@ -198,7 +198,7 @@ TEST(EventBounds, HoldForTheWorstOfEveryKind) {
         Body(FileOpen{worst, named, texts}), Body(FileCreate{worst, named, worst}), Body(FileDelete{worst, named}),
         Body(FileRename{worst, named, named}), Body(FileLink{worst, named, named}),
         Body(FileMetadata{worst, named, worst}), Body(ProcessExec{worst, named, texts, true}),
-        Body(NetConnect{worst, peer}), Body(NetListen{worst, peer}), Body(NetAccept{worst, peer}),
+        Body(NetConnect{worst, peer, worst}), Body(NetListen{worst, peer}), Body(NetAccept{worst, peer}),
         Body(NetSend{worst, peer}), Body(NetDns{worst, worst, worst, texts, true, UINT32_MAX, worst}),
         Body(NetFlow{worst, peer, UINT16_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}),
         Body(SyscallDenied{worst, UINT32_MAX, worst, counts}),

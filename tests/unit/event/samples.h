@@ -91,6 +91,7 @@ inline std::vector<event::Body> one_of_each() {
           event::PluginFile{"/opt/crm/fifo.py", "", "a fifo"},
           event::NetConnect{"connect", peer()},
           event::NetConnect{"connect", {.path = "/run/docker.sock"}},
+          event::NetConnect{"connect", {.address = "2001:db8::1", .port = 443, .host = "a.example"}, "two names"},
           event::NetListen{"bind", peer()},
           event::NetAccept{"accept4", peer()},
           event::NetSend{"sendto", {.family = 40, .unknown = true}},
@@ -131,7 +132,7 @@ class Arbitrary {
       case 2: return refused();
       case 3: return event::FileOpen{"openat", {text(), text()}, texts()};
       case 4: return event::FileRename{"rename", {text(), text()}, {text(), text()}};
-      case 5: return event::NetConnect{"connect", {text(), 7, text(), 9, true}};
+      case 5: return event::NetConnect{"connect", {text(), 7, text(), 9, true, text()}, text()};
       case 6: return event::MonitorLost{random_(), text()};
       default: return event::LogOpened{text(), "x" + text(), random_()};
     }

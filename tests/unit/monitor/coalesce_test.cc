@@ -61,7 +61,8 @@ TEST_F(Coalesce, TellsApartWhatIsNotAlike) {
   coalescer.add({.body = event::SyscallDenied{"socket", 41, "", {{"arg0", 2}}}, .mono_ns = 1});
   coalescer.add({.body = event::NetConnect{"connect", {"127.0.0.1", 80, "", {}}}, .mono_ns = 1});
   coalescer.add({.body = event::NetConnect{"connect", {"127.0.0.1", 81, "", {}}}, .mono_ns = 1});
-  EXPECT_EQ(passed.size(), 10u);
+  coalescer.add({.body = event::NetConnect{"connect", {"127.0.0.1", 81, "", {}}, "why"}, .mono_ns = 1});
+  EXPECT_EQ(passed.size(), 11u);
 }
 
 TEST_F(Coalesce, NamesThatRunTogetherAreNotAlike) {

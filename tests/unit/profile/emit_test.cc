@@ -151,6 +151,8 @@ Endpoint endpoint(Chance& chance) {
   const std::string text = std::string(chance.yes() ? "tcp://" : "udp://") + chance.one_of(kHosts) + ":";
   Endpoint endpoint = parse_endpoint(text + chance.one_of(kPorts)).endpoint;
   endpoint.place = chance.place();
+  const bool is_name = endpoint.kind == HostKind::Name || endpoint.kind == HostKind::Wildcard;
+  if (is_name && endpoint.protocol == Protocol::Tcp) endpoint.sni = chance.one_of(kSniChecks).value;
   return endpoint;
 }
 

@@ -128,6 +128,8 @@ TEST(NetworkRules, NameEachWeakening) {
                                "tcp://169.254.0.0/16:80"})
     EXPECT_TRUE(is_warning(verdict("network: {allow: [\"" + std::string(endpoint) + "\"]}\n"))) << endpoint;
   EXPECT_EQ(verdict("network: {allow: [tcp://a.example:443, \"tcp://*.a.example:443\", tcp://127.0.0.1:6379]}\n"), "");
+  EXPECT_TRUE(is_warning(verdict("network: {allow: [{to: tcp://a.example:443, sni: off}]}\n")));
+  EXPECT_EQ(verdict("network: {allow: [{to: tcp://a.example:443, sni: on}, {to: tcp://10.0.0.1:443}]}\n"), "");
   EXPECT_TRUE(is_warning(verdict("network: {listen: [tcp://0.0.0.0:80]}\n")));
   EXPECT_EQ(verdict("network: {listen: [tcp://127.0.0.1:8080]}\n"), "");
 }

@@ -40,6 +40,7 @@ const std::map<Shape, std::string>& definitions() {
       {Shape::Version, "version"},     {Shape::Name, "name"},           {Shape::Text, "text"},
       {Shape::Extends, "extends"},     {Shape::Variables, "variables"}, {Shape::Path, "path"},
       {Shape::Grants, "grants"},       {Shape::Hidden, "hidden"},       {Shape::Sockets, "sockets"},
+      {Shape::Destinations, "destinations"},
       {Shape::Endpoints, "endpoints"}, {Shape::EnvNames, "env_names"},  {Shape::EnvValues, "env_values"},
       {Shape::Calls, "calls"},         {Shape::User, "user"},           {Shape::Size, "size"},
       {Shape::Duration, "duration"},   {Shape::Cores, "cores"},         {Shape::Count, "count"},
@@ -103,6 +104,7 @@ TEST(Schema, KnowsTheKeysOfEntriesAndTheLayers) {
   EXPECT_EQ(entry_keys("grants"), set_of(kGrantKeys));
   EXPECT_EQ(entry_keys("hidden"), set_of(kHiddenKeys));
   EXPECT_EQ(entry_keys("sockets"), set_of(kSocketKeys));
+  EXPECT_EQ(entry_keys("destinations"), set_of(kDestinationKeys));
   EXPECT_EQ(words(at(at(at(at(*schema().root, "$defs"), "layers"), "items"), "enum")), set_of(kLayers));
 }
 
