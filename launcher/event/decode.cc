@@ -95,7 +95,8 @@ bool read(Value value, RunEnded& ended) {
            .accounts = accounts(value),
            .events = counts(value["events"]),
            .counted = counts(value["counted"]),
-           .lost = counts(value["lost"])};
+           .lost = counts(value["lost"]),
+           .landlock = counts(value["landlock_denials"])};
   return true;
 }
 

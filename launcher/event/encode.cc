@@ -73,6 +73,7 @@ void write(Fields& out, const RunEnded& ended) {
   out.counts("events", ended.events);
   if (!ended.counted.empty()) out.counts("counted", ended.counted);
   out.counts("lost", ended.lost);
+  if (!ended.landlock.empty()) out.counts("landlock_denials", ended.landlock);
 }
 
 void write(Fields& out, const RunRefused& refused) {
