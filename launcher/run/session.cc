@@ -16,6 +16,7 @@
 #include "confine/landlock_rights.h"
 #include "monitor/listener.h"
 #include "profile/choices.h"
+#include "run/auditing.h"
 #include "run/build.h"
 #include "run/channels.h"
 #include "run/exit_status.h"
@@ -59,6 +60,7 @@ class Session {
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     plan_ = plan_for(prepared_, options_.wanted, tracing_.access);
     plan_.umask = umask_;
+    plan_.builder_name = auditing_.name_for(plan_);
     stdio_ = plan_stdio(plan_.identity.uid);
     keep_own_descriptors();
     for (const std::string& problem : {stdio_.problem, passed_.problem})
@@ -106,6 +108,7 @@ class Session {
     if (plan_.monitor.source != monitor::Source::None) handover = sys::socket_pair();
     Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
                               std::move(handover.theirs), tracing_.group());
+    const pid_t builder = construction.builder();
     if (!open_log()) return refuse_log(log_problem_);
     if (const auto refusal = without_disk(prepared_, *log_)) {
       if (!may_lack("audit")) return refuse(std::vector{*refusal});
@@ -122,6 +125,7 @@ class Session {
       record = started();
     }
     way_out_.start(plan_, construction.take_doors(), construction.take_network());
+    auditing_.start(plan_, builder, std::move(tracing_.access.landlock_records), log_);
     const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
     if (traced && plan_.monitor.traced.empty()) record = started();
@@ -199,9 +203,18 @@ class Session {
                                      .while_frozen = [this] { if (listening_) listening_->look_up(); }});
     way_out_.finish([log = log_](const event::Event& event) { (void)log->append(event); });
     const bool traced_all = tracing_.finish();
-    if ((listening_ && listening_->finish() == monitor::Listening::End::Stuck) || !traced_all)
+    if (!finish_listening() || !traced_all)
       result_.problem = "the source of events hangs in a file system that does not answer";
+    jail = {};  // the kernel's audit says its last word when nothing of the plugin's is open
     return end(ending);
+  }
+
+  bool finish_listening() {
+    if (!listening_) return true;
+    const bool clean = listening_->finish() == monitor::Listening::End::Clean;
+    unread_ = listening_->lost();
+    if (clean) listening_.reset();
+    return clean;
   }
 
   // What it points to lives as long as this.
@@ -257,15 +270,17 @@ class Session {
   Result end(const Ending& ending) {
     event::RunEnded record = ending.record;
     record.reason = prepared_.redactor.redact(record.reason);
+    const Auditing::Account denials = auditing_.finish(*log_);
     log_->settle();
     record.events = log_->events_by_kind();
     record.counted = log_->counted();
     record.lost = log_->lost();
     for (const auto& [sink, count] : record.lost)
       result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
-    if (listening_ && listening_->lost() != 0)
-      record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());
+    if (unread_ != 0) record.lost.emplace_back(monitor::name_of(plan_.monitor.source), unread_);
     if (tracing_.lost() != 0) record.lost.emplace_back("ebpf", tracing_.lost());
+    record.landlock = denials.counts;
+    if (denials.untold != 0) record.lost.emplace_back("kernel-audit", denials.untold);
     if (const auto error = log_->append(of_ours(record)))
       result_.problem = "the log lost a record: " + audit::text_of(*error);
     status_.ended(record, ending.exit_status);
@@ -348,8 +363,10 @@ class Session {
   audit::Problem log_problem_;
   Result result_;
   Tracing tracing_;
+  Auditing auditing_;
   WayOut way_out_;
   std::vector<Fd> reserved_;
+  std::uint64_t unread_ = 0;  // by who listens
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };
 

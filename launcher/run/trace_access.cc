@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 
 #include "sys/capabilities.h"
+#include "trace/landlock_watch.h"
 
 namespace jail::run {
 namespace {
@@ -15,6 +16,7 @@ bool may_load() {
 
 TraceAccess TraceAccess::open(const std::string& socket) {
   TraceAccess access;
+  access.landlock_records = trace::LandlockWatching::listen(access.why_no_records);
   if (may_load()) {
     access.own = trace::Tracer::open();
     access.support = access.own->support();
@@ -32,6 +34,8 @@ TraceAccess TraceAccess::find(const profile::Monitor& wanted, const std::string&
   using profile::MonitorSource;
   if (wanted.source.value == MonitorSource::Ebpf) return open(socket);
   TraceAccess access;
+  if (wanted.files.value != profile::MonitorFiles::None)
+    access.landlock_records = trace::LandlockWatching::listen(access.why_no_records);
   if (wanted.source.value == MonitorSource::Auto) access.own = trace::Tracer::open_kept();
   if (access.own) access.support = access.own->support();
   return access;
