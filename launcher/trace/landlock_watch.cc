@@ -1,5 +1,6 @@
 #include "trace/landlock_watch.h"
 
+#include <linux/capability.h>
 #include <poll.h>
 
 #include <array>
@@ -12,12 +13,14 @@
 #include "base/masked_signals.h"
 #include "base/wakeup.h"
 #include "sys/audit.h"
+#include "sys/capabilities.h"
 #include "sys/landlock.h"
 #include "trace/landlock_domain.h"
 
 namespace jail::trace {
 namespace {
 
+constexpr const char* kNotAllowed = "needs CAP_AUDIT_READ on the host";
 constexpr int kTellingAbi = 7;
 constexpr int kIdleMs = 1000;
 constexpr int kCallerMs = 20;     // who has asked is told at the end of the call
@@ -28,14 +31,16 @@ constexpr std::uint64_t kNsPerMs = 1'000'000;
 }  // namespace
 
 Fd LandlockWatching::listen(std::string& why) {
-  const sys::AuditState state = sys::audit_state();
   if (sys::landlock_abi() < kTellingAbi) why = "Landlock tells it nothing before ABI 7 (Linux 6.15)";
-  else if (state == sys::AuditState::Absent) why = "this kernel has none";
+  else if (!sys::has_capability(CAP_AUDIT_READ)) why = kNotAllowed;
+  if (!why.empty()) return {};
+  const sys::AuditState state = sys::audit_state();
+  if (state == sys::AuditState::Absent) why = "this kernel has none";
   else if (state == sys::AuditState::Off) why = "the administrator has not switched it on (auditctl -e 1)";
   if (!why.empty()) return {};
   int error = 0;
   Fd records = sys::open_audit_records({kAuditLandlockAccess, kAuditLandlockDomain, kAuditSyscall}, error);
-  if (!records) why = error == EPERM ? "needs CAP_AUDIT_READ on the host" : std::strerror(error);
+  if (!records) why = error == EPERM ? kNotAllowed : std::strerror(error);
   return records;
 }
 
@@ -103,9 +108,8 @@ LandlockWatching::LandlockWatching(std::shared_ptr<State> state) : state_(std::m
   thread_ = std::thread([mine = state_] {
     try {
       mine->run();
-    } catch (const std::exception& failure) {
-      mine->cut = true;
-      mine->sinks.log({.body = event::MonitorLost{1, failure.what()}, .source = event::Source::KernelAudit});
+    } catch (const std::exception&) {
+      mine->cut = true;  // and without the kernel's last word, which finish() tells
     }
     mine->done.raise();
   });

@@ -32,7 +32,7 @@ struct LandlockAccount {
 class LandlockWatching {
  public:
   // Before the builder makes the domain: what comes meanwhile waits in the kernel. Empty: `why`, what is missing. That
-  // somebody listens is itself a record (AUDIT_EVENT_LISTENER), so nobody does where audit is known to be off.
+  // somebody listens, or may not, is itself a record (AUDIT_EVENT_LISTENER): nobody tries where it is known to be vain.
   static Fd listen(std::string& why);
   // `builder`, `name`: landlock_domain.h. The process has its threads from here on.
   static std::unique_ptr<LandlockWatching> start(Fd records, pid_t builder, std::string name, LandlockSinks sinks);
