@@ -28,8 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFile = "/usr/share/common-licenses/Apache-2.0";  // of base-files: every Debian has it
-constexpr int kStarts = 60;                                             // of a program, in a round
+constexpr int kStarts = 60;  // of a program, in a round
 
 struct Watch {
   const char* name;
@@ -101,6 +100,8 @@ class Scene {
     return {JAIL, "run", "--audit", folder_ / "log.jsonl", profile, "--", plugin};
   }
 
+  [[nodiscard]] std::string file() const { return folder_ / "bench.yaml"; }  // any
+
  private:
   fs::path folder_;
 };
@@ -121,9 +122,9 @@ double start_ns() {
   return own_ns() - before + ns(used.ru_utime) + ns(used.ru_stime);
 }
 
-Costs costs_here() {
+Costs costs_here(const std::string& file) {
   Costs costs{};
-  FILE* calls = ::popen((std::string(CALLS) + " " + kFile + " alone").c_str(), "re");
+  FILE* calls = ::popen((std::string(CALLS) + " " + file + " alone").c_str(), "re");
   if (calls == nullptr || std::fscanf(calls, "%lf %lf %lf", &costs[0], &costs[1], &costs[2]) != 3 ||
       ::pclose(calls) != 0)
     fail("bench_calls");
@@ -134,7 +135,7 @@ Costs costs_here() {
 }
 
 // While the jail stands.
-Costs costs_beside(const std::vector<std::string>& jail) {
+Costs costs_beside(const std::vector<std::string>& jail, const std::string& file) {
   int in[2], out[2];
   if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) fail("pipe2");
   const pid_t pid = start(jail, in[0], out[1]);
@@ -142,7 +143,7 @@ Costs costs_beside(const std::vector<std::string>& jail) {
   ::close(out[1]);
   char line[5];
   if (::read(out[0], line, sizeof line) <= 0) fail("bench_strangers: the plugin does not run");
-  const Costs costs = costs_here();
+  const Costs costs = costs_here(file);
   ::close(in[1]);
   wait_for(pid);
   ::close(out[0]);
@@ -158,7 +159,7 @@ int main(int argc, char** argv) {
   for (int round = -1; round < rounds; ++round) {
     Costs first{};
     for (std::size_t i = 0; i < std::size(kWatches); ++i) {
-      const Costs costs = costs_beside(scene.jail(kWatches[i]));
+      const Costs costs = costs_beside(scene.jail(kWatches[i]), scene.file());
       if (i == 0) first = costs;
       if (round < 0) continue;  // programs are loaded, files come in
       for (std::size_t what = 0; what < kWhat.size(); ++what) {
