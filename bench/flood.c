@@ -1,4 +1,4 @@
-/* PATH RATE SECONDS: opens a file so many times a second, if the machine can, and prints how many times it did. */
+/* RATE SECONDS PATH...: opens the files in turn, so many a second, if the machine can, and prints how many it did. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,17 +15,16 @@ static double now(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) return 2;
-  const double rate = atof(argv[2]), seconds = atof(argv[3]), start = now();
+  if (argc < 4) return 2;
+  const double rate = atof(argv[1]), seconds = atof(argv[2]), start = now();
   long opened = 0;
   for (double passed = 0; passed < seconds; passed = now() - start) {
     if ((double)opened > rate * passed) continue;
-    for (int i = 0; i < BATCH; ++i) {
-      int file = open(argv[1], O_RDONLY);
+    for (int i = 0; i < BATCH; ++i, ++opened) {
+      int file = open(argv[3 + opened % (argc - 3)], O_RDONLY);
       if (file < 0) return 1;
       close(file);
     }
-    opened += BATCH;
   }
   printf("%ld %.3f\n", opened, now() - start);
   return 0;

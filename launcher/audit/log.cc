@@ -86,8 +86,10 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
   std::optional<WriteError> append(const event::Event& event) {
     const Weight weight = weight_of(event);
     appended[event.body.index()] += 1;
+    const bool is_denied = event.verdict && event.verdict->decision == event::Decision::Denied;
     ++events;
-    if (event.verdict && event.verdict->decision == event::Decision::Denied) ++denied;
+    if (is_denied) ++denied;
+    if (is_denied && event.verdict->layer == "landlock") by_landlock += event.repeats ? event.repeats->count : 1;
     if (!budget.admits(weight)) {
       ++counted[event.body.index()];
       if (weight == Weight::Reserved) on_loss({kShareOfRun, EDQUOT});
@@ -276,6 +278,7 @@ struct Log::State : std::enable_shared_from_this<Log::State> {
   std::string line;  // framed: sink.h
   Tally appended{};
   Tally counted{};
+  std::uint64_t by_landlock = 0;
   OnLoss on_loss = [](const WriteError&) {};
   Keeper keeper;
 };
@@ -349,6 +352,11 @@ event::Counts Log::events_by_kind() const {
 event::Counts Log::counted() const {
   const State::Lock held = state_->lock();
   return held ? counts_of(state_->counted) : event::Counts{};
+}
+
+std::uint64_t Log::denied_by_landlock() const {
+  const State::Lock held = state_->lock();
+  return held ? state_->by_landlock : 0;
 }
 
 event::Counts Log::lost() const {

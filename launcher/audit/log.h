@@ -125,6 +125,7 @@ class Log {
   [[nodiscard]] std::string file() const;
   [[nodiscard]] event::Counts events_by_kind() const;  // appended so far, kinds that occurred
   [[nodiscard]] event::Counts counted() const;         // of these, not written because the run's share was used up
+  [[nodiscard]] std::uint64_t denied_by_landlock() const;  // attempts, of which several may be told by one event
   [[nodiscard]] event::Counts lost() const;            // records not written, by sink; empty when none
   // The descriptors that must stay open when everything else is closed.
   [[nodiscard]] std::vector<int> descriptors() const;

@@ -40,6 +40,7 @@ struct Findings {
   trace::Support trace;
   std::string why_not_kept;  // of its programs
   std::string broker;        // whose programs these are; empty: of our own
+  std::string why_no_records;  // of Landlock, in the kernel's audit; empty: they are there
   std::string source;        // of events
   std::vector<std::string> sources;
   std::vector<run::Refusal> refusals;
@@ -74,6 +75,7 @@ Findings examine(run::Plan plan, const std::string& broker) {
   findings.trace = *access.support;
   if (access.own) findings.why_not_kept = access.own->why_not_kept();
   if (access.broker) findings.broker = access.broker->path();
+  findings.why_no_records = access.why_no_records;
   findings.source = monitor::source_name(plan.monitor);
   findings.sources = plan.monitor.sources;
   findings.refusals = plan.refusals;
@@ -99,6 +101,8 @@ void print_findings(const Findings& findings) {
   for (const trace::Family family : kFamilies)
     std::printf("  %-9s %-16s %s\n", findings.trace.has(family) ? "loads" : "absent",
                 ("ebpf." + std::string(trace::name_of(family))).c_str(), about(findings.trace, family).c_str());
+  std::printf("  %-9s %-16s %s\n", findings.why_no_records.empty() ? "there" : "absent", "kernel-audit",
+              findings.why_no_records.empty() ? "counts what Landlock denies" : findings.why_no_records.c_str());
   if (!findings.broker.empty()) std::printf("  %-9s %-16s %s\n", "answers", "jaild", findings.broker.c_str());
   print_source(findings);
   for (const run::Refusal& refusal : findings.refusals) print(stdout, refusal);
@@ -128,6 +132,7 @@ void print_json(const Findings& findings) {
   for (const trace::Family family : kFamilies)
     writer.member(trace::name_of(family), findings.trace.has(family) ? "loads" : findings.trace.why_not(family));
   writer.end_object();
+  writer.member("kernel_audit", findings.why_no_records.empty() ? "there" : findings.why_no_records);
   if (!findings.why_not_kept.empty()) writer.member("ebpf_not_kept", findings.why_not_kept);
   writer.member("event_source", findings.source);
   writer.key("sources");

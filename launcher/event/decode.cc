@@ -95,7 +95,8 @@ bool read(Value value, RunEnded& ended) {
            .accounts = accounts(value),
            .events = counts(value["events"]),
            .counted = counts(value["counted"]),
-           .lost = counts(value["lost"])};
+           .lost = counts(value["lost"]),
+           .landlock = counts(value["landlock_denials"])};
   return true;
 }
 
@@ -112,9 +113,9 @@ bool read(Value value, LogOpened& opened) {
 }
 
 std::optional<FileId> file_in(Value value) {
-  const std::optional<std::uint64_t> inode = value["inode"].natural();
-  if (!inode) return std::nullopt;
-  return FileId{count(value["device"]), *inode, count(value["mount"])};
+  const std::vector<Value> numbers = value["file"].items();
+  if (numbers.size() != 3) return std::nullopt;
+  return FileId{count(numbers[0]), count(numbers[1]), count(numbers[2])};
 }
 
 Named name_in(Value value) {
@@ -130,6 +131,7 @@ std::string call_in(Value value) {
 
 bool read(Value value, FileOpen& opened) {
   opened = {text(value["call"]), name_in(value), texts(value["access"])};
+  if (!value["access"]) opened.access.emplace_back(kUsualAccess);
   if (!value["call"]) opened.call = usual_call(opened.access);
   return true;
 }

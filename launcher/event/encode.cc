@@ -3,6 +3,7 @@
 #include "event/encode.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "base/error.h"
@@ -73,6 +74,7 @@ void write(Fields& out, const RunEnded& ended) {
   out.counts("events", ended.events);
   if (!ended.counted.empty()) out.counts("counted", ended.counted);
   out.counts("lost", ended.lost);
+  if (!ended.landlock.empty()) out.counts("landlock_denials", ended.landlock);
 }
 
 void write(Fields& out, const RunRefused& refused) {
@@ -94,9 +96,7 @@ void write(Fields& out, const Named& named) {
   out.flag("path_unknown", named.unknown);
   if (!named.marks.empty()) out.texts("marks", named.marks);
   if (!named.file) return;
-  out.number("device", named.file->device);
-  out.number("inode", named.file->inode);
-  out.number("mount", named.file->mount);
+  out.numbers("file", std::array{named.file->device, named.file->inode, named.file->mount});
 }
 
 template <typename Call>
@@ -107,7 +107,7 @@ void write_name(Fields& out, const Call& call) {
 void write(Fields& out, const FileOpen& opened) {
   if (opened.call != usual_call(opened.access)) out.word("call", opened.call);
   write(out, opened.named);
-  out.texts("access", opened.access);
+  if (opened.access.size() != 1 || opened.access.front() != kUsualAccess) out.texts("access", opened.access);
 }
 
 void write(Fields& out, const FileCreate& created) {

@@ -84,6 +84,7 @@ struct RunEnded {
   Counts events{};   // by kind
   Counts counted{};  // of these, those that are not in the log one by one: the run had used up its share of it
   Counts lost{};     // by source; empty when nothing was
+  Counts landlock{};  // its denials: "logged", and "denied" as the kernel's audit counts them; empty: nobody has asked
   bool operator==(const RunEnded&) const = default;
 };
 
@@ -129,6 +130,7 @@ struct Named {
   std::string requested{};
   bool unknown = false;
   std::vector<std::string> marks{};  // of the path: "truncated" "deleted" "outside" (not below the plugin's root)
+                                     // "folder" (that of a name which nobody has told)
   std::optional<FileId> file{};      // where it was reached
   bool operator==(const Named&) const = default;
 };

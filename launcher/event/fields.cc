@@ -21,10 +21,6 @@ void Fields::texts(std::string_view name, const std::vector<std::string>& list) 
   items(name, list, [&](const std::string& bytes) { note(name, bounded(bytes)); });
 }
 
-void Fields::numbers(std::string_view name, const std::vector<std::uint32_t>& list) {
-  items(name, list, [&](std::uint32_t number) { writer_.value(number); });
-}
-
 void Fields::counts(std::string_view name, const Counts& counts) {
   object(name, [&] {
     const std::size_t kept = std::min(counts.size(), limits_.items);

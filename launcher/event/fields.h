@@ -45,7 +45,10 @@ class Fields {
   }
   void text(std::string_view name, std::string_view bytes);
   void texts(std::string_view name, const std::vector<std::string>& list);
-  void numbers(std::string_view name, const std::vector<std::uint32_t>& list);
+  template <typename List>
+  void numbers(std::string_view name, const List& list) {
+    items(name, list, [&](std::integral auto number) { writer_.value(number); });
+  }
   void counts(std::string_view name, const Counts& counts);
 
   // An array of objects; `each` writes the members of one.
@@ -72,8 +75,8 @@ class Fields {
  private:
   static constexpr std::size_t kLongestWord = 64;  // a SHA-256 in hexadecimal; a profile's name has 63
 
-  template <typename Item, typename Each>
-  void items(std::string_view name, const std::vector<Item>& list, const Each& each) {
+  template <typename List, typename Each>
+  void items(std::string_view name, const List& list, const Each& each) {
     writer_.key(name);
     writer_.begin_array();
     const std::size_t kept = std::min(list.size(), limits_.items);

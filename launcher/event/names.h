@@ -45,4 +45,7 @@ constexpr std::optional<Enum> named(std::string_view name) {
   return static_cast<Enum>(found - kNames<Enum>.begin());
 }
 
+// Of FileOpen: to read, the most usual by far, which a record leaves out.
+inline constexpr std::string_view kUsualAccess = "read";
+
 }  // namespace jail::event

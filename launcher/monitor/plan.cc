@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "bpf/events.h"
+#include "event/event.h"
 #include "profile/choices.h"
 #include "sys/process.h"
 #include "sys/seccomp.h"
@@ -24,6 +25,7 @@ using profile::MonitorSource;
 
 constexpr std::string_view kNotLogged = "what the filter denies is denied, not logged";
 
+constexpr const char* kAllButLandlock = "everything but what Landlock denies";
 constexpr const char* kUnixSockets = "allowed connections to unix sockets";
 constexpr const char* kRings = "files that an io_uring opens or changes";
 constexpr const char* kPowers = "power that the filter lets be asked for, and the kernel does not give";
@@ -136,6 +138,19 @@ std::vector<std::string> sources_of(const Plan& plan) {
   return all;
 }
 
+std::string audit_source(const Plan& plan) {
+  return plan.audit == KernelAudit::Tell ? "what Landlock denies: kernel-audit"
+                                         : "how often Landlock denies: counted by kernel-audit, too";
+}
+
+// Where files are left alone, most of what it tells is not wanted.
+void add_audit(const Support& support, Plan& plan) {
+  if (!support.landlock_records || plan.files == MonitorFiles::None) return;
+  plan.audit = plan.source == Source::None ? KernelAudit::Tell : KernelAudit::Check;
+  plan.sources.push_back(audit_source(plan));
+  if (plan.audit == KernelAudit::Tell) plan.blind_spots.emplace_back(kAllButLandlock);
+}
+
 std::uint32_t traced_what(const Plan& plan) {
   std::uint32_t what = 0;
   if (traces(plan, trace::Family::Process)) what |= JAIL_WANT_PROCESS;
@@ -244,18 +259,22 @@ void leave_out_trace(Plan& plan, const std::string& why) {
   plan.addresses.reset();
   plan.sources = sources_of(plan);
   plan.sources.push_back("no ebpf: " + why);
+  if (plan.audit != KernelAudit::None) plan.sources.push_back(audit_source(plan));
   std::erase(plan.blind_spots, kUnixSockets);
 }
 
 std::string_view name_of(Source source) { return source == Source::Notify ? "notify" : "none"; }
 
 std::string_view source_name(const Plan& plan) {
+  if (plan.audit == KernelAudit::Tell) return event::name_of(event::Source::KernelAudit);
   if (plan.tracing == Tracing::Chosen) return "ebpf and notify";
   return plan.tracing == Tracing::Asked ? "ebpf" : name_of(plan.source);
 }
 
-Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,
-          profile::NetworkMode network) {
+namespace {
+
+Plan plan_calls(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,
+                profile::NetworkMode network) {
   Plan plan;
   plan.files = wanted.files.value;
   if (wanted.source.stated && wanted.source.value == MonitorSource::None) return plan;
@@ -275,6 +294,15 @@ Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, 
     if (plan.files != MonitorFiles::All) plan.blind_spots.emplace_back(kNamedLooks);
   }
   if (plan.files == MonitorFiles::None) plan.blind_spots.insert(plan.blind_spots.begin(), "files: not watched");
+  return plan;
+}
+
+}  // namespace
+
+Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,
+          profile::NetworkMode network) {
+  Plan plan = plan_calls(wanted, filter, support, network);
+  add_audit(support, plan);
   return plan;
 }
 

@@ -24,6 +24,7 @@ struct Support {
   confine::seccomp::Support seccomp;
   Listener listener = Listener::Free;
   std::optional<trace::Support> trace{};  // none: nobody has looked
+  bool landlock_records = false;          // the kernel's audit tells us of Landlock
 };
 
 enum class Source { None, Notify };
@@ -32,9 +33,14 @@ std::string_view name_of(Source source);
 // Asked: by its name in the profile, so that a run without it is refused. Chosen: a run goes on without it.
 enum class Tracing : std::uint8_t { None, Chosen, Asked };
 
+// What the kernel's audit is for, which tells of Landlock alone, and of a denial neither the whole name nor the call.
+// Check: how often it has denied is held against the log. Tell: nobody else tells what was denied.
+enum class KernelAudit : std::uint8_t { None, Check, Tell };
+
 struct Plan {
   Source source = Source::None;
   Tracing tracing = Tracing::None;
+  KernelAudit audit = KernelAudit::None;
   profile::MonitorFiles files = profile::MonitorFiles::Denied;
   std::vector<trace::Family> traced;     // by eBPF, beside the source
   std::optional<profile::MonitorFiles> addresses{};  // what of these the source tells; none: as of files
@@ -56,7 +62,7 @@ Traced shares_of(const Plan& plan);
 // Notification tells all. Only of a plan that chose eBPF, which takes nothing out of the filter.
 void leave_out_trace(Plan& plan, const std::string& why);
 
-// "ebpf", "ebpf and notify", "notify" or "none".
+// "ebpf", "ebpf and notify", "notify", "kernel-audit" or "none".
 std::string_view source_name(const Plan& plan);
 
 Plan plan(const profile::Monitor& wanted, const confine::seccomp::Plan& filter, const Support& support,

@@ -75,6 +75,7 @@ class Construction {
   ~Construction();
 
   std::variant<Jail, BuildFailure> wait_ready(const Fd& signals, Proc proc);
+  [[nodiscard]] pid_t builder() const { return builder_.pid(); }  // 0 as soon as it is done
   [[nodiscard]] const std::string& without_proc() const { return without_proc_; }
   [[nodiscard]] const Findings& findings() const { return findings_; }
   // In the order of the plan's.

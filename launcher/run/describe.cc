@@ -141,7 +141,7 @@ std::string describe_seccomp(const confine::seccomp::Plan& plan) {
 }
 
 std::string describe_monitor(const monitor::Plan& plan) {
-  if (plan.source == monitor::Source::None) return {};
+  if (plan.source == monitor::Source::None && plan.audit == monitor::KernelAudit::None) return {};
   const std::string_view files = profile::name_of(profile::kMonitorFiles, plan.files);
   const std::string source = std::string("source ").append(source_name(plan));
   std::string all = line("monitor", source + ", files: " + std::string(files));

@@ -79,6 +79,7 @@ struct Plan {
   std::optional<std::uint64_t> time_ms;
   std::uint64_t grace_ms = 0;
   unsigned umask = kOwnUmask;  // the plugin's: as the caller's was
+  std::string builder_name;    // trace/landlock_domain.h; empty: the kernel's audit is not asked
   std::vector<confine::Layer> layers;
   std::vector<Refusal> refusals;
 };

@@ -164,6 +164,7 @@ Plan plan_for(const Prepared& prepared, const Wanted& wanted, TraceAccess& acces
   Support support = probe();
   access = TraceAccess::find(prepared.profile, wanted.broker);
   support.monitor.trace = access.support;
+  support.monitor.landlock_records = bool{access.landlock_records};
   Plan plan = plan_with(support, prepared, wanted);
   if (access.broker && plan.monitor.ring_bytes > broker::kMostRing)
     access.why_not = "jaild lends no ring of more than " + std::to_string(broker::kMostRing >> 20) + " MiB";

@@ -18,6 +18,7 @@
 #include "monitor/listener.h"
 #include "profile/choices.h"
 #include "registry/disabled.h"
+#include "run/auditing.h"
 #include "run/build.h"
 #include "run/channels.h"
 #include "run/exit_status.h"
@@ -64,6 +65,7 @@ class Session {
       return refuse(std::vector{disabled_by(*disabled)});
     plan_ = plan_for(prepared_, options_.wanted, tracing_.access);
     plan_.umask = umask_;
+    plan_.builder_name = auditing_.name_for(plan_);
     stdio_ = plan_stdio(plan_.identity.uid);
     keep_own_descriptors();
     for (const std::string& problem : {stdio_.problem, passed_.problem})
@@ -122,6 +124,7 @@ class Session {
     const pid_t init = std::get<Worker>(init_).pid();
     Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
                               std::move(handover.theirs), tracing_.group());
+    const pid_t builder = construction.builder();
     const std::optional<Refusal> unseen = tracing_.make_ready(plan_, init);  // this and what follows, while it is built
     if (!open_log()) return refuse_log(log_problem_);
     if (const auto refusal = without_disk(prepared_, *log_)) {
@@ -141,6 +144,7 @@ class Session {
     }
     way_out_.start(plan_, construction.take_doors(), construction.take_network(),
                    [log = log_](const event::Event& event) { (void)log->append(event); });
+    auditing_.start(plan_, builder, std::move(tracing_.access.landlock_records), log_);
     const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
     if (traced && plan_.monitor.traced.empty()) record = started();
@@ -223,8 +227,9 @@ class Session {
                                      .log = [log = log_](const event::Event& event) { (void)log->append(event); }});
     way_out_.finish();
     const bool traced_all = tracing_.finish();
-    if ((listening_ && listening_->finish() == monitor::Listening::End::Stuck) || !traced_all)
+    if (!finish_listening() || !traced_all)
       result_.problem = "the source of events hangs in a file system that does not answer";
+    jail = {};  // the kernel's audit says its last word when nothing of the plugin's is open
     return end(ending);
   }
 
@@ -240,6 +245,14 @@ class Session {
     status.events = so_far.events;
     status.denied = so_far.denied;
     return status;
+  }
+
+  bool finish_listening() {
+    if (!listening_) return true;
+    const bool clean = listening_->finish() == monitor::Listening::End::Clean;
+    unread_ = listening_->lost();
+    if (clean) listening_.reset();
+    return clean;
   }
 
   // What it points to lives as long as this.
@@ -295,15 +308,17 @@ class Session {
   Result end(const Ending& ending) {
     event::RunEnded record = ending.record;
     record.reason = prepared_.redactor.redact(record.reason);
+    const Auditing::Account denials = auditing_.finish(*log_);
     log_->settle();
     record.events = log_->events_by_kind();
     record.counted = log_->counted();
     record.lost = log_->lost();
     for (const auto& [sink, count] : record.lost)
       result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
-    if (listening_ && listening_->lost() != 0)
-      record.lost.emplace_back(monitor::name_of(plan_.monitor.source), listening_->lost());
+    if (unread_ != 0) record.lost.emplace_back(monitor::name_of(plan_.monitor.source), unread_);
     if (tracing_.lost() != 0) record.lost.emplace_back("ebpf", tracing_.lost());
+    record.landlock = denials.counts;
+    if (denials.untold != 0) record.lost.emplace_back("kernel-audit", denials.untold);
     if (const auto error = log_->append(of_ours(record)))
       result_.problem = "the log lost a record: " + audit::text_of(*error);
     status_.ended(record, ending.exit_status);
@@ -388,8 +403,10 @@ class Session {
   audit::Problem log_problem_;
   Result result_;
   Tracing tracing_;
+  Auditing auditing_;
   WayOut way_out_;
   std::vector<Fd> reserved_;
+  std::uint64_t unread_ = 0;  // by who listens
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };
 

@@ -4,6 +4,7 @@
 
 #include "monitor/plan.h"
 #include "sys/capabilities.h"
+#include "trace/landlock_watch.h"
 
 namespace jail::run {
 namespace {
@@ -16,6 +17,7 @@ bool may_load() {
 
 TraceAccess TraceAccess::open(const std::string& socket, const std::vector<trace::Family>& families) {
   TraceAccess access;
+  access.landlock_records = trace::LandlockWatching::listen(access.why_no_records);
   if (may_load()) {
     access.own = trace::Tracer::open(families);
     access.support = access.own->support();
@@ -35,6 +37,8 @@ TraceAccess TraceAccess::find(const profile::Profile& profile, const std::string
   const std::vector<trace::Family> families = monitor::may_take(profile.monitor, profile.network.mode.value);
   if (wanted == MonitorSource::Ebpf) return open(socket, families);
   TraceAccess access;
+  if (profile.monitor.files.value != profile::MonitorFiles::None)
+    access.landlock_records = trace::LandlockWatching::listen(access.why_no_records);
   if (wanted != MonitorSource::Auto) return access;
   if (may_load()) access.own = trace::Tracer::open_kept(families);
   else access.broker = broker::Connection::open(socket, broker::Connection::Patience::AMoment, access.why_not);

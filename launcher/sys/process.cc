@@ -114,6 +114,8 @@ void set_dumpable(Dumpable dumpable) {
   check(::prctl(PR_SET_DUMPABLE, dumpable == Dumpable::Yes ? 1 : 0, 0, 0, 0), "prctl", "PR_SET_DUMPABLE");
 }
 
+void set_name(const std::string& name) { check(::prctl(PR_SET_NAME, name.c_str(), 0, 0, 0), "prctl", "PR_SET_NAME"); }
+
 Dumpable dumpable() {
   return check(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), "prctl", "PR_GET_DUMPABLE") == 1 ? Dumpable::Yes : Dumpable::No;
 }

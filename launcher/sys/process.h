@@ -66,6 +66,8 @@ Ended reap(pid_t pid);
 enum class Dumpable { No, Yes };
 void set_dumpable(Dumpable dumpable);
 Dumpable dumpable();
+// Of this thread, as ps(1) shows it: at most 15 bytes.
+void set_name(const std::string& name);
 // The signal this process gets when the thread that forked it ends. Cleared by a change of ids and by the exec of a
 // set-id file (prctl(2)): set it last.
 void set_parent_death_signal(int signal);

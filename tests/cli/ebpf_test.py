@@ -73,7 +73,7 @@ class Ebpf:
                          ("ebpf", str(self.attacker), "allowed"))
         self.assertEqual(executed["argv"], [str(self.attacker), "exit", "5"])
         self.assertEqual(executed["pid"], started["pid"])
-        self.assertEqual(executed["inode"], os.stat(self.attacker).st_ino)
+        self.assertEqual(executed["file"][1], os.stat(self.attacker).st_ino)
         ended, = self.told("process.exit")
         self.assertEqual((ended["source"], ended["exit"], ended["pid"]), ("ebpf", 5, started["pid"]))
         self.assertEqual(self.records()[-1]["lost"], {})
@@ -83,8 +83,9 @@ class Ebpf:
         file = self.dir / "read" / "file"
         self.run_plugin("read-by", "open", file, profile=self.stating())
         opened, = self.told("file.open", path=str(file))
-        self.assertEqual((opened["source"], opened["decision"], opened["access"]), ("ebpf", "allowed", ["read"]))
-        self.assertEqual((opened["inode"], opened["device"]), (file.stat().st_ino, file.stat().st_dev))
+        self.assertEqual((opened["source"], opened["decision"]), ("ebpf", "allowed"))
+        self.assertNotIn("access", opened, "it is the usual one")
+        self.assertEqual(opened["file"][:2], [file.stat().st_dev, file.stat().st_ino])
 
     def test_a_look(self):
         self.needs("process", "file_exit")
@@ -403,8 +404,10 @@ class EbpfLoss(LossTest):
         self.assertGreater(lost, 0)
         self.assertEqual(sum(record["count"] for record in records if record["kind"] == "monitor.lost"), lost)
         opened = [record for record in records if record.get("path", "").startswith("/usr/bin/python3")
-                  and record["kind"] == "file.open" and record["access"] == ["read"]]
-        self.assertLess(sum(record.get("count", 1) for record in opened), TIMES)
+                  and record["kind"] == "file.open" and "access" not in record]
+        told = sum(record.get("count", 1) for record in opened)
+        self.assertLess(told, TIMES)
+        self.assertGreaterEqual(told + lost, TIMES, "an open is without account")
         secret = {f"{self.dir}/home/{number}" for number in range(DENIED)}
         denied = [record for record in records if record.get("path") in secret]
         self.assertEqual({record["path"] for record in denied}, secret)

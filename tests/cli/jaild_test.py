@@ -97,7 +97,7 @@ class Jaild(JailTest):
         executed, = self.told("process.exec", source="ebpf")
         self.assertEqual((executed["path"], executed["pid"]), (str(self.attacker), self.records()[1]["pid"]))
         opened, = self.told("file.open", path=str(file))
-        self.assertEqual((opened["source"], opened["inode"]), ("ebpf", file.stat().st_ino))
+        self.assertEqual((opened["source"], opened["file"][1]), ("ebpf", file.stat().st_ino))
         self.assertEqual(len(self.told("process.exit", source="ebpf")), 1)
         self.assertEqual(self.records()[-1]["lost"], {})
 

@@ -84,10 +84,21 @@ static void widen(char **arguments) {
   give_away(open(path, O_RDONLY));
 }
 
+/* What its own domain denies is no matter of the jail's. */
+static void deny_itself(char **arguments) {
+  const char *path = need(arguments, 0);
+  struct landlock_ruleset_attr rules = {.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE};
+  const int fd = (int)syscall(444, &rules, sizeof rules.handled_access_fs, 0);
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (fd < 0 || syscall(446, fd, 0) != 0) broken("no domain of its own: %s", strerror(errno));
+  give_away(open(path, O_RDONLY));
+}
+
 const struct attack landlock_attacks[] = {
     {"thread-read", "PATH: reads it in a second thread", read_in_thread},
     {"leaderless-read", "PATH: in a second thread of a child", read_after_leader},
     {"stack-domains", "N: confines itself N times", stack_domains},
     {"widen", "PATH: reads it after adding a rule for /", widen},
+    {"deny-itself", "PATH: reads it in a domain of its own that denies it", deny_itself},
     {NULL, NULL, NULL},
 };

@@ -3,16 +3,21 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -388,6 +393,91 @@ TEST_P(Monitor, AnUnreadLogStopsNoClock) {
 std::string launcher_name(const testing::TestParamInfo<Launcher>& info) {
   return info.param == Launcher::Root ? "root" : "user";
 }
+// What Landlock has denied, as the kernel itself counts and tells it. Switched on for the whole machine, and so only
+// where that is the tests' own.
+class KernelAudit : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_root() || std::getenv("JAIL_VM") == nullptr) GTEST_SKIP() << "no machine of the tests' own, or no root";
+    if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1) < 7) GTEST_SKIP() << "Landlock is silent before ABI 7";
+    adopt_orphans();
+    library_.libraries = {"{dir}/lib"};
+    scene_.make_folder("{dir}/lib");
+    std::filesystem::copy_file(scene_.at("{bin}/attacker"), scene_.at("{dir}/lib/attacker"));
+    scene_.own(scene_.at("{dir}/lib/attacker"));
+  }
+  void TearDown() override { EXPECT_EQ(switch_to(0), 0); }
+
+  // auditctl -e 0 or 1.
+  static int switch_to(std::uint32_t enabled) {
+    const int socket = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
+    struct {
+      nlmsghdr header{};
+      audit_status status{};
+    } request;
+    request.header = {sizeof request, AUDIT_SET, NLM_F_REQUEST | NLM_F_ACK, 1, 0};
+    request.status.mask = AUDIT_STATUS_ENABLED;
+    request.status.enabled = enabled;
+    char answer[256] = {};
+    const bool asked = ::send(socket, &request, sizeof request, 0) > 0 && ::recv(socket, answer, sizeof answer, 0) > 0;
+    ::close(socket);
+    int error = EIO;
+    if (asked) std::memcpy(&error, answer + NLMSG_HDRLEN, sizeof error);
+    return error;
+  }
+
+  // Of a run that starts what may only be mapped as code, which Landlock denies.
+  std::vector<std::string> log_of(const std::string& monitor) {
+    Profile profile = usual_grants() + library_;
+    profile.more = monitor;
+    const std::size_t before = scene_.log_lines().size();
+    const Outcome outcome = run(scene_.in_jail(profile, {"run-file", "{dir}/lib/attacker"}));
+    EXPECT_EQ(verdict_of(outcome).error, "EACCES") << describe(outcome);
+    std::vector<std::string> log = scene_.log_lines();
+    log.erase(log.begin(), log.begin() + static_cast<std::ptrdiff_t>(before));
+    return log;
+  }
+
+  Scene scene_{Launcher::Root};
+  Profile library_;
+};
+
+TEST_F(KernelAudit, IsNeverSwitchedOnByUs) {
+  const auto log = log_of("monitor: {source: notify}\n");
+  EXPECT_EQ(told(log, {"\"denied\"", "\"landlock\"", "\"EACCES\""}), 1) << "the attempt is told all the same";
+  EXPECT_FALSE(has(last(log), "landlock_denials"));
+  EXPECT_EQ(told(log_of("monitor: {source: none}\n"), {"\"denied\""}), 0);
+}
+
+TEST_F(KernelAudit, CountsWhatOthersTell) {
+  ASSERT_EQ(switch_to(1), 0);
+  const auto log = log_of("monitor: {source: notify}\n");
+  EXPECT_EQ(told(log, {"\"denied\"", "\"landlock\"", "\"EACCES\""}), 1);
+  EXPECT_EQ(told(log, {"\"source\":\"kernel-audit\""}), 0) << "one attempt, one event";
+  EXPECT_TRUE(has(last(log), R"("landlock_denials":{"logged":1,"denied":1})")) << last(log);
+}
+
+TEST_F(KernelAudit, TellsWhatNobodyElseTells) {
+  ASSERT_EQ(switch_to(1), 0);
+  const auto log = log_of("monitor: {source: none}\n");
+  const std::string path = "\"" + scene_.at("{dir}/lib/attacker").string() + "\"";
+  EXPECT_EQ(told(log, {"\"source\":\"kernel-audit\"", path, "\"execute\"", "\"landlock\"", ".yaml:", "\"pid\":"}),
+            1);
+  EXPECT_EQ(told(log, {"\"denied\"", "\"landlock\""}), 1);
+  EXPECT_TRUE(has(last(log), R"("landlock_denials":{"logged":1,"denied":1})")) << last(log);
+}
+
+// A plugin's own domain within the jail's is another, and what it denies none of ours.
+TEST_F(KernelAudit, LeavesThePluginsOwnDomainsAlone) {
+  ASSERT_EQ(switch_to(1), 0);
+  Profile profile = usual_grants();
+  profile.more = "monitor: {source: none}\n";
+  const Outcome outcome = run(scene_.in_jail(profile, {"deny-itself", "{read}/public"}));
+  EXPECT_EQ(verdict_of(outcome).error, "EACCES") << describe(outcome);
+  const auto log = scene_.log_lines();
+  EXPECT_TRUE(has(last(log), R"("landlock_denials":{"logged":0,"denied":0})")) << last(log);
+}
+
 INSTANTIATE_TEST_SUITE_P(Escape, Monitor, testing::Values(Launcher::Root, Launcher::User), launcher_name);
 
 }  // namespace

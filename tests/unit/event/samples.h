@@ -48,7 +48,8 @@ inline event::RunEnded ended() {
                        .blocks_written = 8},
           .events = {{"run.started", 1}, {"file.open", 12'000}},
           .counted = {{"file.open", 2'000}},
-          .lost = {{"notify", 2}}};
+          .lost = {{"notify", 2}},
+          .landlock = {{"logged", 3}, {"denied", 4}}};
 }
 
 inline event::RunRefused refused() {

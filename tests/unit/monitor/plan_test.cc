@@ -61,6 +61,20 @@ TEST(MonitorPlan, SaysOfFilesNobodyWatchesThatTheyAreNotSeen) {
   EXPECT_EQ(plan.blind_spots.front(), "files: not watched");
 }
 
+TEST(MonitorPlan, HoldsTheKernelsAuditAgainstTheOthersOrTakesItWhereThereIsNone) {
+  Support support = full();
+  EXPECT_EQ(planned({}, support).audit, KernelAudit::None);
+  support.landlock_records = true;
+  const Plan beside = planned({}, support), alone = planned(from(MonitorSource::None), support);
+  EXPECT_EQ(beside.audit, KernelAudit::Check);
+  EXPECT_EQ(source_name(beside), "notify");
+  EXPECT_EQ(beside.sources.size(), 1u);
+  EXPECT_EQ(alone.audit, KernelAudit::Tell);
+  EXPECT_EQ(source_name(alone), "kernel-audit");
+  EXPECT_EQ(alone.blind_spots.size(), 1u);
+  EXPECT_EQ(planned(of(MonitorFiles::None), support).audit, KernelAudit::None) << "most of it is not wanted";
+}
+
 TEST(MonitorPlan, SaysWhatOnlyAllAsksFor) {
   const auto& spots = planned(of(MonitorFiles::All)).blind_spots;
   EXPECT_EQ(planned(of(MonitorFiles::Denied)).blind_spots.size(), spots.size() + 1);
