@@ -14,8 +14,6 @@
 #include <cstring>
 #include <utility>
 
-#include "base/error.h"
-
 namespace jail::sys::nft {
 namespace {
 
@@ -302,8 +300,9 @@ std::string Batch::finish() && {
   return std::move(bytes_) + boundary(NFNL_MSG_BATCH_END);
 }
 
-Fd open_socket() {
-  Fd socket(check(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), "socket"));
+Fd open_socket() noexcept {
+  Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+  if (!socket) return socket;
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
   const int on = 1;
   (void)::setsockopt(socket.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);  // no copy of what was asked

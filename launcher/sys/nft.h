@@ -94,8 +94,8 @@ class Batch {
   std::uint32_t sets_ = 0;
 };
 
-// Of the caller's network namespace, whoever asks by it with the capability there (CAP_NET_ADMIN). SysError.
-Fd open_socket();
+// Of the caller's network namespace, whoever asks by it with the capability there (CAP_NET_ADMIN). Empty, and errno.
+Fd open_socket() noexcept;
 
 // 0, or the errno of what the kernel did not take. ENOENT: it lacks an expression, or an element is not there.
 int commit(const Fd& socket, Batch batch);
