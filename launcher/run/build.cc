@@ -225,6 +225,11 @@ void Construction::hear_builder() {
     examines_ = wants_findings_;
   } else if (received->report.kind == ReportKind::Doors) {
     std::ranges::move(received->descriptors, std::back_inserter(doors_));
+  } else if (received->report.kind == ReportKind::Wall && received->descriptors.size() == 2) {
+    wall_ = {std::move(received->descriptors[0]), std::move(received->descriptors[1])};
+  } else if (received->report.kind == ReportKind::Wall) {
+    without_wall_ = std::string("no wall of the kernel's (nf_tables: ") + std::strerror(received->report.error) +
+                    "): the relay alone decides";
   } else if (received->report.kind == ReportKind::Examined && !received->descriptors.empty()) {
     findings_ = unpack(received->descriptors.front());
   } else if (received->report.kind == ReportKind::Ready && !received->descriptors.empty()) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "egress/wall.h"
 #include "run/findings.h"
 #include "run/plan.h"
 #include "run/protocol.h"
@@ -79,6 +80,9 @@ class Construction {
   [[nodiscard]] const Findings& findings() const { return findings_; }
   // In the order of the plan's.
   [[nodiscard]] std::vector<Fd> take_doors() { return std::move(doors_); }
+  [[nodiscard]] egress::WallSockets take_wall() { return std::move(wall_); }
+  // Why the kernel has no wall, where the plan has one.
+  [[nodiscard]] const std::string& without_wall() const { return without_wall_; }
   // The jail's user and network namespaces; nothing where the plan has no door that leads into them.
   [[nodiscard]] std::vector<Fd> take_network() { return std::move(network_); }
 
@@ -101,6 +105,8 @@ class Construction {
   Findings findings_;
   std::vector<Fd> doors_;
   std::vector<Fd> network_;
+  egress::WallSockets wall_;
+  std::string without_wall_;
 };
 
 }  // namespace jail::run

@@ -68,17 +68,27 @@ void confine_self() {
     throw SysError(-sealed, "seccomp");
 }
 
-// What the host's own list of names says holds from the start: a plugin that has it does not ask.
-egress::Policy make_policy(const Plan& plan) {
+egress::Policy empty_policy(const Plan& plan) {
   const auto routes = std::make_shared<sys::Routes>();
-  egress::Policy policy(plan.egress.rules,
-                        [routes](const egress::Address& address) { return routes->is_local(egress::octets(address)); });
-  if (plan.egress.resolver == egress::Plan::Resolver::None) return policy;
+  return {plan.egress.rules,
+          [routes](const egress::Address& address) { return routes->is_local(egress::octets(address)); }};
+}
+
+// What the host's own list of names says holds from the start: a plugin that has it does not ask.
+std::vector<WallKeeper::Listed> listed(const Plan& plan) {
+  std::vector<WallKeeper::Listed> all;
+  if (plan.egress.resolver == egress::Plan::Resolver::None) return all;
   const egress::Names names(plan.egress.rules);
   for (const auto& [name, addresses] : egress::read_hosts(names))
     for (const egress::Rule rule : names.permits(name).rules)
-      for (const egress::Address& address : addresses)
-        (void)policy.open(rule, address, egress::Policy::kMostSeconds, clock::boottime_ns());
+      for (const egress::Address& address : addresses) all.push_back({rule, address});
+  return all;
+}
+
+egress::Policy make_policy(const Plan& plan) {
+  egress::Policy policy = empty_policy(plan);
+  for (const WallKeeper::Listed& one : listed(plan))
+    (void)policy.open(one.rule, one.address, egress::Policy::kMostSeconds, clock::boottime_ns());
   return policy;
 }
 
@@ -208,8 +218,9 @@ std::optional<Refusal> WayOut::listen(const Plan& plan) {
                  plan.egress.in[opened.number].place};
 }
 
-void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network) {
+void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, egress::WallSockets wall) {
   plan_ = &plan;
+  keeper_ = WallKeeper(plan, std::move(wall));
   if (!doors.empty()) start_out(plan, std::move(doors));
   if (!listeners_.empty()) start_in(plan, std::move(network));
 }
@@ -234,8 +245,13 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
   std::vector<egress::Relayed> relayed;
   for (std::size_t i = 0; i < doors.size(); ++i)
     relayed.push_back({std::move(doors[i]), plan.egress.out[i].protocol, plan.egress.out[i].at.port, std::nullopt});
-  sys::SocketPair openings;
+  sys::SocketPair openings;  // ours: the relay's, theirs: the resolver's
   if (!resolvers.empty()) openings = sys::socket_pair();
+  if (!resolvers.empty() && keeper_.keeps()) {
+    sys::SocketPair relays = sys::socket_pair();
+    keeper_.stand_between(std::move(openings.ours), std::move(relays.theirs), empty_policy(plan), listed(plan));
+    openings.ours = std::move(relays.ours);
+  }
   start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>,
         [&](const Fd& told) { become_relay(std::move(relayed), {}, openings.ours, plan, told); });
   relayed.clear();
@@ -257,18 +273,22 @@ void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
 
 void WayOut::add_to(std::vector<pollfd>& polled) {
   first_polled_ = polled.size();
+  keeper_.add_to(polled);
   for (const Helper& helper : helpers_) polled.push_back({helper.told.get(), POLLIN, 0});
 }
 
 void WayOut::handle(const std::vector<pollfd>& polled, const Log& log) {
+  keeper_.handle(&polled[first_polled_], log);
   for (std::size_t i = helpers_.size(); i-- > 0;) {
-    if (polled[first_polled_ + i].revents == 0 || helpers_[i].hear(helpers_[i].told, *plan_, log)) continue;
+    const bool has_told = polled[first_polled_ + WallKeeper::kPolled + i].revents != 0;
+    if (!has_told || helpers_[i].hear(helpers_[i].told, *plan_, log)) continue;
     log(of_egress(event::MonitorChanged{"none", std::string(helpers_[i].death)}));
     helpers_.erase(helpers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
 }
 
 void WayOut::finish(const Log& log) {
+  keeper_.finish(log);
   for (const Helper& helper : helpers_) {
     (void)::shutdown(helper.told.get(), SHUT_WR);  // it tells what there is, and ends
     pollfd polled{helper.told.get(), POLLIN, 0};

@@ -1,6 +1,7 @@
 // What stands beside a jail that may speak with others: processes of ours, each of which holds its sockets and nothing
 // else: no file, no capability, a filter of its own. One relay leads out of the jail's network, one leads in
-// (egress/relay.h), and the resolver answers for the names of the profile (egress/resolver.h).
+// (egress/relay.h), and the resolver answers for the names of the profile (egress/resolver.h). The kernel's own wall is
+// kept here (wall_keeper.h).
 #pragma once
 
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include "egress/relay.h"
 #include "event/event.h"
 #include "run/plan.h"
+#include "run/wall_keeper.h"
 
 namespace jail::run {
 
@@ -29,8 +31,9 @@ class WayOut {
   std::optional<Refusal> listen(const Plan& plan);
 
   // Before the caller has a second thread. `doors`: in the jail's network, as the plan says, and behind them the
-  // sockets of its resolver; `network`: its user and network namespaces. `plan` outlives this.
-  void start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network);
+  // sockets of its resolver; `network`: its user and network namespaces; `wall`: of the kernel's, empty where there is
+  // none. `plan` outlives this.
+  void start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, egress::WallSockets wall);
 
   // What was heard since: connections that are over, names that were asked for, a helper that has died.
   using Log = std::function<void(const event::Event&)>;
@@ -58,6 +61,7 @@ class WayOut {
   const Plan* plan_ = nullptr;
   std::vector<Fd> listeners_;
   std::vector<Helper> helpers_;
+  WallKeeper keeper_;
   std::size_t first_polled_ = 0;
 };
 
