@@ -163,7 +163,7 @@ class Names:
     def test_a_name_leads_where_it_points_and_its_address_not_before(self):
         out = self.python(f"print(get('{API}')); print(get('api.acme.example')); print(get('{API}'))\n"
                           f"print(get('{OTHER}')); print(get('api.acme.example', {PORT + 1}))")
-        self.assertEqual(out, ["ConnectionResetError", "hello", "hello", "ConnectionResetError",
+        self.assertEqual(out, ["ConnectionRefusedError", "hello", "hello", "ConnectionRefusedError",
                                "ConnectionRefusedError"])
         asked, = self.lookups(name="api.acme.example", type="A", decision="allowed")[:1]
         self.assertEqual((asked["source"], asked["answers"]), ("egress", [API]))
@@ -180,7 +180,7 @@ class Names:
         for more in ("", "filesystem: {read: [/etc/hosts]}\n"):
             with self.subTest(more=more):
                 self.assertEqual(self.python(f"print(get('listed.acme.example'), get('{API}'))", more=more),
-                                 ["hello ConnectionResetError"])
+                                 ["hello ConnectionRefusedError"])
 
     def test_other_names_are_not_there(self):
         """Neither the bare domain of a wildcard nor one that only ends alike; nobody outside is asked for them."""
@@ -208,7 +208,7 @@ class Names:
     def test_a_line_of_the_hosts_opens_its_own_ports_and_none_of_a_names(self):
         out = self.python("print(look_up('loopback.acme.example'), get('loopback.acme.example'), get('127.0.0.1'))",
                           allowed=(f"tcp://*.acme.example:{PORT}", "tcp://127.0.0.1:9"))
-        self.assertEqual(out, ["127.0.0.1 ConnectionResetError ConnectionResetError"])
+        self.assertEqual(out, ["127.0.0.1 ConnectionRefusedError ConnectionRefusedError"])
 
     def test_addresses_that_become_the_hosts(self):
         """By a local route, or while the jail runs: what would stay on this host is no other host."""
