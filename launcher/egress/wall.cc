@@ -1,6 +1,5 @@
 #include "egress/wall.h"
 
-#include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -41,6 +40,7 @@ constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr int kMostHeard = 256;             // messages at once
 constexpr std::uint32_t kDestination = 2;   // of a transport header: where its port is, in both protocols
 constexpr std::uint32_t kFlagsOfTcp = 13;
+constexpr std::uint32_t kLoopback = 1;      // the number of "lo" in every network namespace
 
 template <typename Value>
 std::span<const std::uint8_t> bytes_of(const Value& value) {
@@ -187,11 +187,9 @@ void add_what(Expressions& all, const Rule& rule) {
       load_destination(all, rule.family);
       all.look_up(sys::nft::Lookup::Among, name_of(Sort::Near, rule.family), word(0));
       return;
-    case What::OnLoopback: {
-      const std::uint32_t loopback = ::if_nametoindex("lo");
-      all.load(Meta::InDevice, word(0)).compare(Compare::Equal, word(0), bytes_of(loopback));
+    case What::OnLoopback:
+      all.load(Meta::InDevice, word(0)).compare(Compare::Equal, word(0), bytes_of(kLoopback));
       return;
-    }
     case What::Streams: return of_protocol(all, IPPROTO_TCP);
     case What::All: return;
   }
@@ -274,14 +272,16 @@ bool make(const Fd& socket, const std::string& set, std::span<Change> changes) {
 
 }  // namespace
 
-Raised raise_wall(const Ruleset& ruleset) {
+WallSockets open_wall_sockets() noexcept {
   WallSockets sockets;
   sockets.changes = sys::nft::open_socket();
   if (sockets.changes) sockets.refusals = sys::nft::open_socket();
-  if (!sockets.refusals) return {.sockets = {}, .error = errno};
-  int error = sys::nft::commit(sockets.changes, encoded(ruleset));
-  if (error == 0) error = sys::nft::listen(sockets.refusals, kRefusedGroup, kRefusedBytes);
-  return error == 0 ? Raised{std::move(sockets), 0} : Raised{{}, error};
+  return sockets;
+}
+
+int raise_wall(const WallSockets& sockets, const Ruleset& ruleset) {
+  const int error = sys::nft::commit(sockets.changes, encoded(ruleset));
+  return error == 0 ? sys::nft::listen(sockets.refusals, kRefusedGroup, kRefusedBytes) : error;
 }
 
 bool is_exhaustion(int error) noexcept {

@@ -21,12 +21,12 @@ struct WallSockets {
   Fd refusals;
 };
 
-// In the network of the caller, which has CAP_NET_ADMIN there, in one transaction. Errors: 0, or why there is no wall.
-struct Raised {
-  WallSockets sockets;
-  int error = 0;
-};
-Raised raise_wall(const Ruleset& ruleset);
+// In the network of the caller. `refusals` is empty where they cannot be had (errno).
+WallSockets open_wall_sockets() noexcept;
+
+// In their network, in one transaction; who made them and the caller have CAP_NET_ADMIN there, as the owner of its user
+// namespace has. 0, or the errno that says why there is no wall.
+int raise_wall(const WallSockets& sockets, const Ruleset& ruleset);
 // Of these, whether something has run out, which may be there another time; else this kernel has no such wall.
 bool is_exhaustion(int error) noexcept;
 

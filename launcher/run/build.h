@@ -88,6 +88,7 @@ class Construction {
 
  private:
   void hear_init(Proc proc);
+  void go_on(std::vector<Fd> sockets);
   void hear_builder();
   [[nodiscard]] BuildFailure too_slow() const;
   [[nodiscard]] bool done() const { return sealed_ && plugin_; }
@@ -98,6 +99,7 @@ class Construction {
   std::vector<Fd> masters_;
   bool wants_findings_;
   bool wants_network_;
+  const egress::Ruleset* ruleset_;  // null: there is no wall
   bool examines_ = false;  // the builder has the view, and files to read in it
   bool sealed_ = false;
   std::optional<BuildFailure> failure_;

@@ -108,16 +108,6 @@ void open_doors(Site& site) {
   }
 }
 
-// Whether a kernel without it will do is the profile's to say; what has run out may be there the next time.
-void raise_wall(Site& site) {
-  if (!site.plan().wall) return;
-  const egress::Raised wall = egress::raise_wall(*site.plan().wall);
-  if (egress::is_exhaustion(wall.error)) throw SysError(wall.error, "nf_tables");
-  std::vector<int> sockets;
-  if (wall.error == 0) sockets = {wall.sockets.changes.get(), wall.sockets.refusals.get()};
-  send_report(site.supervisor, report_of(ReportKind::Wall, "net", wall.error), sockets);
-}
-
 void report_entered(Site& site) { send_report(site.supervisor, report_of(ReportKind::Entered)); }
 void make_the_terminals(Site& site) { site.terminals = make_terminals(*site.material.stdio); }
 void drop_capabilities(Site&) { sys::drop_all_capabilities(); }
@@ -144,7 +134,6 @@ constexpr Stage kBuilderStages[] = {
     {"mount", enter_view},                // no path leads to the host's tree from here on
     {"net", join_rest},                   // after the view, for which pid 1's network need not be waited for
     {"net", open_doors},                  // with the power over its ports, which goes with the capabilities
-    {"net", raise_wall},                  // with the same power
     {"pid", report_entered},              // pid 1 takes the host's tree away and forbids further namespaces meanwhile
     {"fds", make_the_terminals},          // in the view: of the jail's own devpts
     {"capabilities", drop_capabilities},  // the stages above still needed some
