@@ -182,6 +182,50 @@ class Names:
                 self.assertEqual(self.python(f"print(get('listed.acme.example'), get('{API}'))", more=more),
                                  ["hello ConnectionRefusedError"])
 
+    def test_the_kernel_alone_refuses_what_it_has_no_element_for(self):
+        """As when the time of a name has passed: what the relay still permits is refused, what had begun goes on."""
+        nft = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin")
+        if not nft:
+            self.skipTest("there is no nft")
+        profile = self.document("version: 1\nname: names\nextends: [python]\n"
+                                f"network: {{allow: [\"tcp://*.acme.example:{PORT}\"]}}\n")
+        code = CLIENT % PORT + ("import http.client, sys\n"
+                                "held = {}\n"
+                                "def ask(host):\n"
+                                f"    one = held.setdefault(host, http.client.HTTPConnection(host, {PORT}, timeout=20))\n"
+                                "    one.request('GET', '/')\n"
+                                "    return one.getresponse().read().decode().split()[0]\n"
+                                "for line in sys.stdin: print(eval(line), flush=True)\n")
+        process = subprocess.Popen([os.environ["JAIL_BINARY"], "run", "--audit", str(self.log), profile, "--",
+                                    "python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   preexec_fn=self.become(), env=self.environment, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+
+        def ask(question):
+            process.stdin.write(question + "\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
+        self.assertEqual(ask(f"get('{API}'), look_up('api.acme.example'), get('{API}'), get('{API6}'), "
+                             f"get('{LISTED}'), ask('{API}'), ask('{API6}')"),
+                         f"('ConnectionRefusedError', '{API6} {API}', 'hello', 'hello', 'hello', 'hello', 'hello')"
+                         .replace(f"{API6} {API}", " ".join(sorted([API, API6]))))
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        own = os.readlink("/proc/self/ns/net")
+        inside = next(pid for pid in children if os.readlink(f"/proc/{pid}/ns/net") != own)
+        for command in ("delete", "add"):
+            for name, addresses in (("names4", (API, LISTED)), ("names6", (API6,))):
+                elements = ", ".join(f"{address} . tcp . {PORT}" for address in addresses)
+                subprocess.run(["nsenter", "-t", inside, "-n", nft, command, "element", "inet", "jail", name,
+                                f"{{ {elements} }}"], check=True)
+            answer = "ConnectionRefusedError" if command == "delete" else "hello"
+            self.assertEqual(ask(f"get('{API}'), get('{API6}'), get('{LISTED}')"), str((answer,) * 3))
+            self.assertEqual(ask(f"ask('{API}'), ask('{API6}')"), "('hello', 'hello')")
+        process.stdin.close()
+        process.stdin = None
+        self.assertEqual(process.wait(timeout=60), 0)
+
     def test_other_names_are_not_there(self):
         """Neither the bare domain of a wildcard nor one that only ends alike; nobody outside is asked for them."""
         out = self.python("for name in ('acme.example', 'evil.example', 'evilacme.example'):\n"
