@@ -43,10 +43,10 @@ bool is_answer_to(Opening answer, const Opening& asked) {
          answer.family == asked.family && answer.index == asked.index && answer.address == asked.address;
 }
 
-// Nothing: none is there, or what came is none; `is_gone`: nothing more will come.
+// Nothing: none is there, or what came is none, being shorter or longer; `is_gone`: nothing more will come.
 std::optional<Opening> receive(const Fd& socket, bool& is_gone) {
   Opening opening;
-  const ssize_t size = TEMP_FAILURE_RETRY(::recv(socket.get(), &opening, sizeof opening, MSG_DONTWAIT));
+  const ssize_t size = TEMP_FAILURE_RETRY(::recv(socket.get(), &opening, sizeof opening, MSG_DONTWAIT | MSG_TRUNC));
   is_gone = size >= 0 ? size != sizeof opening : errno != EAGAIN;
   return size == sizeof opening ? std::optional(opening) : std::nullopt;
 }

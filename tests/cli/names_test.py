@@ -190,9 +190,9 @@ class Names:
         profile = self.document("version: 1\nname: names\nextends: [python]\n"
                                 f"network: {{allow: [\"tcp://*.acme.example:{PORT}\"]}}\n")
         code = CLIENT % PORT + ("import http.client, sys\n"
-                                "held = {}\n"
+                                f"port, held = {PORT}, {{}}\n"
                                 "def ask(host):\n"
-                                f"    one = held.setdefault(host, http.client.HTTPConnection(host, {PORT}, timeout=20))\n"
+                                "    one = held.setdefault(host, http.client.HTTPConnection(host, port, timeout=20))\n"
                                 "    one.request('GET', '/')\n"
                                 "    return one.getresponse().read().decode().split()[0]\n"
                                 "for line in sys.stdin: print(eval(line), flush=True)\n")

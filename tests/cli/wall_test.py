@@ -116,8 +116,8 @@ class Wall:
                            f"udp://[{NAMED6}]:{PORT}", more=monitor)
                 for host in (NAMED, NAMED6):
                     self.assertEqual(self.ask(f"tcp('{host}'), udp('{host}')"), f"('hello', '2@{host}')")
-                attempts = [(BESIDE, PORT), (BESIDE6, PORT), (METADATA, PORT), (NAMED, OTHER_PORT), (NAMED6, OTHER_PORT),
-                            ("127.0.0.1", PORT), ("::1", PORT)]
+                attempts = [(BESIDE, PORT), (BESIDE6, PORT), (METADATA, PORT),
+                            (NAMED, OTHER_PORT), (NAMED6, OTHER_PORT), ("127.0.0.1", PORT), ("::1", PORT)]
                 for host, port in attempts:
                     self.assertEqual(self.ask(f"tcp('{host}', {port}), udp('{host}', {port})"),
                                      "('ConnectionRefusedError', 'PermissionError')", (host, port))
