@@ -58,13 +58,27 @@ void join(std::vector<Fd> network, const confine::identity::Plan& identity) {
   if (!network.empty()) sys::drop_own_capabilities();
 }
 
-void confine_self() {
+// What it needs of the world.
+struct Reach {
+  std::vector<std::uint16_t> ports;  // of TCP, to connect to
+  confine::seccomp::Transports transports = confine::seccomp::Transports::Streams;
+};
+
+Reach reach_of(const std::vector<egress::Door>& doors) {
+  Reach reach;
+  for (const egress::Door& door : doors)
+    if (door.protocol == profile::Protocol::Tcp) reach.ports.push_back(door.at.port);
+    else reach.transports = confine::seccomp::Transports::StreamsAndDatagrams;
+  return reach;
+}
+
+void confine_self(const Reach& reach) {
   sys::set_limit({.resource = RLIMIT_NOFILE, .value = egress::kMostRelayDescriptors});
   sys::set_no_new_privileges();
-  confine::landlock::enforce_nothing_allowed(confine::landlock::probe());
+  confine::landlock::enforce_nothing_allowed(confine::landlock::probe(), reach.ports);
   sys::set_dumpable(sys::Dumpable::No);
   sys::set_parent_death_signal(SIGKILL);
-  if (const int sealed = confine::seccomp::enforce(confine::seccomp::relay_program()); sealed < 0)
+  if (const int sealed = confine::seccomp::enforce(confine::seccomp::relay_program(reach.transports)); sealed < 0)
     throw SysError(-sealed, "seccomp");
 }
 
@@ -93,14 +107,14 @@ egress::Policy make_policy(const Plan& plan) {
 }
 
 void become_relay(std::vector<egress::Relayed> doors, std::vector<Fd> network, const Fd& openings, const Plan& plan,
-                  const Fd& told) {
+                  const Reach& reach, const Fd& told) {
   std::vector<int> keep{told.get(), openings.get()};
   for (const egress::Relayed& door : doors) keep.push_back(door.socket.get());
   for (const Fd& one : network) keep.push_back(one.get());
   keep_only(std::move(keep));
   egress::Policy policy = make_policy(plan);
   join(std::move(network), plan.identity);
-  confine_self();
+  confine_self(reach);
   egress::relay(std::move(doors), std::move(policy), openings, told);
 }
 
@@ -112,7 +126,7 @@ void become_resolver(egress::ResolverSockets sockets, const Fd& relay, const Pla
   egress::Names names(plan.egress.rules);
   egress::Upstreams upstreams = egress::read_upstreams(names);
   take_identity(plan.identity);
-  confine_self();
+  confine_self({{egress::kDnsPort}, confine::seccomp::Transports::StreamsAndDatagrams});
   egress::resolve(std::move(sockets), std::move(names), std::move(upstreams), relay, told);
 }
 
@@ -253,7 +267,9 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
     openings.ours = std::move(relays.ours);
   }
   start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>,
-        [&](const Fd& told) { become_relay(std::move(relayed), {}, openings.ours, plan, told); });
+        [&](const Fd& told) {
+          become_relay(std::move(relayed), {}, openings.ours, plan, reach_of(plan.egress.out), told);
+        });
   relayed.clear();
   openings.ours.reset();
   if (resolvers.empty()) return;
@@ -268,7 +284,9 @@ void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
     relayed.push_back({std::move(listeners_[i]), profile::Protocol::Tcp, 0, egress::within(plan.egress.in[i])});
   listeners_.clear();
   start("the relay has died: the doors of network.listen are shut", hear<egress::Flow>,
-        [&](const Fd& told) { become_relay(std::move(relayed), std::move(network), Fd(), plan, told); });
+        [&](const Fd& told) {
+          become_relay(std::move(relayed), std::move(network), Fd(), plan, reach_of(plan.egress.in), told);
+        });
 }
 
 void WayOut::add_to(std::vector<pollfd>& polled) {
