@@ -203,24 +203,26 @@ void Construction::hear_init(Proc proc) {
   if (report.kind == ReportKind::Sealed) {
     sealed_ = true;
   } else if (report.kind == ReportKind::Complete && report.error == 0) {
-    go_on(std::move(received->descriptors));
+    go_on();
   } else if (report.kind == ReportKind::Complete && proc == Proc::MayBeAbsent &&
              confine::namespaces::classify(report.error) != confine::namespaces::Refusal::Exhausted) {
     without_proc_ = report.text;
-    go_on(std::move(received->descriptors));
+    go_on();
   } else {
     failure_ = failure_of(report);
   }
 }
 
-// The wall is raised while the builder goes on.
-void Construction::go_on(std::vector<Fd> sockets) {
+void Construction::go_on() {
   if (wants_network_) network_ = open_network(init_.pid());
   send_proceed(builder_.socket());
-  if (ruleset_ == nullptr) return;
-  int error = EPROTONOSUPPORT;
-  if (sockets.size() == 2) {
-    wall_ = {std::move(sockets[0]), std::move(sockets[1])};
+}
+
+// While the builder goes on. What has run out may be there the next time.
+void Construction::raise_wall(Received offered) {
+  int error = offered.report.error;
+  if (offered.descriptors.size() == 2) {
+    wall_ = {std::move(offered.descriptors[0]), std::move(offered.descriptors[1])};
     error = egress::raise_wall(wall_, *ruleset_);
   }
   if (error == 0) return;
@@ -241,6 +243,8 @@ void Construction::hear_builder() {
     examines_ = wants_findings_;
   } else if (received->report.kind == ReportKind::Doors) {
     std::ranges::move(received->descriptors, std::back_inserter(doors_));
+  } else if (received->report.kind == ReportKind::Wall && ruleset_ != nullptr) {
+    raise_wall(std::move(*received));
   } else if (received->report.kind == ReportKind::Examined && !received->descriptors.empty()) {
     findings_ = unpack(received->descriptors.front());
   } else if (received->report.kind == ReportKind::Ready && !received->descriptors.empty()) {

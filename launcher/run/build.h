@@ -88,7 +88,8 @@ class Construction {
 
  private:
   void hear_init(Proc proc);
-  void go_on(std::vector<Fd> sockets);
+  void go_on();
+  void raise_wall(Received offered);
   void hear_builder();
   [[nodiscard]] BuildFailure too_slow() const;
   [[nodiscard]] bool done() const { return sealed_ && plugin_; }

@@ -16,7 +16,6 @@
 #include "confine/namespaces.h"
 #include "confine/seccomp.h"
 #include "confine/view.h"
-#include "egress/wall.h"
 #include "run/protocol.h"
 #include "sys/capabilities.h"
 #include "sys/process.h"
@@ -67,17 +66,13 @@ void report_standing(Keeper& keeper) {
 
 void make_rest(Keeper&) { confine::namespaces::make_rest(); }
 
-// A container that masks parts of /proc forbids a new one. Whether the run goes on without is the profile's to say. The
-// wall is for the supervisor to raise, who knows the profile: a socket is of the network that it is made in.
+// A container that masks parts of /proc forbids a new one. Whether the run goes on without is the profile's to say.
 void report_complete(Keeper& keeper) {
-  const egress::WallSockets wall = egress::open_wall_sockets();
-  std::vector<int> sockets;
-  if (wall.refusals) sockets = {wall.changes.get(), wall.refusals.get()};
   try {
     confine::view::attach_proc(keeper.root);
-    send_report(keeper.supervisor, report_of(ReportKind::Complete), sockets);
+    send_report(keeper.supervisor, report_of(ReportKind::Complete));
   } catch (const SysError& error) {
-    send_report(keeper.supervisor, report_of(ReportKind::Complete, "proc", error.error(), error.what()), sockets);
+    send_report(keeper.supervisor, report_of(ReportKind::Complete, "proc", error.error(), error.what()));
   }
 }
 
