@@ -88,6 +88,16 @@ void WallKeeper::handle(const pollfd* polled, const Log& log) {
   if (polled[1].revents != 0) hear_resolver(log);
 }
 
+// It does not know the addresses that this host has got since, nor that a network leaves out what lies near.
+bool WallKeeper::is_honest(const Opening& opening) {
+  const std::vector<profile::Endpoint>& rules = plan_->egress.rules;
+  if (opening.rule >= rules.size()) return false;
+  const profile::HostKind kind = rules[opening.rule].kind;
+  if (kind != profile::HostKind::Name && kind != profile::HostKind::Wildcard) return false;
+  if (!names_) names_.emplace(rules);
+  return policy_->is_own(address_of(opening)) || names_->permits(address_of(opening));
+}
+
 // One that asks for what it knows to be denied is not ours any more: it is heard no more, and so ends.
 void WallKeeper::hear_resolver(const Log& log) {
   bool is_gone = false;
@@ -97,7 +107,7 @@ void WallKeeper::hear_resolver(const Log& log) {
     const egress::Address address = address_of(*opening);
     if (!policy_->open(opening->rule, address, opening->ttl, clock::boottime_ns())) {
       answer(*opening, Verdict::Refused);
-      if (policy_->is_own(address)) continue;  // since it began
+      if (is_honest(*opening)) continue;
       log(of_egress(event::MonitorChanged{"none", "the resolver asked for " + egress::text_of(address) +
                                                       ", which no name may point to: it is heard no more"}));
       is_gone = true;

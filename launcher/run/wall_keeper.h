@@ -46,6 +46,8 @@ class WallKeeper {
  private:
   void hear_resolver(const Log& log);
   void hear_relay();
+  // Of what is refused, whether a resolver of ours may have asked for it all the same.
+  bool is_honest(const egress::Opening& opening);
   bool open(egress::Rule rule, const egress::Address& address, std::uint32_t ttl_s);
   void answer(egress::Opening opening, egress::Opening::Verdict verdict) const;
   void hear_refusals(const Log& log);
@@ -54,6 +56,7 @@ class WallKeeper {
   const Plan* plan_ = nullptr;
   egress::Wall wall_;
   std::optional<egress::Policy> policy_;
+  std::optional<egress::Names> names_;  // once something was refused
   Fd resolver_;
   Fd relay_;
   std::deque<egress::Opening> asked_;  // of the relay, in turn

@@ -50,13 +50,15 @@ Opening asking(std::uint32_t rule, const Address& address, std::uint64_t lookup 
           .address = address.bytes};
 }
 
-// Rule 0: a name, 1: a wildcard, 2: an address; all at kPort.
+// Rule 0: a name, 1: a wildcard, 2: an address, 3: a network; all at kPort.
 Plan plan_of_all() {
   profile::Network network;
   for (const auto& [kind, host] : {std::pair(HostKind::Name, "api.example.org"),
                                    std::pair(HostKind::Wildcard, "example.net"),
                                    std::pair(HostKind::Address, "203.0.113.1")})
     network.allow.push_back({.kind = kind, .host = host, .ports = {{kPort, kPort}}, .place = {}});
+  network.allow.push_back(
+      {.kind = HostKind::Prefix, .host = "fe00::", .prefix_length = 8, .ports = {{kPort, kPort}}, .place = {}});
   Plan plan;
   plan.egress = egress::plan(network);
   plan.wall = egress::ruleset_of(plan.egress);
@@ -227,7 +229,7 @@ TEST(WallKeeper, OpensNothingThatTheRelayWasNotAsked) {
 TEST(WallKeeper, HearsAForgerNoMore) {
   const std::pair<std::uint32_t, const char*> forged[] = {
       {2, "198.51.100.7"}, {3, "198.51.100.7"}, {~0U, "198.51.100.7"}, {0, "127.0.0.1"}, {0, "0.0.0.0"},
-      {0, "169.254.169.254"}, {1, "10.0.0.1"}, {0, "::1"}, {0, "fe80::1"}, {0, "64:ff9b::7f00:1"}};
+      {0, "169.254.169.254"}, {1, "10.0.0.1"}, {0, "::1"}, {0, "ff02::1"}, {0, "64:ff9b::7f00:1"}};
   for (const auto& [rule, address] : forged)
     inside([&, rule = rule, address = address](Scene& scene) {
       scene.ask(asking(rule, at(address)));
@@ -240,6 +242,19 @@ TEST(WallKeeper, HearsAForgerNoMore) {
       };
       EXPECT_EQ(std::ranges::count_if(scene.told(), is_change), 1) << address;
     });
+}
+
+// Whoever has the zone of a permitted name may let it point there.
+TEST(WallKeeper, RefusesWhatANetworkLeavesOutAndHearsOn) {
+  inside([](Scene& scene) {
+    for (int i = 0; i < 2; ++i) {
+      scene.ask(asking(0, at("fe80::1")));
+      EXPECT_FALSE(scene.asked());
+      ASSERT_TRUE(scene.answered());
+      EXPECT_FALSE(scene.is_heard_no_more());
+    }
+    EXPECT_TRUE(scene.told().empty());
+  });
 }
 
 TEST(WallKeeper, HearsNoRecordOfAnotherSize) {
