@@ -91,10 +91,14 @@ void enforce(const Plan& plan, const std::vector<Fd>& anchors) {
   sys::landlock_restrict_self(ruleset, plan.flags);
 }
 
-void enforce_nothing_allowed(Support support) {
+void enforce_nothing_allowed(Support support, std::span<const std::uint16_t> but_ports) {
   if (support.abi == 0) return;
-  const Fd ruleset = sys::landlock_create_ruleset(
-      {.filesystem = known_to(kRights, support.abi), .network = 0, .scopes = known_to(kScopes, support.abi)});
+  const bool knows_ports = support.abi >= kNetworkAbi;
+  const Fd ruleset = sys::landlock_create_ruleset({.filesystem = known_to(kRights, support.abi),
+                                                   .network = knows_ports ? kBindTcp | kConnectTcp : 0,
+                                                   .scopes = known_to(kScopes, support.abi)});
+  if (knows_ports)
+    for (const std::uint16_t port : but_ports) sys::landlock_allow_port(ruleset, port, kConnectTcp);
   sys::landlock_restrict_self(ruleset, 0);
 }
 

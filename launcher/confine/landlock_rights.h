@@ -57,6 +57,11 @@ inline constexpr std::array kScopes{
     Scope{"signal", kScopeSignal, 6, "nothing: the pid namespace holds other processes apart"},
 };
 
+// Of TCP: the plugin's are held by its network, so only processes of ours have these denied.
+inline constexpr std::uint64_t kBindTcp = 1ULL << 0;
+inline constexpr std::uint64_t kConnectTcp = 1ULL << 1;
+inline constexpr int kNetworkAbi = 4;
+
 inline constexpr std::uint64_t kReadDir = 1ULL << 3;
 
 inline constexpr std::uint64_t kResolveUnix = 1ULL << 16;

@@ -37,10 +37,13 @@ Plan plan_of(std::span<const std::string_view> calls) {
 }
 
 // Of the Internet alone: a path socket of the host's is nothing a relay may reach.
-Plan plan_of_relay() {
+Plan plan_of_relay(Transports transports) {
   constexpr std::uint32_t kTypeMask = 0xf;  // the kernel's own, without SOCK_CLOEXEC and SOCK_NONBLOCK
   const Test family{.argument = 0, .count = 2, .values = {AF_INET, AF_INET6}};
-  const Test type{.argument = 1, .count = 2, .mask = kTypeMask, .values = {SOCK_STREAM, SOCK_DGRAM}};
+  const Test type{.argument = 1,
+                  .count = static_cast<std::uint8_t>(transports == Transports::Streams ? 1 : 2),
+                  .mask = kTypeMask,
+                  .values = {SOCK_STREAM, SOCK_DGRAM}};
   Plan plan = plan_of(kCallsOfRelay);
   plan.rules[find_row("socket")->number].clauses.emplace_back(When::Always, std::initializer_list<Test>{family, type},
                                                               kAllow);
@@ -66,7 +69,7 @@ int filters_in(std::istream& status) {
 
 Program init_program() { return compile(plan_of(kCallsOfInit)); }
 
-Program relay_program() { return compile(plan_of_relay()); }
+Program relay_program(Transports transports) { return compile(plan_of_relay(transports)); }
 
 int enforce(std::span<const sock_filter> program, std::uint32_t flags) noexcept {
   return sys::seccomp_set_mode_filter(program, flags);

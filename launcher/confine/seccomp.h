@@ -100,8 +100,9 @@ Program compile(const Plan& plan);
 // The filter of pid 1 of a jail: the calls of a loop that polls, reads, waits, reports and kills. Any other call kills
 // it, and with it the jail: it no longer runs our code.
 Program init_program();
-// The filter of a relay (egress/relay.h): Internet streams, and what passes bytes on between them.
-Program relay_program();
+// The filter of a relay (egress/relay.h): Internet sockets, and what passes bytes on between them.
+enum class Transports { Streams, StreamsAndDatagrams };
+Program relay_program(Transports transports);
 
 // Installs the program for this thread and what it starts (seccomp(2), Linux 3.17). Allocates nothing, throws nothing.
 // `flags`: SECCOMP_FILTER_FLAG_*. The result is the listener with SECCOMP_FILTER_FLAG_NEW_LISTENER, else 0; negative:

@@ -99,6 +99,22 @@ bool is_of_this_link(const Address& address) noexcept {
   return address.family == AF_INET ? is_within_any(address, kOfThisLink4) : is_within_any(address, kOfThisLink6);
 }
 
+std::vector<Block> blocks_of_this_link(int family) {
+  std::vector<Block> blocks;
+  if (family == AF_INET) {
+    for (const Prefix& prefix : kOfThisLink4) blocks.push_back({{AF_INET, prefix.bytes, 0}, prefix.bits});
+    return blocks;
+  }
+  for (const Prefix& prefix : kOfThisLink6) blocks.push_back({{AF_INET6, prefix.bytes, 0}, prefix.bits});
+  for (const Prefix& outer : {kTranslated, kTunnelled})
+    for (const Prefix& inner : kOfThisLink4) {
+      Block block{{AF_INET6, outer.bytes, 0}, outer.bits + inner.bits};
+      std::copy_n(inner.bytes.begin(), 4, block.address.bytes.begin() + outer.bits / 8);
+      blocks.push_back(block);
+    }
+  return blocks;
+}
+
 bool is_private(const Address& address) noexcept {
   if (const auto inner = translated(address)) return is_private(*inner);
   return address.family == AF_INET ? is_within_any(address, kPrivate4) : is_within_any(address, kPrivate6);

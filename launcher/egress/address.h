@@ -45,6 +45,14 @@ bool is_within(const Address& address, const Address& prefix, int bits) noexcept
 // multicast, unspecified, reserved. An IPv6 address through which a translator or a tunnel sends to an IPv4 one is as
 // that is. What is kept for documentation (RFC 5737, RFC 3849) is ordinary here: it leads nowhere.
 bool is_of_this_link(const Address& address) noexcept;
+// The same as a list, of one family.
+struct Block {
+  Address address;
+  int bits = 0;
+
+  bool operator==(const Block&) const = default;
+};
+std::vector<Block> blocks_of_this_link(int family);
 // And what leads into somebody's own network: private (RFC 1918, RFC 4193), shared (RFC 6598), benchmarks, tunnels.
 bool is_private(const Address& address) noexcept;
 // Either: no name of the public network has a reason to point there.

@@ -35,15 +35,21 @@ std::string with_protocols(const Plan& plan, const std::vector<Rule>& rules) {
   return all;
 }
 
-// Who listens for every address takes the connection, and resets it.
-int error_at(const Plan& plan, const Endpoint& asked, const std::optional<Address>& to) {
-  if (plan.reach == Plan::Reach::Loopback && to && !is_loopback(*to)) return ENETUNREACH;
-  const bool has_door = std::ranges::any_of(plan.out, [&](const Door& door) {
-    const bool is_there = !to || (door.at.family == to->family && door.at.bytes == decltype(to->bytes){});
-    return is_there && !asked.ports.empty() && door.protocol == asked.protocol &&
-           door.at.port == asked.ports.front().first;
+bool has_door(const Plan& plan, const Endpoint& asked, const Address& to) {
+  return std::ranges::any_of(plan.out, [&](const Door& door) {
+    return door.at.family == to.family && door.protocol == asked.protocol && door.at.port == to.port;
   });
-  return has_door ? ECONNRESET : ECONNREFUSED;
+}
+
+// Beyond its own loopback the kernel's wall refuses what no line permits (ruleset.h). It does not know which addresses
+// are this host's: where a network holds them the relay takes the connection, and resets it.
+int error_at(const Plan& plan, const Endpoint& asked, std::optional<Address> to) {
+  if (plan.reach == Plan::Reach::Loopback) return to && !is_loopback(*to) ? ENETUNREACH : ECONNREFUSED;
+  if (to && !asked.ports.empty()) to->port = asked.ports.front().first;
+  const Policy anywhere(plan.rules, [](const Address&) { return false; });
+  if (to && anywhere.permits(asked.protocol, *to, 0)) return ECONNRESET;
+  if (to && is_loopback(*to) && !has_door(plan, asked, *to)) return ECONNREFUSED;
+  return asked.protocol == profile::Protocol::Tcp ? ECONNREFUSED : EPERM;
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ Heard at_port(std::uint16_t port, Heard heard) {
 
 }  // namespace
 
-Judge::Judge(const Fd& poll, const Fd& relay, const Names& names) : poll_(poll), relay_(relay), names_(names) {
+Judge::Judge(const Fd& poll, const Fd& relay, const Names& names, const std::vector<std::string>& searched)
+    : poll_(poll), relay_(relay), names_(names), searched_(searched) {
   if (!relay_) return;
   epoll_event event{.events = EPOLLIN, .data = {.u64 = kTag}};
   check(::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, relay_.get(), &event), "epoll_ctl");
@@ -80,6 +81,15 @@ void Judge::conclude(Streams::iterator stream, const Heard& heard) {
   streams_.erase(stream);
 }
 
+// A domain is put behind a short name alone: behind another it would make a permitted one of any, by a wildcard.
+std::vector<Rule> Judge::rules_for(const std::string& name, std::uint16_t port) const {
+  std::vector<Rule> rules = names_.permits(name, port);
+  if (name.find('.') != std::string::npos) return rules;
+  for (const std::string& domain : searched_)
+    if (rules.empty()) rules = names_.permits(name + "." + domain, port);
+  return rules;
+}
+
 void Judge::answer(const Stream& stream, const Heard& heard) {
   using enum Judgement::Verdict;
   Judgement judged = stream.asked;
@@ -87,7 +97,7 @@ void Judge::answer(const Stream& stream, const Heard& heard) {
   judged.verdict = heard.state == Heard::State::Named ? Named : heard.state == Heard::State::Other ? Other : Refused;
   std::copy_n(heard.name.begin(), std::min(heard.name.size(), Judgement::kLongestName), judged.name.begin());
   if (judged.verdict == Named) {
-    const std::vector<Rule> rules = names_.permits(heard.name, judged.port);
+    const std::vector<Rule> rules = rules_for(heard.name, judged.port);
     std::copy_n(rules.begin(), std::min(rules.size(), judged.rules.size()), judged.rules.begin());
   }
   std::vector<std::uint8_t> message(sizeof judged + stream.begin.size());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -17,8 +18,9 @@ class Judge {
   // Once a stream has begun.
   static constexpr std::uint64_t kPatience = 10'000'000'000;
 
-  // `relay`: empty where there is nothing to be judged.
-  Judge(const Fd& poll, const Fd& relay, const Names& names);
+  // `relay`: empty where there is nothing to be judged. `searched`: of Upstreams; who asks for a short name says it to
+  // the server, too.
+  Judge(const Fd& poll, const Fd& relay, const Names& names, const std::vector<std::string>& searched);
 
   // For what epoll_wait(2) reports under a tag with this bit. False: the relay is gone.
   static constexpr std::uint64_t kTag = 1ULL << 61;
@@ -44,7 +46,10 @@ class Judge {
 
   const Fd& poll_;
   const Fd& relay_;
+  [[nodiscard]] std::vector<Rule> rules_for(const std::string& name, std::uint16_t port) const;
+
   const Names& names_;
+  const std::vector<std::string>& searched_;
   Streams streams_;
   std::uint64_t next_ = 1;
 };

@@ -13,8 +13,6 @@ using profile::Endpoint;
 using profile::HostKind;
 
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-// A connection may begin a while after its name was asked for; and a resolver of the plugin's may keep answers longer.
-constexpr std::uint32_t kGraceSeconds = 60;
 
 bool is_fixed(const Endpoint& endpoint) {
   return endpoint.kind == HostKind::Address || endpoint.kind == HostKind::Prefix;
@@ -99,14 +97,17 @@ bool Policy::open(std::uint32_t rule, const Address& to, std::uint32_t ttl_s, st
   const bool leads_back = is_near(host) || (is_private(host) && is_public(rules_[rule].host));
   if (leads_back) return is_granted;
   const std::uint64_t until = now_ns + (std::min(ttl_s, kMostSeconds) + kGraceSeconds) * kNsPerSecond;
-  if (Opened* const same = find(host, rule)) return same->until_ns = std::max(same->until_ns, until), true;
+  if (auto* const same = const_cast<Opened*>(find(host, rule)))
+    return same->until_ns = std::max(same->until_ns, until), true;
   if (counts_[rule] >= kMostOpened) make_room(rule);
   opened_[host].push_back({rule, until});
   ++counts_[rule];
   return true;
 }
 
-Policy::Opened* Policy::find(const Address& host, std::uint32_t rule) {
+bool Policy::has_opened(std::uint32_t rule, const Address& to) const { return find(without_port(to), rule) != nullptr; }
+
+const Policy::Opened* Policy::find(const Address& host, std::uint32_t rule) const {
   const auto found = opened_.find(host);
   if (found == opened_.end()) return nullptr;
   const auto same = std::ranges::find(found->second, rule, &Opened::rule);

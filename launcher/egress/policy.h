@@ -33,9 +33,16 @@ class Policy {
   // may point to (rebinding). Where another line has that very address its own ports are open, and no more come with
   // the name. Where a rule has kMostOpened addresses, the one that would be forgotten first makes room.
   bool open(std::uint32_t rule, const Address& to, std::uint32_t ttl_s, std::uint64_t now_ns);
+  // Whether the ports of the rule have come with it.
+  [[nodiscard]] bool has_opened(std::uint32_t rule, const Address& to) const;
+
+  // Whether it is this host's now.
+  [[nodiscard]] bool is_own(const Address& address) const { return is_own_(address); }
 
   static constexpr std::size_t kMostOpened = 512;
   static constexpr std::uint32_t kMostSeconds = 86'400;  // of a ttl
+  // A connection may begin a while after its name was asked for; a resolver of the plugin's may keep answers longer.
+  static constexpr std::uint32_t kGraceSeconds = 60;
 
  private:
   struct Opened {
@@ -57,7 +64,7 @@ class Policy {
                                             Wanted is_wanted) const;
   [[nodiscard]] bool covers(const Fixed& fixed, const Address& to) const;
   [[nodiscard]] bool is_near(const Address& to) const;  // this host or its link
-  Opened* find(const Address& host, std::uint32_t rule);
+  [[nodiscard]] const Opened* find(const Address& host, std::uint32_t rule) const;
   void make_room(std::uint32_t rule);
 
   std::vector<profile::Endpoint> rules_;

@@ -94,7 +94,7 @@ class Resolver {
         told_(told),
         poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
         clients_(std::move(sockets), poll_, [this](const Asker& asker, Octets bytes) { return ask(asker, bytes); }),
-        judge_(poll_, relay.judgements, names_) {
+        judge_(poll_, relay.judgements, names_, upstreams_.searched) {
     watch(relay_, EPOLL_CTL_ADD, EPOLLIN, kIsRelay);
     watch(told_, EPOLL_CTL_ADD, EPOLLIN, kIsTold);
   }

@@ -10,6 +10,8 @@
 namespace jail::egress {
 namespace {
 
+constexpr const char* kSettings = "/etc/resolv.conf";
+
 // Lists of advertisers' names to be blocked have some 100,000 lines.
 constexpr std::size_t kLargestFile = std::size_t{16} << 20;
 
@@ -68,7 +70,7 @@ std::vector<Address> servers_in(std::string_view resolv_conf) {
   return servers;
 }
 
-std::string settings_of_names(std::string_view resolv_conf, const std::vector<profile::Endpoint>& allow) {
+std::vector<std::string> searched_in(std::string_view resolv_conf, const std::vector<profile::Endpoint>& allow) {
   std::vector<std::string> searched;  // the last line of them counts
   for_each_line(resolv_conf, [&](std::string_view line) {
     const std::string_view key = take_word(line);
@@ -78,6 +80,10 @@ std::string settings_of_names(std::string_view resolv_conf, const std::vector<pr
       if (std::string domain = lower_text(word); has_names_below(allow, domain)) searched.push_back(std::move(domain));
   });
   if (searched.size() > kMostSearched) searched.resize(kMostSearched);
+  return searched;
+}
+
+std::string settings_of_names(const std::vector<std::string>& searched) {
   std::string text = "nameserver 127.0.0.1\n";
   for (const std::string& domain : searched) text.append(&domain == &searched.front() ? "search " : " ").append(domain);
   return text + (searched.empty() ? "" : "\n");
@@ -101,15 +107,16 @@ std::unordered_map<std::string, std::vector<Address>> hosts_in(std::string_view 
 }
 
 std::string read_settings_of_names(const std::vector<profile::Endpoint>& allow) {
-  return settings_of_names(text_of_file("/etc/resolv.conf"), allow);
+  return settings_of_names(searched_in(text_of_file(kSettings), allow));
 }
 
 std::unordered_map<std::string, std::vector<Address>> read_hosts(const Names& names) {
   return hosts_in(text_of_file("/etc/hosts"), names);
 }
 
-Upstreams read_upstreams(const Names& names) {
-  return {servers_in(text_of_file("/etc/resolv.conf")), read_hosts(names), own_addresses()};
+Upstreams read_upstreams(const Names& names, const std::vector<profile::Endpoint>& allow) {
+  const std::string settings = text_of_file(kSettings);
+  return {searched_in(settings, allow), servers_in(settings), read_hosts(names), own_addresses()};
 }
 
 }  // namespace jail::egress

@@ -205,6 +205,10 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
   }
   if (rules.net == Rules::Net::Hosts) return {};
   if (address.reach == Reach::Abroad && rules.net == Rules::Net::Own) return refused_by("network", ENETUNREACH);
+  if (address.reach == Reach::Abroad && rules.net == Rules::Net::Walled)
+    return std::ranges::binary_search(rules.ports_abroad, address.peer.port.value_or(0))
+               ? Prediction{}
+               : refused_by("network", ECONNREFUSED);
   if ((address.reach == Reach::Loopback || address.reach == Reach::Abroad) &&
       !has_listener(asker, address.peer.port.value_or(0)))
     return refused_by("network", ECONNREFUSED);

@@ -32,8 +32,10 @@ namespace jail::monitor {
 struct Rules {
   const confine::view::Plan* view = nullptr;
   const confine::seccomp::Plan* seccomp = nullptr;
-  // Relayed: of its own, in which every address is its own, too (egress/plan.h).
-  enum class Net : std::uint8_t { Own, Relayed, Hosts } net = Net::Own;
+  // Relayed: of its own, in which every address is its own, too (egress/plan.h). Walled: and the kernel refuses what no
+  // line permits (egress/ruleset.h); of what goes to `ports_abroad`, ascending, the wall tells.
+  enum class Net : std::uint8_t { Own, Relayed, Walled, Hosts } net = Net::Own;
+  std::span<const std::uint16_t> ports_abroad{};
   // Who tells the path sockets of a folder apart: nobody, Landlock (ABI 9), the supervisor (connector.h).
   enum class UnixPaths : std::uint8_t { Open, Landlock, Supervisor } unix_paths = UnixPaths::Open;
   enum class Signals : std::uint8_t { Open, Scoped } signals = Signals::Open;  // Scoped: Landlock ABI 6

@@ -150,7 +150,8 @@ std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& ide
 
 Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
                            const std::vector<int>& passed, Fd handover, const Fd* group)
-    : init_(std::move(init)), wants_findings_(wants_findings(plan)), wants_network_(!plan.egress.in.empty()) {
+    : init_(std::move(init)), wants_findings_(wants_findings(plan)), wants_network_(!plan.egress.in.empty()),
+      ruleset_(plan.wall ? &*plan.wall : nullptr) {
   // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.
   std::optional<Received> standing = receive_report(init_.socket());
   if (standing && standing->report.kind == ReportKind::Standing && !standing->descriptors.empty())
@@ -202,16 +203,33 @@ void Construction::hear_init(Proc proc) {
   if (report.kind == ReportKind::Sealed) {
     sealed_ = true;
   } else if (report.kind == ReportKind::Complete && report.error == 0) {
-    if (wants_network_) network_ = open_network(init_.pid());
-    send_proceed(builder_.socket());
+    go_on();
   } else if (report.kind == ReportKind::Complete && proc == Proc::MayBeAbsent &&
              confine::namespaces::classify(report.error) != confine::namespaces::Refusal::Exhausted) {
-    if (wants_network_) network_ = open_network(init_.pid());
     without_proc_ = report.text;
-    send_proceed(builder_.socket());
+    go_on();
   } else {
     failure_ = failure_of(report);
   }
+}
+
+void Construction::go_on() {
+  if (wants_network_) network_ = open_network(init_.pid());
+  send_proceed(builder_.socket());
+}
+
+// While the builder goes on. What has run out may be there the next time.
+void Construction::raise_wall(Received offered) {
+  int error = offered.report.error;
+  if (offered.descriptors.size() == 2) {
+    wall_ = {std::move(offered.descriptors[0]), std::move(offered.descriptors[1])};
+    error = egress::raise_wall(wall_, *ruleset_);
+  }
+  if (error == 0) return;
+  wall_ = {};
+  const std::string reason = std::string("nf_tables: ") + std::strerror(error);
+  if (egress::is_exhaustion(error)) failure_ = BuildFailure{"net", reason, error};
+  without_wall_ = "the kernel holds no wall (" + reason + "): the relay alone decides";
 }
 
 void Construction::hear_builder() {
@@ -225,6 +243,8 @@ void Construction::hear_builder() {
     examines_ = wants_findings_;
   } else if (received->report.kind == ReportKind::Doors) {
     std::ranges::move(received->descriptors, std::back_inserter(doors_));
+  } else if (received->report.kind == ReportKind::Wall && ruleset_ != nullptr) {
+    raise_wall(std::move(*received));
   } else if (received->report.kind == ReportKind::Examined && !received->descriptors.empty()) {
     findings_ = unpack(received->descriptors.front());
   } else if (received->report.kind == ReportKind::Ready && !received->descriptors.empty()) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "egress/wall.h"
 #include "run/findings.h"
 #include "run/plan.h"
 #include "run/protocol.h"
@@ -80,11 +81,16 @@ class Construction {
   [[nodiscard]] const Findings& findings() const { return findings_; }
   // In the order of the plan's.
   [[nodiscard]] std::vector<Fd> take_doors() { return std::move(doors_); }
+  [[nodiscard]] egress::WallSockets take_wall() { return std::move(wall_); }
+  // Why the kernel has no wall, where the plan has one.
+  [[nodiscard]] const std::string& without_wall() const { return without_wall_; }
   // The jail's user and network namespaces; nothing where the plan has no door that leads into them.
   [[nodiscard]] std::vector<Fd> take_network() { return std::move(network_); }
 
  private:
   void hear_init(Proc proc);
+  void go_on();
+  void raise_wall(Received offered);
   void hear_builder();
   [[nodiscard]] BuildFailure too_slow() const;
   [[nodiscard]] bool done() const { return sealed_ && plugin_; }
@@ -95,6 +101,7 @@ class Construction {
   std::vector<Fd> masters_;
   bool wants_findings_;
   bool wants_network_;
+  const egress::Ruleset* ruleset_;  // null: there is no wall
   bool examines_ = false;  // the builder has the view, and files to read in it
   bool sealed_ = false;
   std::optional<BuildFailure> failure_;
@@ -102,6 +109,8 @@ class Construction {
   Findings findings_;
   std::vector<Fd> doors_;
   std::vector<Fd> network_;
+  egress::WallSockets wall_;
+  std::string without_wall_;
 };
 
 }  // namespace jail::run

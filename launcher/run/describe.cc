@@ -13,6 +13,8 @@
 namespace jail::run {
 namespace {
 
+constexpr std::size_t kMostShown = 64;  // elements of a set
+
 std::string line(std::string_view layer, std::string_view text) {
   std::string all(layer);
   all.resize(std::max<std::size_t>(all.size() + 1, 16), ' ');
@@ -67,6 +69,8 @@ std::string describe_network(const Plan& plan) {
   const bool is_closed = plan.egress.out.empty() && plan.egress.in.empty();
   std::string all = line("net", is_closed ? "own, loopback only" : "own, with relays to the host's");
   if (plan.egress.reach == egress::Plan::Reach::Abroad) all += line("net", "every address is its own loopback");
+  if (plan.wall)
+    for (const std::string& one : egress::lines_of(*plan.wall, kMostShown)) all += line("net", "nft " + one);
   for (const profile::Endpoint& rule : plan.egress.rules)
     all += line("net", "allow " + profile::to_string(rule) + (rule.sni == profile::Sni::Off ? " (sni: off)" : "") +
                            places({rule.place}));

@@ -69,8 +69,12 @@ EgressEvents::EgressEvents(const egress::Plan& plan, Log log)
 
 void EgressEvents::add(const egress::Flow& flow) {
   if (!is_of_many(flow)) return log_(event_of(flow));
+  add_alike(event_of(flow));
+}
+
+void EgressEvents::add_alike(event::Event event) {
   const auto due = alike_.next_flush();
-  alike_.add(event_of(flow));
+  alike_.add(std::move(event));
   if (alike_.next_flush() != due) rearm();
 }
 
@@ -79,6 +83,15 @@ void EgressEvents::add(const egress::Lookup& lookup) {
   for (std::size_t i = 0; i < told; ++i)
     names_.add({lookup.answers[i].family, lookup.answers[i].address, 0}, lookup.name.data());
   log_(event_of(lookup));
+}
+
+void EgressEvents::add(event::Event event) {
+  const auto name = [&](event::Peer& peer) {
+    if (const auto to = egress::address_of(peer.address, peer.port.value_or(0))) peer.host = names_.name_of(*to);
+  };
+  if (auto* connect = std::get_if<event::NetConnect>(&event.body)) name(connect->peer);
+  if (auto* send = std::get_if<event::NetSend>(&event.body)) name(send->peer);
+  event.verdict ? add_alike(std::move(event)) : log_(event);
 }
 
 void EgressEvents::add(event::Body body) { log_(of_egress(std::move(body))); }

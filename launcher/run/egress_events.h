@@ -23,7 +23,8 @@ class EgressEvents {
 
   void add(const egress::Flow& flow);
   void add(const egress::Lookup& lookup);
-  void add(event::Body body);  // as it is
+  void add(event::Event event);  // of the kernel's wall
+  void add(event::Body body);    // as it is
 
   // Readable once what was counted has waited long enough; then flush().
   [[nodiscard]] const Fd& due() const noexcept { return due_; }
@@ -32,6 +33,7 @@ class EgressEvents {
   void finish();
 
  private:
+  void add_alike(event::Event event);
   void rearm();
   [[nodiscard]] event::Event event_of(const egress::Flow& flow) const;
   [[nodiscard]] event::Event event_of(const egress::Lookup& lookup) const;

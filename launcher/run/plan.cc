@@ -18,6 +18,10 @@ Layer absent(std::string_view name, std::string reason, std::optional<profile::P
   return {.name = name, .state = LayerState::Absent, .reason = std::move(reason), .asked_by = std::move(asked_by)};
 }
 
+Layer partial(std::string_view name, std::string reason) {
+  return {.name = name, .state = LayerState::Partial, .reason = std::move(reason), .asked_by = {}};
+}
+
 bool landlock_tells_sockets_apart(const Plan& plan) {
   return (plan.landlock.filesystem & confine::landlock::kResolveUnix) != 0;
 }
@@ -34,6 +38,8 @@ void add_network(const profile::Network& network, const Plan& plan, std::vector<
                             network.unix_sockets.front().place));
   else if (network.mode.value == profile::NetworkMode::Host)
     layers.push_back(absent("net", "the host's own network, as network.mode says"));
+  else if (plan.egress.reach == egress::Plan::Reach::Abroad && !plan.wall)
+    layers.push_back(partial("net", "more addresses than the kernel's wall is told of: the relay alone decides"));
   else layers.push_back(enforced("net"));
 }
 
@@ -127,6 +133,12 @@ void plan_calls(const profile::Profile& profile, const Support& support, Plan& p
   plan.seccomp = filter(ConnectOnly);
 }
 
+void plan_wall(Plan& plan) {
+  if (plan.egress.missing || plan.egress.reach != egress::Plan::Reach::Abroad) return;
+  plan.wall = egress::ruleset_of(plan.egress);
+  plan.ports_abroad = egress::ports_abroad(plan.egress);
+}
+
 // The view has links of its own on the way to a tree, the digest has none.
 std::optional<profile::Integrity> plan_integrity(const profile::Profile& profile, const profile::Facts& facts) {
   std::optional<profile::Integrity> integrity = profile.integrity;
@@ -153,6 +165,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.identity = confine::identity::plan(profile.user, request.launcher, request.account);
   plan.namespaces = confine::namespaces::plan(profile.network);
   plan.egress = egress::plan(profile.network);
+  plan_wall(plan);
   plan.view = confine::view::plan(profile, facts, request.mounts);
   if (plan.egress.resolver == egress::Plan::Resolver::Own)
     confine::view::add_file(plan.view, {"/etc/resolv.conf", request.settings_of_names});

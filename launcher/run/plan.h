@@ -16,6 +16,7 @@
 #include "confine/seccomp.h"
 #include "confine/view.h"
 #include "egress/plan.h"
+#include "egress/ruleset.h"
 #include "monitor/connector.h"
 #include "monitor/plan.h"
 #include "monitor/plugin_files.h"
@@ -65,6 +66,8 @@ struct Plan {
   confine::identity::Plan identity;
   confine::namespaces::Plan namespaces;
   egress::Plan egress;
+  std::optional<egress::Ruleset> wall;      // where that leads abroad
+  std::vector<std::uint16_t> ports_abroad;  // ascending
   confine::view::Plan view;
   confine::landlock::Plan landlock;
   confine::limits::Plan limits;

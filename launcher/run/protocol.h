@@ -4,6 +4,7 @@
 //   pid 1                    supervisor                    builder, then plugin
 //   Standing + root  ------>  (forks the builder)
 //   Complete  ------------->  -- Proceed  --------------->  (has built the view meanwhile)
+//                             <--------------------- Wall   (where the plan has one)
 //                             <-------------------- Doors   (where the plan has some, a few at a time)
 //             <-- Proceed --  <------------------ Entered   (the view is the root)
 //                             <----------------- Examined   (where the plan wants digests)
@@ -26,6 +27,7 @@ enum class ReportKind : std::uint8_t {
   Standing,    // pid 1: the namespaces that the view is built in are there; descriptor: the root it has begun
   Complete,    // pid 1: the others, too, and /proc. error: why there is none
   Doors,       // builder: descriptors: sockets that listen in the jail's network (egress/doors.h)
+  Wall,        // builder: descriptors: to raise the wall by (egress/wall.h); error: why there are none
   Entered,     // builder: the view is the root
   Examined,    // builder: what the plugin's files are; descriptor: findings.h
   Sealed,      // pid 1: the host's tree is gone, nothing can reach pid 1, and no namespace can be made

@@ -114,6 +114,11 @@ std::variant<audit::Log, audit::Problem> open_audit(const std::vector<audit::Tar
                      {.durable = durability(prepared.profile.audit), .bounds = {}});
 }
 
+void weaken(Plan& plan, std::string_view name, const std::string& reason) {
+  for (confine::Layer& layer : plan.layers)
+    if (layer.name == name) layer.state = confine::LayerState::Partial, layer.reason = reason;
+}
+
 void leave_out(Plan& plan, std::string_view name, const std::string& reason) {
   for (confine::Layer& layer : plan.layers)
     if (layer.name == name) layer.state = confine::LayerState::Absent, layer.reason = reason;

@@ -30,5 +30,7 @@ std::optional<Refusal> without_disk(const Prepared& prepared, const audit::Log& 
 
 // What turns out while the jail is built: "proc" where a container's masks forbid a new one (DECISIONS 3), "audit".
 void leave_out(Plan& plan, std::string_view layer, const std::string& reason);
+// The same of what then holds in part: "net", where the kernel has no nf_tables.
+void weaken(Plan& plan, std::string_view layer, const std::string& reason);
 
 }  // namespace jail::run

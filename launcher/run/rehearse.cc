@@ -4,12 +4,13 @@
 
 #include "run/facts.h"
 #include "run/findings.h"
+#include "run/record.h"
 #include "run/supervise.h"
 #include "run/trace_access.h"
 
 namespace jail::run {
 
-std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc) {
+std::optional<BuildFailure> rehearse(Plan& plan, Proc proc) {
   ::umask(kOwnUmask);
   const Fd signals = open_signals();
   const StdioPlan stdio;
@@ -19,6 +20,7 @@ std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc) {
   Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, {});
   auto ready = construction.wait_ready(signals, proc);
   if (auto* failure = std::get_if<BuildFailure>(&ready)) return *failure;
+  if (!construction.without_wall().empty()) weaken(plan, "net", construction.without_wall());
   if (auto refusal = refusal_for(plan, construction.findings()))
     return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
   return std::nullopt;
@@ -27,6 +29,10 @@ std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc) {
 Plan bare_plan() {
   profile::Profile profile;
   profile.name = "doctor";
+  profile.network.allow.push_back({.kind = profile::HostKind::Address,
+                                   .host = "192.0.2.1",  // RFC 5737
+                                   .ports = {{443, 443}},
+                                   .place = {}});
   Request request;
   request.argv = {"true"};
   request.launcher = launcher();

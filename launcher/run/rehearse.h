@@ -9,10 +9,11 @@
 
 namespace jail::run {
 
-// Empty: the jail was built, every stage of it.
-std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc);
+// Empty: the jail was built, every stage of it. What holds in part only is noted among the layers of the plan.
+std::optional<BuildFailure> rehearse(Plan& plan, Proc proc);
 
-// The plan of a profile that asks for nothing: what this machine offers on its own account.
+// The plan of a profile that asks for nothing but one address of another host: what this machine offers on its own
+// account.
 Plan bare_plan();
 
 }  // namespace jail::run

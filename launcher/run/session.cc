@@ -142,7 +142,12 @@ class Session {
       leave_out(plan_, "proc", construction.without_proc());
       record = started();
     }
-    way_out_.start(plan_, construction.take_doors(), construction.take_network(),
+    if (!construction.without_wall().empty()) {
+      weaken(plan_, "net", construction.without_wall());
+      plan_.wall.reset();
+      record = started();
+    }
+    way_out_.start(plan_, construction.take_doors(), construction.take_network(), construction.take_wall(),
                    [log = log_](const event::Event& event) { (void)log->append(event); });
     auditing_.start(plan_, builder, std::move(tracing_.access.landlock_records), log_);
     const bool traced = !plan_.monitor.traced.empty();
@@ -265,7 +270,11 @@ class Session {
     const bool scoped = (plan_.landlock.scopes & confine::landlock::kScopeSignal) != 0;
     return {.view = &plan_.view,
             .seccomp = &plan_.seccomp,
-            .net = relayed ? Rules::Net::Relayed : own ? Rules::Net::Own : Rules::Net::Hosts,
+            .net = plan_.wall ? Rules::Net::Walled
+                   : relayed  ? Rules::Net::Relayed
+                   : own      ? Rules::Net::Own
+                              : Rules::Net::Hosts,
+            .ports_abroad = plan_.ports_abroad,
             .unix_paths = told_apart ? Rules::UnixPaths::Landlock
                           : by_us    ? Rules::UnixPaths::Supervisor
                                      : Rules::UnixPaths::Open,

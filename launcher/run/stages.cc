@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "egress/dns_clients.h"
 #include "egress/doors.h"
+#include "egress/wall.h"
 #include "monitor/listener.h"
 #include "run/findings.h"
 #include "run/protocol.h"
@@ -98,12 +99,23 @@ void open_doors(Site& site) {
     std::vector<Fd> resolver = egress::list_of(egress::open_resolver_sockets(egress::kDnsPort));
     std::ranges::move(resolver, std::back_inserter(doors));
   }
+  if (site.plan().wall) egress::mark_as_doors(doors);
   for (std::size_t first = 0; first < doors.size(); first += sys::kMostDescriptors) {
     std::vector<int> some;
     for (std::size_t i = first; i < std::min(first + sys::kMostDescriptors, doors.size()); ++i)
       some.push_back(doors[i].get());
     send_report(site.supervisor, report_of(ReportKind::Doors), some);
   }
+}
+
+// The supervisor raises it, and keeps it: a socket is of the network that it is made in.
+void offer_wall(Site& site) {
+  if (!site.plan().wall) return;
+  const egress::WallSockets wall = egress::open_wall_sockets();
+  const int error = wall.refusals ? 0 : errno;
+  std::vector<int> sockets;
+  if (wall.refusals) sockets = {wall.changes.get(), wall.refusals.get()};
+  send_report(site.supervisor, report_of(ReportKind::Wall, "net", error), sockets);
 }
 
 void report_entered(Site& site) { send_report(site.supervisor, report_of(ReportKind::Entered)); }
@@ -139,6 +151,7 @@ constexpr Stage kBuilderStages[] = {
     {"pid", wait_for_init},               // late: /proc and the network come while the view is built
     {"mount", enter_view},                // no path leads to the host's tree from here on
     {"net", join_rest},                   // after the view, for which pid 1's network need not be waited for
+    {"net", offer_wall},                  // it is raised while the doors are opened
     {"net", open_doors},                  // with the power over its ports, which goes with the capabilities
     {"pid", report_entered},              // pid 1 takes the host's tree away and forbids further namespaces meanwhile
     {"fds", make_the_terminals},          // in the view: of the jail's own devpts

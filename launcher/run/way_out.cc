@@ -56,13 +56,27 @@ void join(std::vector<Fd> network, const confine::identity::Plan& identity) {
   if (!network.empty()) sys::drop_own_capabilities();
 }
 
-void confine_self() {
+// What it needs of the world.
+struct Reach {
+  std::vector<std::uint16_t> ports;  // of TCP, to connect to
+  confine::seccomp::Transports transports = confine::seccomp::Transports::Streams;
+};
+
+Reach reach_of(const std::vector<egress::Door>& doors) {
+  Reach reach;
+  for (const egress::Door& door : doors)
+    if (door.protocol == profile::Protocol::Tcp) reach.ports.push_back(door.at.port);
+    else reach.transports = confine::seccomp::Transports::StreamsAndDatagrams;
+  return reach;
+}
+
+void confine_self(const Reach& reach) {
   sys::set_limit({.resource = RLIMIT_NOFILE, .value = egress::kMostRelayDescriptors});
   sys::set_no_new_privileges();
-  confine::landlock::enforce_nothing_allowed(confine::landlock::probe());
+  confine::landlock::enforce_nothing_allowed(confine::landlock::probe(), reach.ports);
   sys::set_dumpable(sys::Dumpable::No);
   sys::set_parent_death_signal(SIGKILL);
-  if (const int sealed = confine::seccomp::enforce(confine::seccomp::relay_program()); sealed < 0)
+  if (const int sealed = confine::seccomp::enforce(confine::seccomp::relay_program(reach.transports)); sealed < 0)
     throw SysError(-sealed, "seccomp");
 }
 
@@ -74,29 +88,39 @@ void pair_up(egress::Link& resolver, egress::Link& relay) {
   relay = {std::move(openings.theirs), std::move(judgements.theirs)};
 }
 
-// What the host's own list of names says holds from the start: a plugin that has it does not ask.
-egress::Policy make_policy(const Plan& plan) {
+egress::Policy empty_policy(const Plan& plan) {
   const auto routes = std::make_shared<sys::Routes>();
-  egress::Policy policy(plan.egress.rules,
-                        [routes](const egress::Address& address) { return routes->is_local(egress::octets(address)); });
-  if (plan.egress.resolver == egress::Plan::Resolver::None) return policy;
+  return {plan.egress.rules,
+          [routes](const egress::Address& address) { return routes->is_local(egress::octets(address)); }};
+}
+
+// What the host's own list of names says holds from the start: a plugin that has it does not ask.
+std::vector<WallKeeper::Listed> listed(const Plan& plan) {
+  std::vector<WallKeeper::Listed> all;
+  if (plan.egress.resolver == egress::Plan::Resolver::None) return all;
   const egress::Names names(plan.egress.rules);
   for (const auto& [name, addresses] : egress::read_hosts(names))
     for (const egress::Rule rule : names.permits(name).rules)
-      for (const egress::Address& address : addresses)
-        (void)policy.open(rule, address, egress::Policy::kMostSeconds, clock::boottime_ns());
+      for (const egress::Address& address : addresses) all.push_back({rule, address});
+  return all;
+}
+
+egress::Policy make_policy(const Plan& plan) {
+  egress::Policy policy = empty_policy(plan);
+  for (const WallKeeper::Listed& one : listed(plan))
+    (void)policy.open(one.rule, one.address, egress::Policy::kMostSeconds, clock::boottime_ns());
   return policy;
 }
 
 void become_relay(std::vector<egress::Relayed> doors, std::vector<Fd> network, const egress::Link& resolver,
-                  const Plan& plan, const Fd& told) {
+                  const Plan& plan, const Reach& reach, const Fd& told) {
   std::vector<int> keep{told.get(), resolver.openings.get(), resolver.judgements.get()};
   for (const egress::Relayed& door : doors) keep.push_back(door.socket.get());
   for (const Fd& one : network) keep.push_back(one.get());
   keep_only(std::move(keep));
   egress::Policy policy = make_policy(plan);
   join(std::move(network), plan.identity);
-  confine_self();
+  confine_self(reach);
   egress::relay(std::move(doors), std::move(policy), resolver, told);
 }
 
@@ -106,9 +130,9 @@ void become_resolver(egress::ResolverSockets sockets, const egress::Link& relay,
     for (const Fd& socket : *some) keep.push_back(socket.get());
   keep_only(std::move(keep));
   egress::Names names(plan.egress.rules);
-  egress::Upstreams upstreams = egress::read_upstreams(names);
+  egress::Upstreams upstreams = egress::read_upstreams(names, plan.egress.rules);
   take_identity(plan.identity);
-  confine_self();
+  confine_self({{egress::kDnsPort}, confine::seccomp::Transports::StreamsAndDatagrams});
   egress::resolve(std::move(sockets), std::move(names), std::move(upstreams), relay, told);
 }
 
@@ -137,9 +161,11 @@ std::optional<Refusal> WayOut::listen(const Plan& plan) {
                  plan.egress.in[opened.number].place};
 }
 
-void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, EgressEvents::Log log) {
+void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, egress::WallSockets wall,
+                   EgressEvents::Log log) {
   if (doors.empty() && listeners_.empty()) return;
   events_.emplace(plan.egress, std::move(log));
+  keeper_ = WallKeeper(plan, std::move(wall));
   if (!doors.empty()) start_out(plan, std::move(doors));
   if (!listeners_.empty()) start_in(plan, std::move(network));
 }
@@ -167,8 +193,14 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
   egress::Link resolver;
   egress::Link relay;
   if (!resolvers.empty()) pair_up(resolver, relay);
-  start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>,
-        [&](const Fd& told) { become_relay(std::move(relayed), {}, resolver, plan, told); });
+  if (!resolvers.empty() && keeper_.keeps()) {
+    sys::SocketPair relays = sys::socket_pair();
+    keeper_.stand_between(std::move(resolver.openings), std::move(relays.theirs), empty_policy(plan), listed(plan));
+    resolver.openings = std::move(relays.ours);
+  }
+  start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>, [&](const Fd& told) {
+    become_relay(std::move(relayed), {}, resolver, plan, reach_of(plan.egress.out), told);
+  });
   relayed.clear();
   resolver = {};
   if (resolvers.empty()) return;
@@ -182,7 +214,9 @@ void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
     relayed.push_back({std::move(listeners_[i]), profile::Protocol::Tcp, 0, egress::within(plan.egress.in[i])});
   listeners_.clear();
   start("the relay has died: the doors of network.listen are shut", hear<egress::Flow>,
-        [&](const Fd& told) { become_relay(std::move(relayed), std::move(network), {}, plan, told); });
+        [&](const Fd& told) {
+          become_relay(std::move(relayed), std::move(network), {}, plan, reach_of(plan.egress.in), told);
+        });
 }
 
 void WayOut::add_to(std::vector<pollfd>& polled) {
@@ -190,13 +224,16 @@ void WayOut::add_to(std::vector<pollfd>& polled) {
   due_polled_ = polled.size();
   polled.push_back({events_->due().get(), POLLIN, 0});
   first_polled_ = polled.size();
+  keeper_.add_to(polled);
   for (const Helper& helper : helpers_) polled.push_back({helper.told.get(), POLLIN, 0});
 }
 
 void WayOut::handle(const std::vector<pollfd>& polled) {
   if (!events_) return;
+  keeper_.handle(&polled[first_polled_], [this](const event::Event& event) { events_->add(event); });
   for (std::size_t i = helpers_.size(); i-- > 0;) {
-    if (polled[first_polled_ + i].revents == 0 || helpers_[i].hear(helpers_[i].told, *events_)) continue;
+    const bool has_told = polled[first_polled_ + WallKeeper::kPolled + i].revents != 0;
+    if (!has_told || helpers_[i].hear(helpers_[i].told, *events_)) continue;
     events_->add(event::MonitorChanged{"none", std::string(helpers_[i].death)});
     helpers_.erase(helpers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
@@ -204,6 +241,7 @@ void WayOut::handle(const std::vector<pollfd>& polled) {
 }
 
 void WayOut::finish() {
+  if (events_) keeper_.finish([this](const event::Event& event) { events_->add(event); });
   for (const Helper& helper : helpers_) {
     (void)::shutdown(helper.told.get(), SHUT_WR);  // it tells what there is, and ends
     pollfd polled{helper.told.get(), POLLIN, 0};

@@ -1,6 +1,7 @@
 // What stands beside a jail that may speak with others: processes of ours, each of which holds its sockets and nothing
 // else: no file, no capability, a filter of its own. One relay leads out of the jail's network, one leads in
-// (egress/relay.h), and the resolver answers for the names of the profile (egress/resolver.h).
+// (egress/relay.h), and the resolver answers for the names of the profile (egress/resolver.h). The kernel's own wall is
+// kept here (wall_keeper.h).
 #pragma once
 
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include "egress/relay.h"
 #include "run/egress_events.h"
 #include "run/plan.h"
+#include "run/wall_keeper.h"
 
 namespace jail::run {
 
@@ -28,9 +30,11 @@ class WayOut {
   std::optional<Refusal> listen(const Plan& plan);
 
   // Before the caller has a second thread. `doors`: in the jail's network, as the plan says, and behind them the
-  // sockets of its resolver; `network`: its user and network namespaces. `plan` outlives this. `log` is
-  // told by what follows: connections that are over, names that were asked for, a helper that has died.
-  void start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, EgressEvents::Log log);
+  // sockets of its resolver; `network`: its user and network namespaces; `wall`: of the kernel's, empty where there is
+  // none. `plan` outlives this. `log` is told by what follows: connections that are over, names that were asked for,
+  // what was refused, a helper that has died.
+  void start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, egress::WallSockets wall,
+             EgressEvents::Log log);
   void add_to(std::vector<pollfd>& polled);
   void handle(const std::vector<pollfd>& polled);
 
@@ -56,6 +60,7 @@ class WayOut {
   std::vector<Fd> listeners_;
   std::vector<Helper> helpers_;
   std::size_t due_polled_ = 0;
+  WallKeeper keeper_;
   std::size_t first_polled_ = 0;
 };
 

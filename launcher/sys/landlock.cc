@@ -17,6 +17,13 @@ struct RulesetAttributes {
   std::uint64_t scoped;
 };
 
+// landlock_net_port_attr and LANDLOCK_RULE_NET_PORT, which Debian 12's header does not have yet.
+struct PortAttributes {
+  std::uint64_t allowed_access;
+  std::uint64_t port;  // in host order
+};
+constexpr int kRuleOfPort = 2;
+
 }  // namespace
 
 int landlock_abi() noexcept {
@@ -34,6 +41,12 @@ void landlock_allow_beneath(const Fd& ruleset, const Fd& place, std::uint64_t ac
   const landlock_path_beneath_attr rule{.allowed_access = access, .parent_fd = place.get()};
   check(::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0), "landlock_add_rule",
         subject);
+}
+
+void landlock_allow_port(const Fd& ruleset, std::uint16_t port, std::uint64_t access) {
+  const PortAttributes rule{.allowed_access = access, .port = port};
+  check(::syscall(SYS_landlock_add_rule, ruleset.get(), kRuleOfPort, &rule, 0), "landlock_add_rule",
+        std::to_string(port));
 }
 
 void landlock_restrict_self(const Fd& ruleset, std::uint32_t flags) {

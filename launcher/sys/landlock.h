@@ -20,6 +20,8 @@ struct LandlockHandles {
 Fd landlock_create_ruleset(const LandlockHandles& handles);
 // ENOMSG for an access of 0, EINVAL for a directory right on a file.
 void landlock_allow_beneath(const Fd& ruleset, const Fd& place, std::uint64_t access, const std::string& subject);
+// A port of TCP, ABI 4.
+void landlock_allow_port(const Fd& ruleset, std::uint16_t port, std::uint64_t access);
 // `flags`: LANDLOCK_RESTRICT_SELF_*, ABI 7.
 void landlock_restrict_self(const Fd& ruleset, std::uint32_t flags);
 

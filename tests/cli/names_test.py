@@ -165,7 +165,7 @@ class Names:
         out = self.python("name = 'api.acme.example'\n"
                           f"print(get('{API}', name=name)); print(get(name)); print(get('{API}', name=name))\n"
                           f"print(get('{OTHER}', name=name)); print(get('api.acme.example', {PORT + 1}))")
-        self.assertEqual(out, ["ConnectionResetError", "hello", "hello", "ConnectionResetError",
+        self.assertEqual(out, ["ConnectionRefusedError", "hello", "hello", "ConnectionRefusedError",
                                "ConnectionRefusedError"])
         asked, = self.lookups(name="api.acme.example", type="A", decision="allowed")[:1]
         self.assertEqual((asked["source"], asked["answers"]), ("egress", [API]))
@@ -179,7 +179,7 @@ class Names:
                           f"socket.create_connection((look_up('api.acme.example').split()[0], {PORT}), timeout=20)",
                           allowed=(f"tcp://api.acme.example:{PORT}", f"tcp://{OTHER}:{PORT + 1}",
                                    f"tcp://[2001:db8:2::99]:{PORT + 1}"))
-        self.assertEqual(out, ["ConnectionResetError"])
+        self.assertEqual(out, ["ConnectionRefusedError"])
         told = [(record["kind"], record["host"], record["decision"]) for record in self.records()
                 if record.get("source") == "egress" and record["kind"] in ("net.connect", "net.flow")]
         self.assertEqual(set(told), {("net.connect", "api.acme.example", "denied"),
@@ -194,7 +194,51 @@ class Names:
         for more in ("", "filesystem: {read: [/etc/hosts]}\n"):
             with self.subTest(more=more):
                 self.assertEqual(self.python(f"print(get('listed.acme.example'), get('{API}'))", more=more),
-                                 ["hello ConnectionResetError"])
+                                 ["hello ConnectionRefusedError"])
+
+    def test_the_kernel_alone_refuses_what_it_has_no_element_for(self):
+        """As when the time of a name has passed: what the relay still permits is refused, what had begun goes on."""
+        nft = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin")
+        if not nft:
+            self.skipTest("there is no nft")
+        profile = self.document("version: 1\nname: names\nextends: [python]\n"
+                                f"network: {{allow: [\"tcp://*.acme.example:{PORT}\"]}}\n")
+        code = CLIENT % PORT + ("import http.client, sys\n"
+                                f"port, held, name = {PORT}, {{}}, 'api.acme.example'\n"
+                                "def ask(host):\n"
+                                "    one = held.setdefault(host, http.client.HTTPConnection(host, port, timeout=20))\n"
+                                "    one.request('GET', '/', headers={'Host': name})\n"
+                                "    return one.getresponse().read().decode().split()[0]\n"
+                                "for line in sys.stdin: print(eval(line), flush=True)\n")
+        process = subprocess.Popen([os.environ["JAIL_BINARY"], "run", "--audit", str(self.log), profile, "--",
+                                    "python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   preexec_fn=self.become(), env=self.environment, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+
+        def ask(question):
+            process.stdin.write(question + "\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
+        self.assertEqual(ask(f"get('{API}'), look_up(name), get('{API}', name=name), get('{API6}', name=name), "
+                             f"get('{LISTED}', name=name), ask('{API}'), ask('{API6}')"),
+                         f"('ConnectionRefusedError', '{API6} {API}', 'hello', 'hello', 'hello', 'hello', 'hello')"
+                         .replace(f"{API6} {API}", " ".join(sorted([API, API6]))))
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        own = os.readlink("/proc/self/ns/net")
+        inside = next(pid for pid in children if os.readlink(f"/proc/{pid}/ns/net") != own)
+        for command in ("delete", "add"):
+            for name, addresses in (("names4", (API, LISTED)), ("names6", (API6,))):
+                elements = ", ".join(f"{address} . tcp . {PORT}" for address in addresses)
+                subprocess.run(["nsenter", "-t", inside, "-n", nft, command, "element", "inet", "jail", name,
+                                f"{{ {elements} }}"], check=True)
+            answer = "ConnectionRefusedError" if command == "delete" else "hello"
+            self.assertEqual(ask(f"[get(host, name=name) for host in {[API, API6, LISTED]}]"), str([answer] * 3))
+            self.assertEqual(ask(f"ask('{API}'), ask('{API6}')"), "('hello', 'hello')")
+        process.stdin.close()
+        process.stdin = None
+        self.assertEqual(process.wait(timeout=60), 0)
 
     def test_other_names_are_not_there(self):
         """Neither the bare domain of a wildcard nor one that only ends alike; nobody outside is asked for them."""
@@ -222,7 +266,7 @@ class Names:
     def test_a_line_of_the_hosts_opens_its_own_ports_and_none_of_a_names(self):
         out = self.python("print(look_up('loopback.acme.example'), get('loopback.acme.example'), get('127.0.0.1'))",
                           allowed=(f"tcp://*.acme.example:{PORT}", "tcp://127.0.0.1:9"))
-        self.assertEqual(out, ["127.0.0.1 ConnectionResetError ConnectionResetError"])
+        self.assertEqual(out, ["127.0.0.1 ConnectionRefusedError ConnectionRefusedError"])
 
     def test_addresses_that_become_the_hosts(self):
         """By a local route, or while the jail runs: what would stay on this host is no other host."""
@@ -366,6 +410,8 @@ class Names:
                 answer = json.loads(said.out)
                 if answer["decision"] == "allowed":
                     self.assertEqual(happened, "hello")
+                elif (host, port) == (API, PORT):  # the wall is open for a name, which the stream does not say
+                    self.assertEqual(happened, "ConnectionResetError")
                 else:
                     self.assertEqual(answer.get("errno"), errors[happened])
 

@@ -160,7 +160,7 @@ pid_t start(const Options& options) {
 
 int run(const Options& options) {
   const Names names(options.network.allow);
-  Upstreams upstreams = read_upstreams(names);
+  Upstreams upstreams = read_upstreams(names, options.network.allow);
   Log log(options.told);
   sys::SocketPair relay = sys::socket_pair();
   const Link link{std::move(relay.ours), Fd()};

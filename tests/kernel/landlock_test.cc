@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <span>
 #include <thread>
 
 #include "confine/landlock_rights.h"
@@ -299,6 +301,39 @@ TEST_P(Landlock, ThatAllowsNothingAllowsNothing) {
                                      expect_failure(!opens("/", O_RDONLY), EACCES, "list /"),
                                      expect_failure(!opens(in("new"), O_WRONLY | O_CREAT), EACCES, "make"),
                                      expect(!starts(in("program")), "a program was started")});
+                       }),
+            "");
+}
+
+// A listener for each of two ports; who may connect to one of them connects to no other, and binds to none.
+TEST_P(Landlock, ThatAllowsAPortAllowsNoOther) {
+  if (probe().abi < kNetworkAbi) GTEST_SKIP() << "Landlock knows no ports here";
+  EXPECT_EQ(as_starter(GetParam(),
+                       [&] {
+                         const auto bound = [](sockaddr_in& at) {
+                           Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+                           at.sin_family = AF_INET;
+                           at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+                           socklen_t size = sizeof at;
+                           const auto address = reinterpret_cast<sockaddr*>(&at);
+                           const bool listens = ::bind(socket.get(), address, size) == 0 &&
+                                                ::listen(socket.get(), 1) == 0 &&
+                                                ::getsockname(socket.get(), address, &size) == 0;
+                           return listens ? std::move(socket) : Fd();
+                         };
+                         const auto connects = [](const sockaddr_in& to) {
+                           const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+                           return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+                         };
+                         sockaddr_in named{}, other{}, third{};
+                         const Fd one = bound(named), two = bound(other);
+                         const std::string before = expect(connects(named) && connects(other), "the control failed");
+                         check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl");
+                         const std::uint16_t port = ntohs(named.sin_port);
+                         enforce_nothing_allowed(probe(), std::span(&port, 1));
+                         return all({before, expect(connects(named), "the port that is allowed"),
+                                     expect_failure(!connects(other), EACCES, "connect to another"),
+                                     expect_failure(!bound(third), EACCES, "bind")});
                        }),
             "");
 }

@@ -1,5 +1,6 @@
 // The compiled program, run by the interpreter, against the rules it was compiled from.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "confine/seccomp.h"
 #include "confine/seccomp_interpreter.h"
@@ -169,6 +170,27 @@ TEST(SeccompCompile, InitKnowsItsLoopAndNothingElse) {
   seccomp_data i386 = call_of("read");
   i386.arch = AUDIT_ARCH_I386;
   EXPECT_EQ(interpret(program, i386), SECCOMP_RET_KILL_PROCESS);
+}
+
+TEST(SeccompCompile, RelaysMakeTheSocketsTheyNeedAndNoOthers) {
+  for (const Transports transports : {Transports::Streams, Transports::StreamsAndDatagrams}) {
+    const Program program = relay_program(transports);
+    const auto made = [&](std::uint64_t family, std::uint64_t type) {
+      seccomp_data call = call_of("socket");
+      call.args[0] = family;
+      call.args[1] = type | SOCK_CLOEXEC | SOCK_NONBLOCK;
+      return interpret(program, call) == SECCOMP_RET_ALLOW;
+    };
+    const bool has_datagrams = transports == Transports::StreamsAndDatagrams;
+    for (const std::uint64_t family : {AF_INET, AF_INET6}) {
+      EXPECT_TRUE(made(family, SOCK_STREAM));
+      EXPECT_EQ(made(family, SOCK_DGRAM), has_datagrams);
+      EXPECT_FALSE(made(family, SOCK_RAW));
+    }
+    for (const std::uint64_t family : {AF_UNIX, AF_NETLINK, AF_PACKET}) EXPECT_FALSE(made(family, SOCK_STREAM));
+    for (const std::string_view name : {"setns", "openat", "execve"})
+      EXPECT_EQ(interpret(program, call_of(name)), SECCOMP_RET_KILL_PROCESS) << name;
+  }
 }
 
 TEST(SeccompInterpreter, AnythingMalformedKills) {

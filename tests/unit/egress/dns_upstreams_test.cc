@@ -34,7 +34,7 @@ TEST(SettingsOfNames, HaveTheDomainsThatPermittedNamesLieBelowAndNoOther) {
   const std::vector<profile::Endpoint> allow = {endpoint(profile::HostKind::Name, "db.corp.example"),
                                                 endpoint(profile::HostKind::Wildcard, "acme.example"),
                                                 endpoint(profile::HostKind::Address, "192.0.2.1")};
-  const auto settings = [&](const char* text) { return settings_of_names(text, allow); };
+  const auto settings = [&](const char* text) { return settings_of_names(searched_in(text, allow)); };
   EXPECT_EQ(settings("nameserver 9.9.9.9\nsearch Corp.Example. secret.example acme.example eu.acme.example example\n"),
             "nameserver 127.0.0.1\nsearch corp.example acme.example eu.acme.example example\n");
   EXPECT_EQ(settings("search corp.example\ndomain other.example\n"), "nameserver 127.0.0.1\n");

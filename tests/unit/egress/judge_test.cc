@@ -66,7 +66,8 @@ class Court : public testing::Test {
   sys::SocketPair pair_ = sys::socket_pair();
   Names names_ =
       names({"tcp://a.example:443", "tcp://*.b.example:443,80", "udp://a.example:443", "tcp://a.example:80"});
-  Judge judge_{poll_, pair_.theirs, names_};
+  const std::vector<std::string> searched_{"b.example"};
+  Judge judge_{poll_, pair_.theirs, names_, searched_};
   std::uint64_t now_ = 1000;
   std::uint64_t next_ = 7;
   std::string given_back_;  // with the last verdict
@@ -84,6 +85,17 @@ TEST_F(Court, TellsTheNameAndItsRulesForThePort) {
   EXPECT_STREQ(judged->name.data(), "a.example");
   EXPECT_EQ(judged->rules[0], 3U);
   EXPECT_EQ(judged->rules[1], Judgement::kNoRule);
+}
+
+TEST_F(Court, TakesAShortNameForOneOfASearchedDomainAndNoOther) {
+  const auto rules_of = [this](const std::string& host) {
+    const Fd plugin = hand_over(80, "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    const auto judged = verdict();
+    return judged ? judged->rules[0] : 0;
+  };
+  EXPECT_EQ(rules_of("short"), 1U);
+  EXPECT_EQ(rules_of("cotenant.example"), Judgement::kNoRule);  // not cotenant.example.b.example
+  EXPECT_EQ(rules_of("a.other"), Judgement::kNoRule);
 }
 
 TEST_F(Court, GivesBackWhatItHasTakenAndKeepsNoSocket) {

@@ -1,0 +1,164 @@
+#include "run/wall_keeper.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace jail::run {
+namespace {
+
+using egress::Opening;
+using Verdict = Opening::Verdict;
+
+constexpr std::size_t kMostAsked = 64;  // of the relay at once: its socket has room for them
+constexpr int kMostHeard = 64;          // records at once: others want to be heard, too
+
+event::Event of_egress(event::Body body) { return {.body = std::move(body), .source = event::Source::Egress}; }
+
+event::Event event_of(const egress::Attempt& attempt) {
+  const bool is_stream = attempt.protocol == IPPROTO_TCP;
+  event::Peer peer{.address = egress::text_of(attempt.to)};
+  if (is_stream || attempt.protocol == IPPROTO_UDP) peer.port = attempt.to.port;
+  event::Event event = of_egress(event::NetSend{std::string(event::NetSend::kUsualCall), peer});
+  if (is_stream) event.body = event::NetConnect{std::string(event::NetConnect::kUsualCall), peer};
+  event.verdict = event::Verdict{.decision = event::Decision::Denied,
+                                 .layer = "network",
+                                 .rule = "default",
+                                 .error = is_stream ? ECONNREFUSED : EPERM};
+  return event;
+}
+
+egress::Address address_of(const Opening& opening) {
+  return {.family = opening.family == AF_INET6 ? AF_INET6 : AF_INET, .bytes = opening.address, .port = 0};
+}
+
+bool is_answer_to(Opening answer, const Opening& asked) {
+  answer.verdict = asked.verdict;
+  return answer.lookup == asked.lookup && answer.rule == asked.rule && answer.ttl == asked.ttl &&
+         answer.family == asked.family && answer.index == asked.index && answer.address == asked.address;
+}
+
+// Nothing: none is there, or what came is none, being shorter or longer; `is_gone`: nothing more will come.
+std::optional<Opening> receive(const Fd& socket, bool& is_gone) {
+  Opening opening;
+  const ssize_t size = TEMP_FAILURE_RETRY(::recv(socket.get(), &opening, sizeof opening, MSG_DONTWAIT | MSG_TRUNC));
+  is_gone = size >= 0 ? size != sizeof opening : errno != EAGAIN;
+  return size == sizeof opening ? std::optional(opening) : std::nullopt;
+}
+
+bool send(const Fd& socket, const Opening& opening) {
+  return ::send(socket.get(), &opening, sizeof opening, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof opening;
+}
+
+}  // namespace
+
+WallKeeper::WallKeeper(const Plan& plan, egress::WallSockets sockets)
+    : plan_(&plan), wall_(std::move(sockets), plan.egress.rules) {}
+
+void WallKeeper::stand_between(Fd resolver, Fd relay, egress::Policy policy, const std::vector<Listed>& listed) {
+  resolver_ = std::move(resolver);
+  relay_ = std::move(relay);
+  policy_.emplace(std::move(policy));
+  constexpr std::uint32_t kSeconds = egress::Policy::kMostSeconds;
+  for (const Listed& one : listed)
+    if (policy_->open(one.rule, one.address, kSeconds, clock::boottime_ns()))
+      (void)open(one.rule, one.address, kSeconds);
+}
+
+// Where another line has that very address its own ports are open already, and no more come with the name.
+bool WallKeeper::open(egress::Rule rule, const egress::Address& address, std::uint32_t ttl_s) {
+  return !policy_->has_opened(rule, address) || wall_.open(rule, address, ttl_s, clock::boottime_ns());
+}
+
+void WallKeeper::add_to(std::vector<pollfd>& polled) const {
+  const bool has_room = asked_.size() < kMostAsked;
+  polled.push_back({wall_.refusals().get(), POLLIN, 0});
+  polled.push_back({has_room ? resolver_.get() : -1, POLLIN, 0});
+  polled.push_back({relay_.get(), POLLIN, 0});
+}
+
+void WallKeeper::handle(const pollfd* polled, const Log& log) {
+  if (polled[0].revents != 0) hear_refusals(log);
+  if (polled[2].revents != 0) hear_relay();
+  if (polled[1].revents != 0) hear_resolver(log);
+}
+
+// It does not know the addresses that this host has got since, nor that a network leaves out what lies near.
+bool WallKeeper::is_honest(const Opening& opening) {
+  const std::vector<profile::Endpoint>& rules = plan_->egress.rules;
+  if (opening.rule >= rules.size()) return false;
+  const profile::HostKind kind = rules[opening.rule].kind;
+  if (kind != profile::HostKind::Name && kind != profile::HostKind::Wildcard) return false;
+  if (!names_) names_.emplace(rules);
+  return policy_->is_own(address_of(opening)) || names_->permits(address_of(opening));
+}
+
+// One that asks for what it knows to be denied is not ours any more: it is heard no more, and so ends.
+void WallKeeper::hear_resolver(const Log& log) {
+  bool is_gone = false;
+  while (asked_.size() < kMostAsked) {
+    const std::optional<Opening> opening = receive(resolver_, is_gone);
+    if (!opening) break;
+    const egress::Address address = address_of(*opening);
+    if (!policy_->open(opening->rule, address, opening->ttl, clock::boottime_ns())) {
+      answer(*opening, Verdict::Refused);
+      if (is_honest(*opening)) continue;
+      log(of_egress(event::MonitorChanged{"none", "the resolver asked for " + egress::text_of(address) +
+                                                      ", which no name may point to: it is heard no more"}));
+      is_gone = true;
+      break;
+    }
+    if (send(relay_, *opening)) asked_.push_back(*opening);
+    else answer(*opening, Verdict::Refused);
+  }
+  if (is_gone) resolver_.reset();
+}
+
+// What it was not asked, or asked before what it has answered since, is not opened.
+void WallKeeper::hear_relay() {
+  bool is_gone = false;
+  for (int heard = 0; heard < kMostHeard; ++heard) {
+    const std::optional<Opening> opening = receive(relay_, is_gone);
+    if (!opening) break;
+    const auto asked = std::ranges::find_if(asked_, [&](const Opening& one) { return is_answer_to(*opening, one); });
+    if (asked == asked_.end()) continue;
+    asked_.erase(asked_.begin(), asked + 1);
+    const bool is_open =
+        opening->verdict == Verdict::Opened && open(opening->rule, address_of(*opening), opening->ttl);
+    answer(*opening, is_open ? Verdict::Opened : Verdict::Refused);
+  }
+  if (!is_gone) return;
+  relay_.reset();
+  resolver_.reset();
+}
+
+void WallKeeper::answer(Opening opening, Verdict verdict) const {
+  opening.verdict = verdict;
+  (void)send(resolver_, opening);
+}
+
+// One attempt, one event: who notifies of the call knows whose it was.
+bool WallKeeper::is_told_elsewhere(const egress::Attempt& attempt) const {
+  const bool has_port = attempt.protocol == IPPROTO_TCP || attempt.protocol == IPPROTO_UDP;
+  return plan_->monitor.source != monitor::Source::None && has_port &&
+         !std::ranges::binary_search(plan_->ports_abroad, attempt.to.port);
+}
+
+void WallKeeper::hear_refusals(const Log& log) {
+  for (const egress::Attempt& attempt : wall_.refused())
+    if (!is_told_elsewhere(attempt)) log(event_of(attempt));
+}
+
+void WallKeeper::finish(const Log& log) {
+  if (!wall_.stands()) return;
+  hear_refusals(log);
+  if (const std::uint64_t untold = wall_.untold(); untold != 0)
+    log(of_egress(event::MonitorLost{untold, "more was refused in the network than is told one by one"}));
+}
+
+}  // namespace jail::run

@@ -1,0 +1,192 @@
+"""The kernel's own wall around the way out (nf_tables in the jail's network), beside the relay's table: what no line
+permits is refused by the kernel, each of the two holds by itself, and nobody in the jail can touch it.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+from abroad_test import BESIDE, BESIDE6, CLIENT, METADATA, NAMED, NAMED6, PORT, setUpModule  # noqa: F401
+from jail_case import both_launchers
+
+OTHER_PORT = PORT + 1
+NFT = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin")
+# Answers what it is asked, line by line.
+PLUGIN = CLIENT % (PORT, PORT, 20) + """
+import sys
+held = []
+def error_of(call):
+    try: return call() and None
+    except OSError as error: return type(error).__name__
+for line in sys.stdin: print(eval(line), flush=True)
+"""
+
+
+def sets_of(text):
+    """By name: its type, its flags, its elements without their times."""
+    sets = {}
+    for name, body in re.findall(r"set (\w+) \{((?:[^{}]|\{[^{}]*\})*)\}", text):
+        listed = re.search(r"elements = \{([^}]*)\}", body)
+        elements = listed.group(1).split(",") if listed else []
+        flags = re.search(r"flags (\w+)", body)
+        sets[name] = (re.search(r"type ([\w .]+\w)", body).group(1), flags and flags.group(1),
+                      {re.sub(r" (timeout|expires) \S+", "", element.strip()) for element in elements})
+    return sets
+
+
+def chains_of(text):
+    """By name: its rules in their order."""
+    return {name: [line.strip() for line in body.strip().splitlines()]
+            for name, body in re.findall(r"chain (\w+) \{([^}]*?)\n\t\}", text.replace("{ ", "(").replace(" }", ")"))}
+
+
+@both_launchers
+class Wall:
+    def start(self, *allowed, more=""):
+        entries = ", ".join(f"\"{entry}\"" for entry in allowed)
+        profile = self.document(f"version: 1\nname: wall\nextends: [python]\nnetwork: {{allow: [{entries}]}}\n{more}")
+        process = subprocess.Popen([os.environ["JAIL_BINARY"], "run", "--audit", str(self.log), profile, "--",
+                                    "python3", "-c", PLUGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                   preexec_fn=self.become(), env=self.environment)
+        self.addCleanup(self.stop, process)
+        self.process = process
+        self.assertEqual(self.ask("1 + 1"), "2")
+        own = os.readlink("/proc/self/ns/net")
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        self.inside = next(pid for pid in children if os.readlink(f"/proc/{pid}/ns/net") != own)
+        started = next(record for record in self.records() if record["kind"] == "run.started")
+        layer = next(layer for layer in started["policy"] if layer["layer"] == "net")
+        if layer["state"] == "partial":
+            self.end()
+            self.skipTest(layer["reason"])
+        return profile
+
+    @staticmethod
+    def stop(process):
+        process.kill()
+        process.communicate()
+
+    def ask(self, question):
+        self.process.stdin.write(question + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def end(self):
+        self.process.communicate(timeout=60)
+        self.assertEqual(self.process.returncode, 0)
+
+    def nft(self, *words):
+        if not NFT:
+            self.skipTest("there is no nft")
+        command = ["nsenter", "-t", self.inside, "-n", NFT, *words]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def denied(self, **wanted):
+        return [record for record in self.records() if record.get("decision") == "denied" and
+                record["kind"] in ("net.connect", "net.send") and
+                all(record.get(key) == value for key, value in wanted.items())]
+
+    def test_the_kernel_holds_what_the_plan_shows(self):
+        profile = self.start(f"tcp://{NAMED}:{PORT}-{PORT + 2}", f"udp://[{NAMED6}]:{PORT}",
+                             f"tcp://api.acme.example:{OTHER_PORT}",
+                             f"tcp://10.0.0.0/8:{PORT}", f"tcp://10.1.0.0/16:{PORT}", f"tcp://[::]/0:{PORT}",
+                             f"tcp://169.254.0.0/16:{PORT}", f"udp://0.0.0.0/0:{PORT}")
+        printed = self.nft("list", "ruleset")
+        shown = self.jail("show", "--plan", profile).out
+        meant = [line.split(" nft ", 1)[1] for line in shown.splitlines() if " nft " in line]
+        sets = sets_of(printed)
+        self.assertEqual(sets, sets_of("\n".join(meant)))
+        self.assertEqual(len(sets), 11)
+        chains = {}
+        for line in meant:
+            if line.startswith("chain "):
+                name, rule = line.removeprefix("chain ").split(": ", 1)
+                chains.setdefault(name, []).append(rule)
+        self.assertEqual(chains_of(printed), chains)
+        self.end()
+
+    def test_refused_at_once_and_told_once(self):
+        """With the source that knows whose call it was, and without one."""
+        for monitor in ("", "monitor: {source: none}\n"):
+            with self.subTest(monitor=monitor):
+                self.log.unlink(missing_ok=True)
+                self.start(f"tcp://{NAMED}:{PORT}", f"udp://{NAMED}:{PORT}", f"tcp://[{NAMED6}]:{PORT}",
+                           f"udp://[{NAMED6}]:{PORT}", more=monitor)
+                for host in (NAMED, NAMED6):
+                    self.assertEqual(self.ask(f"tcp('{host}'), udp('{host}')"), f"('hello', '2@{host}')")
+                attempts = [(BESIDE, PORT), (BESIDE6, PORT), (METADATA, PORT),
+                            (NAMED, OTHER_PORT), (NAMED6, OTHER_PORT), ("127.0.0.1", PORT), ("::1", PORT)]
+                for host, port in attempts:
+                    self.assertEqual(self.ask(f"tcp('{host}', {port}), udp('{host}', {port})"),
+                                     "('ConnectionRefusedError', 'PermissionError')", (host, port))
+                self.end()
+                for host, port in attempts:
+                    for kind in ("net.connect", "net.send"):
+                        told, = self.denied(kind=kind, address=host, port=port)
+                        self.assertEqual((told["layer"], told["rule"]), ("network", "default"))
+                        by_wall = monitor or port == PORT
+                        self.assertEqual(told.get("source") == "egress", bool(by_wall))
+                        self.assertEqual("pid" in told, not by_wall)
+                flows = [record["address"] for record in self.records() if record["kind"] == "net.flow"]
+                self.assertEqual(sorted(flows), sorted([NAMED, NAMED6] * 2), "the relay has seen no other")
+
+    def test_the_plugins_own_loopback_is_free(self):
+        self.start(f"tcp://{NAMED}:{PORT}")
+        for host in ("127.0.0.1", "127.8.9.1", "::1"):
+            self.assertEqual(self.ask(f"held.append(socket.create_server(('{host}', 9000), family=family('{host}')))"),
+                             "None")
+            self.assertEqual(self.ask(f"held.append(socket.create_connection(('{host}', 9000)))"), "None")
+            self.assertEqual(self.ask("held[-2].accept()[0].send(b'word\\n'), held[-1].recv(5)"), "(5, b'word\\n')")
+        self.assertEqual(self.ask("held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)), "
+                                  "held[-1].connect(('127.0.0.1', 9001)), held[-1].send(b'x'), "
+                                  "error_of(lambda: held[-1].recv(1))").split(", ")[-1], "'ConnectionRefusedError')")
+        self.end()
+
+    def test_the_relay_alone_holds(self):
+        """Without any rule of the kernel's: what no line permits is reset, and told by the relay."""
+        self.start(f"tcp://{NAMED}:{PORT}", f"udp://{NAMED}:{PORT}", f"tcp://[{NAMED6}]:{PORT}")
+        self.nft("flush", "ruleset")
+        self.assertEqual(self.nft("list", "ruleset"), "")
+        self.assertEqual(self.ask(f"tcp('{NAMED}'), tcp('{NAMED6}'), udp('{NAMED}')"),
+                         f"('hello', 'hello', '2@{NAMED}')")
+        for host in (BESIDE, BESIDE6, METADATA, "127.0.0.1"):
+            self.assertEqual(self.ask(f"tcp('{host}')"), "ConnectionResetError", host)
+        self.end()
+        self.assertEqual([record["errno"] for record in self.denied(source="egress")], ["ECONNRESET"] * 4)
+
+    def test_nobody_in_the_jail_touches_it(self):
+        """Neither by the calls of a profile nor, where one allows all sockets, with the powers that it has."""
+        reach = (f"error_of(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)), "
+                 f"error_of(lambda: socket.socket().setsockopt(socket.SOL_SOCKET, 36, 0x6a61696c)), "
+                 f"tcp('{BESIDE}')")
+        self.start(f"tcp://{NAMED}:{PORT}")
+        self.assertEqual(self.ask(reach), "('OSError', 'PermissionError', 'ConnectionRefusedError')")
+        self.end()
+        if not NFT:
+            self.skipTest("there is no nft")
+        more = f"syscalls: {{allow: [socket]}}\nfilesystem: {{exec: [{NFT}], libraries: [/usr/lib, /lib]}}\n"
+        self.start(f"tcp://{NAMED}:{PORT}", more=more)
+        self.assertEqual(self.ask(reach), "(None, 'PermissionError', 'ConnectionRefusedError')")
+        for words in ("flush ruleset", "list ruleset"):
+            self.assertIn("Operation not permitted",
+                          self.ask(f"repr(__import__('subprocess').run(['{NFT}', *'{words}'.split()], "
+                                   "capture_output=True, text=True).stderr)"), words)
+        self.assertEqual(self.ask(f"tcp('{BESIDE}'), tcp('{NAMED}')"), "('ConnectionRefusedError', 'hello')")
+        self.assertIn("goto refuse", self.nft("list", "ruleset"))
+        self.end()
+
+    def test_a_flood_is_counted(self):
+        """The first are told one by one, the others as lost: together all of them."""
+        self.start(f"udp://{NAMED}:{PORT}", more="monitor: {source: none}\n")
+        self.assertEqual(self.ask(f"[udp('{BESIDE}') for _ in range(3000)].count('PermissionError')"), "3000")
+        self.end()
+        told = sum(record.get("count", 1) for record in self.denied(address=BESIDE))
+        lost = sum(record["count"] for record in self.records() if record["kind"] == "monitor.lost")
+        self.assertEqual(told + lost, 3000)
+        self.assertGreater(told, 99)
+
+
+if __name__ == "__main__":
+    unittest.main()
