@@ -62,7 +62,7 @@ struct OwnFile {
 
 struct Plan {
   std::vector<Anchor> anchors;  // parents before children
-  std::vector<OwnFile> files;
+  std::vector<OwnFile> files{};
   std::vector<Link> links;
   // Folders in write grants with something hidden or less than writable below: were they renamed, the next run would
   // protect a new folder of that name. And those of the own /tmp above a grant. Parents before children.

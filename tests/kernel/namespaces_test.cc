@@ -175,14 +175,14 @@ TEST_P(Namespaces, CannotBeMadeByTheOtherCallsEither) {
 TEST_P(Namespaces, TheLimitsCannotBeRaisedAgainWithoutCapabilities) {
   EXPECT_EQ(in_jail(GetParam(),
                     [] {
-                      const Fd limits = open_settings();
-                      forbid_more(limits);
+                      const Fd settings = open_settings();
+                      forbid_more(settings);
                       const auto raises = [&] {
-                        const Fd file(::openat(limits.get(), "max_user_namespaces", O_WRONLY));
+                        const Fd file(::openat(settings.get(), "user/max_user_namespaces", O_WRONLY));
                         return file && ::write(file.get(), "9", 1) == 1;
                       };
                       std::string text = expect(raises(), "the control: with capabilities it can be raised");
-                      forbid_more(limits);
+                      forbid_more(settings);
                       // As the plugin is: no capability in this user namespace.
                       return text + expect(test::in_child([&] {
                                              return ::setresuid(::getuid(), ::getuid(), ::getuid()) == 0 && [&] {
