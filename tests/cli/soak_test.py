@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import pathlib
+import random
 import resource
 import signal
 import subprocess
@@ -21,7 +22,9 @@ from odd_machine_test import CLONE_NEWUSER, in_user_namespace
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 RUNS = 300 if os.environ.get("JAIL_VM") else 1000
-AT_ONCE = 50
+AT_ONCE = 50 if os.environ.get("JAIL_VM") else 200
+KILLED = 40 if os.environ.get("JAIL_VM") else 200
+LATEST_S = 0.03  # when a run is killed: while it is built, or when its plugin runs
 NAMESPACES = RUNS // 2
 KINDS = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 ROUNDS, MEGABYTE = 40, 1 << 20
@@ -105,13 +108,16 @@ class ManyRuns:
             while len(os.listdir(ready)) < AT_ONCE and time.monotonic() < limit:
                 time.sleep(0.02)
             together = len(os.listdir(ready))
+            listed = json.loads(subprocess.check_output([BINARY, "ps", "--json"], env=self.environment))
+            listed = sum(one["state"] == "running" and one["supervisor"] in runs for one in listed)
             for run in runs:
                 os.kill(run, signal.SIGTERM)
             statuses = {os.waitstatus_to_exitcode(os.waitpid(run, 0)[1]) for run in runs}
-            return {"before": before, "after": self.holdings(), "together": together, "statuses": sorted(statuses)}
+            return {"before": before, "after": self.holdings(), "together": together, "listed": listed,
+                    "statuses": sorted(statuses)}
 
         found = self.in_child(work)
-        self.assertEqual(found["together"], AT_ONCE)
+        self.assertEqual((found["together"], found["listed"]), (AT_ONCE, AT_ONCE))
         self.assertEqual(found["statuses"], [128 + signal.SIGTERM])
         self.assertEqual(found["after"], found["before"])
         self.assertEqual(len({record["run"] for record in self.records()}), AT_ONCE)
@@ -134,6 +140,50 @@ class ManyRuns:
             os.read(reader, 4)
 
         self.assert_refused(self.run_plugin("exit", 0, prepare=prepare), "No space left")
+
+
+@both_launchers
+class KilledAtAnyMoment:
+    """SIGKILL to the supervisor, or to pid 1 of the jail, whenever it comes: nothing is left, and the log is true."""
+
+    BUSY = "while :; do (while :; do :; done) & sleep 0.001; kill $!; done"
+
+    def test_nothing_is_left(self):
+        random.seed(os.getpid())
+        profile = self.document("version: 1\nname: cli-test\nextends: [shell]\nlimits: {pids: 32}\n"
+                                "network: {allow: [\"tcp://127.0.0.1:9\"]}\n")
+        quiet = os.open("/dev/null", os.O_RDWR)
+        self.addCleanup(os.close, quiet)
+        ends = []
+        for number in range(KILLED):
+            process = subprocess.Popen([BINARY, "run", "--audit", self.log, profile, "--", "sh", "-c", self.BUSY],
+                                       stdin=quiet, stdout=quiet, stderr=quiet, preexec_fn=self.become(),
+                                       env=self.environment, cwd=self.dir / "write")
+            time.sleep(random.uniform(0, LATEST_S))
+            victim = process.pid if number % 2 == 0 else self.first_child_of(process.pid)
+            os.kill(victim or process.pid, signal.SIGKILL)
+            ends.append(process.wait(SECONDS))
+        self.assertEqual(self.survivors(), [])
+        self.assertTrue(any(end == -signal.SIGKILL for end in ends), "no supervisor was killed")
+        self.assertTrue(any(end in (125, 137) for end in ends), "no pid 1 was killed")
+        kinds = {}
+        for record in self.records() if self.log.exists() else []:
+            kinds.setdefault(record["run"], []).append((record["kind"], record.get("outcome")))
+        for run, told in kinds.items():
+            with self.subTest(run=run):
+                ends = [outcome for kind, outcome in told if kind == "run.ended"]
+                self.assertLessEqual(len(ends), 1)
+                self.assertTrue(set(ends) <= {"killed"}, told)
+                self.assertTrue(not ends or ("run.started", None) in told, told)
+
+    @staticmethod
+    def first_child_of(pid):
+        """Pid 1 of the jail: it is made first."""
+        try:
+            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:
+            return None
+        return int(children[0]) if children else None
 
 
 @both_launchers
