@@ -50,14 +50,22 @@ Child fork_into(std::uint64_t namespaces) { return fork_or_throw(namespaces); }
 Child try_fork_into(std::uint64_t namespaces, int& error) { return fork_with(namespaces, error); }
 
 Child fork_into_group(const Fd& group) {
+  int error = 0;
+  Child child = try_fork_into_group(group, 0, error);
+  if (error != 0) throw SysError(error, "clone3");
+  return child;
+}
+
+Child try_fork_into_group(const Fd& group, std::uint64_t namespaces, int& error) {
   assert(single_threaded());
   int pidfd = -1;
   clone_args arguments{};
-  arguments.flags = CLONE_PIDFD | CLONE_INTO_CGROUP;
+  arguments.flags = namespaces | CLONE_PIDFD | CLONE_INTO_CGROUP;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<std::uint64_t>(group.get());
-  const long pid = check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3");
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  error = pid < 0 ? errno : 0;
   return {static_cast<pid_t>(pid), pid > 0 ? Fd(pidfd) : Fd()};
 }
 
