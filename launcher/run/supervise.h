@@ -11,6 +11,7 @@
 #include "monitor/loss.h"
 #include "registry/control_socket.h"
 #include "run/build.h"
+#include "run/group.h"
 #include "run/guard.h"
 #include "run/stdio.h"
 #include "run/way_out.h"
@@ -33,6 +34,8 @@ struct Watch {
   WayOut* way_out = nullptr;   // null: none
   WayOut::Log log = [](const event::Event&) {};  // of what it tells
   Guard* guard = nullptr;      // settled; null: nothing to guard
+  Group* group = nullptr;      // null: none
+  const profile::Limits* limits = nullptr;  // to tell which was reached
   std::function<void()> after_a_second = [] {};  // what a short run is spared
   monitor::Loss* loss = nullptr;                 // null: nothing to end or to stop the jail for
   std::function<void(const std::string& why)> say_frozen = [](const std::string&) {};  // empty: it goes on again

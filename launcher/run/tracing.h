@@ -11,9 +11,9 @@
 
 #include "monitor/examine.h"
 #include "run/build.h"
+#include "run/group.h"
 #include "run/plan.h"
 #include "run/trace_access.h"
-#include "trace/cgroup.h"
 #include "trace/ring.h"
 #include "trace/watch.h"
 
@@ -25,9 +25,7 @@ class Tracing {
 
   // Before the plugin is forked. What fails here, and in start(), is a refusal where a profile has asked by name; a
   // plan that has chosen goes on without.
-  std::optional<Refusal> make_group(Plan& plan);
-  [[nodiscard]] const Fd* group() const { return group_ ? &group_->folder() : nullptr; }
-  [[nodiscard]] std::string group_path() const { return group_ ? group_->path() : ""; }
+  std::optional<Refusal> make_group(Plan& plan, Group& group);
 
   // As soon as pid 1 of the jail is there: it takes some time, here or in jaild, in which the jail is built.
   std::optional<Refusal> make_ring(Plan& plan, const Worker& init);
@@ -41,7 +39,7 @@ class Tracing {
  private:
   std::unique_ptr<trace::Watching> watch(const monitor::Plan& plan, pid_t plugin, trace::Sinks sinks, std::string& why);
 
-  std::optional<trace::Cgroup> group_;
+  const Fd* group_ = nullptr;
   std::unique_ptr<trace::RunRing> ring_;
   std::unique_ptr<trace::Watching> watching_;
 };
