@@ -1,10 +1,10 @@
 // Which control group a run's own stands in, and what can be held by it (cgroup-v2.rst, "Delegation").
 //
-// The nearest one from the caller's own upwards that the caller may make groups in and that has the controllers, or may
-// be given them. A group with processes in it cannot pass controllers on: so it is one above the caller's, whose limits,
-// if it has any of its own, would no longer hold there; then there is none to be had. A group that is the caller's alone
-// (`systemd-run --user --scope -p Delegate=yes`, the first process of a container) may be used itself: the caller moves
-// into a leaf of it. Nobody else is ever moved.
+// The nearest from the caller's own upwards that it may make groups in and that passes controllers on, or may be told
+// to. One with processes in it cannot; so it is often one above the caller's. Who is put there is no longer held to the
+// limits of the caller's: where that has any of its own, the search ends. A group that is the caller's alone
+// (`systemd-run --user --scope -p Delegate=yes`, the first process of a container) is used itself: the caller moves
+// into a leaf of it, and back when the run has ended. Nobody else is ever moved.
 #pragma once
 
 #include <sys/types.h>

@@ -11,7 +11,6 @@
 #include <charconv>
 #include <cstring>
 
-#include "base/error.h"
 #include "sys/file.h"
 #include "sys/mountinfo.h"
 
@@ -23,11 +22,14 @@ constexpr std::size_t kMost = 1 << 20;
 std::string read(int folder, const char* path) {
   int error = 0;
   const Fd file = try_open_at(folder, path, O_RDONLY, Resolve::Anything, error);
-  try {
-    return file ? read_file(file, kMost) : "";
-  } catch (const SysError&) {  // ENODEV: the group has just gone
-    return "";
+  std::string text;
+  char block[4096];
+  while (file && text.size() < kMost) {
+    const ssize_t size = ::read(file.get(), block, sizeof block);
+    if (size <= 0) break;  // ENODEV: the group has just gone
+    text.append(block, static_cast<std::size_t>(size));
   }
+  return text;
 }
 
 Fd open_group(const Fd& parent, const char* name) {

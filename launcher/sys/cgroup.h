@@ -1,5 +1,5 @@
-// Control groups of version 2 (cgroups(7), Documentation/admin-guide/cgroup-v2.rst): where the caller's is, the files of
-// one, and one of the caller's own making.
+// Control groups of version 2 (cgroups(7), cgroup-v2.rst of the kernel): where the caller's is, the files of one, and
+// one of the caller's own making.
 #pragma once
 
 #include <cstdint>
