@@ -2,6 +2,7 @@
 
 Needs control groups of version 2 that have controllers; elsewhere these are skipped, by that name.
 """
+import contextlib
 import itertools
 import json
 import os
@@ -19,8 +20,8 @@ MIB = 1 << 20
 
 
 def own_group():
-    line, = [line for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")] or [""]
-    return TOP / line[4:]
+    lines = pathlib.Path("/proc/self/cgroup").read_text().splitlines()
+    return TOP / next((line[4:] for line in lines if line.startswith("0::")), "")
 
 
 def controllers_of(group, file="cgroup.subtree_control"):
@@ -38,8 +39,60 @@ def enter(group):
     write(group / "cgroup.procs", "0")
 
 
-class Delegated:
-    """Jails are started in `command`, a group of a subtree that belongs to who starts them. They are not alone there."""
+class Limited:
+    def limited(self, limits, *words, more="", **others):
+        self.log.unlink(missing_ok=True)
+        grants = f"  exec: [\"{self.attacker}\"]\n  write: [\"{self.dir}/write\"]\n{more}"
+        return self.run_plugin(*words, profile=self.profile(f"limits: {{{limits}}}\n", grants), **others)
+
+    def reached(self):
+        return [(record["which"], record["value"], record["limit"]) for record in self.records()
+                if record["kind"] == "limit.reached"]
+
+    def last(self):
+        record = self.records()[-1]
+        self.assertEqual(record["kind"], "run.ended")
+        return record
+
+    def started(self):
+        return next(record for record in self.records() if record["kind"] == "run.started")
+
+    def layer(self, name):
+        return next(layer for layer in self.started()["policy"] if layer["layer"] == name)
+
+
+@both_launchers
+class OfEachProcess(Limited):
+    """What needs no control group, and what becomes of the others without."""
+
+    def test_descriptors_and_files(self):
+        self.assertIn("EMFILE", self.limited("files: 32", "descriptors", 100).out)
+        self.assertIn("EFBIG", self.limited("file_size: 1M", "fill", self.dir / "write", 4).out)
+
+    def test_times_are_told(self):
+        self.assertEqual(self.limited("cpu_time: 1s", "burn").code, 152)
+        (which, value, limit), = self.reached()
+        self.assertEqual((which, limit), ("limits.cpu_time", 1000))
+        self.assertGreaterEqual(value, 900)
+        self.assertEqual(self.limited("time: 1s", "hold").code, 124)
+        (which, value, limit), = self.reached()
+        self.assertEqual((which, limit), ("limits.time", 1000))
+        self.assertGreaterEqual(value, 1000)
+
+    def test_without_a_group(self):
+        if controllers_of(own_group(), "cgroup.controllers"):
+            self.skipTest("there are controllers")
+        self.assertIn("EAGAIN", self.limited("pids: 20, memory: 48M", "processes", 60).out)
+        for name in ("limits.pids", "limits.memory"):
+            self.assertEqual(self.layer(name)["state"], "partial")
+            self.assertRegex(self.layer(name)["reason"], r"^no control group \(.+\): ")
+        self.assert_refused(self.limited("cpu: 0.5", "exit", 0), "limits.cpu: no control group", "best_effort")
+        self.assertEqual(self.limited("cpu: 0.5", "exit", 3, options=("--best-effort",)).code, 3)
+        self.assertEqual(self.layer("limits.cpu")["state"], "absent")
+
+
+class Delegated(Limited):
+    """Jails are started in `command`, a group of a subtree that belongs to who starts them. They have company there."""
 
     def setUp(self):
         super().setUp()
@@ -73,10 +126,13 @@ class Delegated:
                 prepare()
         return super().jail(*arguments, prepare=prepare_in_group, **others)
 
-    def limited(self, limits, *words, more="", **others):
-        self.log.unlink(missing_ok=True)
-        grants = f"  exec: [\"{self.attacker}\"]\n  write: [\"{self.dir}/write\"]\n{more}"
-        return self.run_plugin(*words, profile=self.profile(f"limits: {{{limits}}}\n", grants), **others)
+    @staticmethod
+    def is_left(group):
+        """Who was in it is our child by now."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0] != 0:
+                pass
+        return "populated 0" in (group / "cgroup.events").read_text()
 
     def start(self, *words):
         return subprocess.Popen([BINARY, "run", "--audit", str(self.log), self.profile(), "--", self.attacker, *words],
@@ -88,21 +144,6 @@ class Delegated:
         self.other.wait()
         super().tearDown()
         self.assertEqual(list(self.tree.glob("**/jail-*")), [], "control groups are left")
-
-    def reached(self):
-        return [(record["which"], record["value"], record["limit"]) for record in self.records()
-                if record["kind"] == "limit.reached"]
-
-    def last(self):
-        record = self.records()[-1]
-        self.assertEqual(record["kind"], "run.ended")
-        return record
-
-    def started(self):
-        return next(record for record in self.records() if record["kind"] == "run.started")
-
-    def layer(self, name):
-        return next(layer for layer in self.started()["policy"] if layer["layer"] == name)
 
 
 @both_launchers
@@ -155,22 +196,6 @@ class Limits(Delegated):
         self.assertGreater(held["throttled_ms"], 0)
         self.assertEqual([(which, limit) for which, _, limit in self.reached()],
                          [("limits.cpu", 200), ("limits.time", 3000)])
-
-    def test_what_each_process_is_held_to(self):
-        ended = self.limited("files: 32", "descriptors", 100)
-        self.assertIn("EMFILE", ended.out)
-        ended = self.limited("file_size: 1M", "fill", self.dir / "write", 4)
-        self.assertIn("EFBIG", ended.out)
-
-    def test_times_are_told(self):
-        self.assertEqual(self.limited("cpu_time: 1s", "burn").code, 152)
-        (which, value, limit), = self.reached()
-        self.assertEqual((which, limit), ("limits.cpu_time", 1000))
-        self.assertGreaterEqual(value, 900)
-        self.assertEqual(self.limited("time: 1s", "hold").code, 124)
-        (which, value, limit), = self.reached()
-        self.assertEqual((which, limit), ("limits.time", 1000))
-        self.assertGreaterEqual(value, 1000)
 
     def test_the_plan_says_what_holds(self):
         ended = self.limited("memory: 48M, pids: 20, cpu: 1.5", "exit", 0)
@@ -236,7 +261,7 @@ class Limits(Delegated):
         finally:
             process.kill()
             process.wait()
-        wait_for(lambda: "populated 0" in (group / "cgroup.events").read_text(), "the end of the jail")
+        wait_for(lambda: self.is_left(group), "the end of the jail")
         self.assertEqual(self.limited("pids: 20", "exit", 0).code, 0)
         self.assertFalse(group.exists())
 
