@@ -128,7 +128,6 @@ std::optional<std::uint64_t> number_in(const Fd& group, const char* name) {
 
 std::optional<Cgroup> Cgroup::make(const std::string& parent, const std::string& name, std::string& why) {
   Fd around(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (around) sweep(around, std::string_view(name).substr(0, name.rfind('-') + 1));
   Fd folder = around ? make_group(around, name) : Fd();
   if (!folder) {
     why = "making a control group in " + parent + ": " + std::strerror(errno);
@@ -138,7 +137,9 @@ std::optional<Cgroup> Cgroup::make(const std::string& parent, const std::string&
 }
 
 Cgroup::~Cgroup() {
-  if (parent_) (void)::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
+  if (!parent_) return;
+  (void)::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
+  sweep(parent_, std::string_view(name_).substr(0, name_.rfind('-') + 1));
 }
 
 }  // namespace jail::sys

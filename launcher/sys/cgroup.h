@@ -36,12 +36,13 @@ std::optional<std::uint64_t> number_in(const Fd& group, const char* name);
 // A group of a run's own.
 class Cgroup {
  public:
-  // In the folder `parent`. None: `why`. `name` is for people, and unique by what follows its last '-': takes away what
-  // others of this sort have left who were killed.
+  // In the folder `parent`. None: `why`. `name` is for people, and unique by what follows its last '-'.
   static std::optional<Cgroup> make(const std::string& parent, const std::string& name, std::string& why);
   Cgroup(Cgroup&&) = default;
   Cgroup& operator=(Cgroup&&) = default;
-  ~Cgroup();  // nobody is left in it
+  // Nobody is left in it. Takes away, too, what others of this sort have left who were killed: not at the start, which
+  // would take the longer the more of them live.
+  ~Cgroup();
 
   [[nodiscard]] const Fd& folder() const { return folder_; }  // what clone3(2) starts a process in
   [[nodiscard]] const std::string& path() const { return path_; }
