@@ -184,6 +184,13 @@ void join_new_session_keyring() {
 
 void set_hostname(const char* name) { check(::sethostname(name, std::strlen(name)), "sethostname", name); }
 
+void be_killable_for_memory() {
+  const Fd adjustment(check(::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC), "open", "oom_score_adj"));
+  char sign = 0;
+  if (::pread(adjustment.get(), &sign, 1, 0) == 1 && sign == '-')
+    check(::pwrite(adjustment.get(), "0", 1, 0), "write", "oom_score_adj");
+}
+
 void forget_environment() noexcept {
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
     ::explicit_bzero(*entry, std::strlen(*entry));

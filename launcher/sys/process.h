@@ -93,6 +93,10 @@ void join_new_session_keyring();
 
 void set_hostname(const char* name);
 
+// Where the caller is less likely than others to be killed for want of memory, or never (/proc/PID/oom_score_adj,
+// proc(5)): like others from here on. Needs a /proc.
+void be_killable_for_memory();
+
 // For a copy of a process: its environment may hold secrets that the copy has no use for.
 void forget_environment() noexcept;
 
