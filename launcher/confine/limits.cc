@@ -88,9 +88,10 @@ Plan plan(const profile::Limits& wanted, const cgroup::Support& group) {
   return plan;
 }
 
-// The kernel counts in pages (page_counter_memparse), and takes no quota under a millisecond (cpu_period_quota_parse).
+// The kernel counts memory in pages (page_counter_memparse), takes no quota under a millisecond
+// (cpu_period_quota_parse), and no more processes than it has numbers for (pids_max_write).
 std::vector<Setting> settings_of(const OfGroup& limits) {
-  constexpr std::uint64_t kPeriodUs = 100'000, kLeastUs = 1'000;
+  constexpr std::uint64_t kPeriodUs = 100'000, kLeastUs = 1'000, kMostPids = 4'194'304;
   std::vector<Setting> settings;
   if (limits.memory) {
     const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -98,7 +99,8 @@ std::vector<Setting> settings_of(const OfGroup& limits) {
     settings.push_back({"limits.memory", "memory.swap.max", "0"});
     settings.push_back({"limits.memory", "memory.max", std::to_string(*limits.memory / page * page)});
   }
-  if (limits.pids) settings.push_back({"limits.pids", "pids.max", std::to_string(*limits.pids + kInitProcess)});
+  if (limits.pids)
+    settings.push_back({"limits.pids", "pids.max", std::to_string(std::min(*limits.pids + kInitProcess, kMostPids))});
   if (limits.millicpu) {
     const std::uint64_t quota = std::max(*limits.millicpu * kPeriodUs / 1000, kLeastUs);
     settings.push_back({"limits.cpu", "cpu.max", std::to_string(quota) + " " + std::to_string(kPeriodUs)});
