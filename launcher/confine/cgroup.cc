@@ -91,9 +91,9 @@ class Search {
     const unsigned on = controllers_in(sys::read_group_file(group, "cgroup.subtree_control"));
     Place place{.parent = path, .entry = Place::Entry::AsWeAre, .support = {.controllers = on}};
     if (there != on && may_write(group, "cgroup.subtree_control")) add_what_can_be_given(group, own, there, place);
-    if (place.support.controllers != kAll)
-      say(path + (is_used(group) ? " has other processes in it" : " has no " +
-                      names_of(kAll & ~place.support.controllers)));
+    const bool more_is_there = (there & ~place.support.controllers) != 0;
+    if (more_is_there) say(path + " has other processes in it");
+    else if (there != kAll) say(path + " has no controller for " + names_of(kAll & ~there));
     if (std::popcount(place.support.controllers) > std::popcount(best_.support.controllers)) best_ = std::move(place);
   }
 

@@ -97,6 +97,15 @@ TEST_F(Find, TheNearestOfThoseWithMost) {
   EXPECT_EQ(from("/a/b/c").support.controllers, unsigned{kMemory});
 }
 
+TEST_F(Find, SaysWhatIsMissing) {
+  add("", {.controllers = "memory pids", .subtree = "memory pids", .type = ""});
+  add("/scope", {.controllers = "memory pids", .procs = "4711\n"});
+  EXPECT_EQ(from("/scope").support.why, top() + "/scope has no controller for cpu");
+  EXPECT_EQ(from("/scope").support.controllers, kMemory | kPids);
+  add("/scope", {.controllers = "memory pids", .procs = "12\n4711\n"});
+  EXPECT_EQ(from("/scope").support.why, top() + "/scope has other processes in it");
+}
+
 TEST_F(Find, NoneWithoutControllers) {
   add("", {.controllers = "", .procs = "1\n4711\n", .type = ""});
   EXPECT_EQ(from("").support.controllers, 0U);
