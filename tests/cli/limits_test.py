@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import unittest
 
@@ -235,6 +236,33 @@ class Limits(Delegated):
         self.assertTrue(self.started()["cgroup"].startswith(f"{alone}/jail-"))
         self.assertEqual([path for path in alone.iterdir() if path.is_dir()], [])
         self.assertEqual((alone / "cgroup.subtree_control").read_text().strip(), "")
+
+    def test_a_scope_of_systemd(self):
+        """By a real manager of the user's units, which puts the command into a group that it has delegated."""
+        if not (IS_ROOT and self.uid and os.environ.get("JAIL_VM") and shutil.which("systemd-run")):
+            self.skipTest("needs systemd, and a machine of its own to start it on")
+        pathlib.Path("/run/systemd/system").mkdir(parents=True, exist_ok=True)  # it asks whether the machine has it
+        runtime = self.dir / "manager"
+        runtime.mkdir(0o700)
+        os.chown(runtime, self.uid, self.uid)
+        group = self.new_group(self.tree)
+        environment = {**self.environment, "XDG_RUNTIME_DIR": str(runtime)}
+        manager = subprocess.Popen(["/lib/systemd/systemd", "--user", "--unit=default.target"],
+                                   preexec_fn=self.become(lambda: enter(group)), env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for((runtime / "systemd" / "private").exists, "the manager")
+            through = ("sh", "-c", "echo $$ > \"$1\"; shift; exec \"$@\"", "sh", self.command / "cgroup.procs",
+                       "setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups",
+                       "systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes")
+            ended = self.limited("pids: 20, memory: 48M, cpu: 1", "processes", 60, through=through,
+                                 environment=environment)
+            self.assertIn("EAGAIN", ended.out, ended)
+            self.assertEqual(self.reached()[0], ("limits.pids", 20, 20))
+            self.assertRegex(self.started()["cgroup"], rf"^{group}/.+\.scope/jail-[0-9]+$")
+        finally:
+            manager.terminate()
+            manager.wait()
 
     def test_the_limits_around_it_are_never_left(self):
         crowded = self.new_group(self.tree)
