@@ -28,7 +28,8 @@ Layer layer(std::string_view name, const std::optional<profile::Place>& stated, 
 std::string without_group(const cgroup::Support& group) { return "no control group (" + group.why + ")"; }
 
 void plan_memory(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {
-  const bool held = (group.controllers & cgroup::kMemory) != 0;
+  const bool known = wanted.memory.value || group.ram != 0;  // how much it is to be
+  const bool held = known && (group.controllers & cgroup::kMemory) != 0;
   if (held) plan.of_group.memory = wanted.memory.value.value_or(group.ram / 4 * 3);
   if (held && group.counts_swap) {
     plan.layers.push_back(layer("limits.memory", wanted.memory.stated));
