@@ -279,6 +279,20 @@ class Limits(Delegated):
             other.kill()
             other.wait()
 
+    def test_the_limits_above_it_still_hold(self):
+        """Those of the administrator, of which the profile knows nothing: the log does not take them for its own."""
+        if not IS_ROOT:
+            self.skipTest("needs root, whose limit it is")
+        write(self.tree / "pids.max", "30")
+        ended = self.limited("pids: 40", "processes", 60)
+        self.assertIn("EAGAIN", ended.out, ended)
+        self.assertEqual((self.reached(), "limits" in self.last()), ([], False))
+        self.assertLess(self.last()["processes_peak"], 30)
+        write(self.tree / "memory.max", str(40 * MIB))
+        self.assertEqual(self.limited("memory: 100M", "memory", 400).code, 137)
+        self.assertEqual((self.reached(), self.last()["outcome"]), ([], "oom"))
+        self.assertIn("a control group around the jail", self.last()["reason"])
+
     def test_somebody_elses_groups_are_not_used(self):
         if not IS_ROOT or self.uid == 0:
             self.skipTest("needs root to make somebody else's, and an ordinary user to be kept out")
