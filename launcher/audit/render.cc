@@ -123,7 +123,10 @@ void tell(Sentence& out, const event::RunEnded& ended) {
   out.add(" after " + text::human_duration(std::chrono::milliseconds(cost.wall_ms)));
   out.add(", cpu " + text::human_duration(std::chrono::milliseconds(cost.user_ms + cost.sys_ms)));
   if (cost.memory_peak) out.add(", memory " + text::human_size(*cost.memory_peak));
+  if (cost.throttled_ms.value_or(0) != 0)
+    out.add(", throttled " + text::human_duration(std::chrono::milliseconds(*cost.throttled_ms)));
   if (!ended.reason.empty()) out.add(": ").quote(ended.reason);
+  if (!ended.limits.empty()) tell(out.add(" | limits reached: ", Tone::Warn), ended.limits);
   if (!ended.counted.empty()) tell(out.add(" | only counted: ", Tone::Warn), ended.counted);
   if (!ended.lost.empty()) tell(out.add(" | lost: ", Tone::Bad), ended.lost);
 }

@@ -18,8 +18,8 @@
 #include "base/error.h"
 #include "broker/confine.h"
 #include "broker/server.h"
+#include "sys/cgroup.h"
 #include "sys/process.h"
-#include "trace/cgroup.h"
 
 namespace jail::broker {
 namespace {
@@ -92,7 +92,7 @@ int serve(const std::string& path) {
   trace::Tracer tracer = trace::Tracer::open_own({kLent.begin(), kLent.end()});
   trace::TaskReader tasks;
   Fd listening = passed ? take_passed() : listen_by_hand(path);
-  Hooks hooks(std::move(tracer), trace::open_top_group());
+  Hooks hooks(std::move(tracer), sys::open_top_group());
   confine();
   Server server(std::move(listening), std::move(hooks), std::move(tasks), limits);
   std::fprintf(stderr, "jaild: serving\n");

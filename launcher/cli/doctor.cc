@@ -2,6 +2,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -85,6 +86,18 @@ Findings examine(run::Plan plan, const std::string& broker) {
   return findings;
 }
 
+// What would hold the limits that hold only in part; empty: nothing is missing.
+std::string remedy_for_limits(const std::vector<confine::Layer>& layers) {
+  const auto is_missing = [](const confine::Layer& layer) {
+    const bool by_group = layer.name == "limits.memory" || layer.name == "limits.pids" || layer.name == "limits.cpu";
+    return by_group && layer.state != confine::LayerState::Enforced;
+  };
+  if (std::ranges::none_of(layers, is_missing)) return {};
+  return "a control group with controllers that belongs to uid " + std::to_string(::geteuid()) +
+         " would hold the memory, processes and cpu of a whole jail; with systemd: "
+         "systemd-run --user --scope -p Delegate=yes jail run ...";
+}
+
 void print_source(const Findings& findings) {
   if (!findings.why_not_kept.empty() && findings.trace.has(trace::Family::Process))
     std::printf("eBPF programs are not kept, so a run that asks for them by name loads them, some 60 ms: %s\n",
@@ -98,6 +111,8 @@ void print_findings(const Findings& findings) {
   for (const confine::Layer& layer : findings.layers)
     std::printf("  %-9s %-16s %s\n", confine::name_of(layer.state), std::string(layer.name).c_str(),
                 text::for_people(layer.reason).c_str());
+  if (const std::string remedy = remedy_for_limits(findings.layers); !remedy.empty())
+    std::printf("  %s\n", remedy.c_str());
   for (const trace::Family family : kFamilies)
     std::printf("  %-9s %-16s %s\n", findings.trace.has(family) ? "loads" : "absent",
                 ("ebpf." + std::string(trace::name_of(family))).c_str(), about(findings.trace, family).c_str());
@@ -127,6 +142,8 @@ void print_json(const Findings& findings) {
     writer.end_object();
   }
   writer.end_array();
+  if (const std::string remedy = remedy_for_limits(findings.layers); !remedy.empty())
+    writer.member("limits_remedy", remedy);
   writer.key("ebpf");
   writer.begin_object();
   for (const trace::Family family : kFamilies)

@@ -1,8 +1,14 @@
 #include "confine/limits.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
 
 #include "base/error.h"
+#include "sys/cgroup.h"
 
 namespace jail::confine::limits {
 namespace {
@@ -19,28 +25,57 @@ Layer layer(std::string_view name, const std::optional<profile::Place>& stated, 
   return {.name = name, .state = state, .reason = std::move(reason), .asked_by = stated};
 }
 
-void plan_memory(const profile::Limits& wanted, Plan& plan) {
-  if (!wanted.memory.value) {
+std::string without_group(const cgroup::Support& group) { return "no control group (" + group.why + ")"; }
+
+void plan_memory(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {
+  const bool known = wanted.memory.value || group.ram != 0;  // how much it is to be
+  const bool held = known && (group.controllers & cgroup::kMemory) != 0;
+  if (held) plan.of_group.memory = wanted.memory.value.value_or(group.ram / 4 * 3);
+  if (held && group.counts_swap) {
+    plan.layers.push_back(layer("limits.memory", wanted.memory.stated));
+  } else if (held) {
+    plan.layers.push_back(layer("limits.memory", wanted.memory.stated, LayerState::Partial,
+                                "this kernel does not count swap: what is swapped out is not limited"));
+  } else if (wanted.memory.value) {
+    plan.rlimits.push_back({RLIMIT_DATA, *wanted.memory.value});
+    plan.layers.push_back(layer("limits.memory", wanted.memory.stated, LayerState::Partial,
+                                without_group(group) + ": each process's data is limited, not their sum; memfd, "
+                                                       "/dev/shm and files are not counted"));
+  } else {
     plan.layers.push_back(
-        layer("limits.memory", {}, LayerState::Absent, "no control group, and the profile states none"));
-    return;
+        layer("limits.memory", {}, LayerState::Absent, without_group(group) + ", and the profile states none"));
   }
-  plan.rlimits.push_back({RLIMIT_DATA, *wanted.memory.value});
-  plan.layers.push_back(layer("limits.memory", wanted.memory.stated, LayerState::Partial,
-                              "no control group: each process's data is limited, not their sum; memfd, /dev/shm and "
-                              "files are not counted"));
+}
+
+// RLIMIT_NPROC counts the same processes. Where the group tells when it is full, that is one further out and is never
+// met: it would say no before the group could count it.
+void plan_pids(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {
+  const bool held = (group.controllers & cgroup::kPids) != 0;
+  if (held) plan.of_group.pids = wanted.pids.value;
+  plan.rlimits.push_back({RLIMIT_NPROC, wanted.pids.value + kInitProcess + (held ? 1 : 0)});
+  if (held) plan.layers.push_back(layer("limits.pids", wanted.pids.stated));
+  else
+    plan.layers.push_back(layer("limits.pids", wanted.pids.stated, LayerState::Partial,
+                                without_group(group) + ": counted by RLIMIT_NPROC in the jail's user namespace"));
+}
+
+void plan_cpu(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {
+  if (!wanted.cpu.value) return;
+  const bool held = (group.controllers & cgroup::kCpu) != 0;
+  if (held) plan.of_group.millicpu = static_cast<std::uint64_t>(std::llround(*wanted.cpu.value * 1000));
+  plan.layers.push_back(held ? layer("limits.cpu", wanted.cpu.stated)
+                             : layer("limits.cpu", wanted.cpu.stated, LayerState::Absent, without_group(group)));
 }
 
 }  // namespace
 
-Plan plan(const profile::Limits& wanted) {
+Plan plan(const profile::Limits& wanted, const cgroup::Support& group) {
   Plan plan;
-  plan.rlimits = {
-      {RLIMIT_CORE, kNoCore}, {RLIMIT_NPROC, wanted.pids.value + kInitProcess}, {RLIMIT_NOFILE, wanted.files.value}};
-  plan.layers = {layer("limits.core", {}), layer("limits.files", wanted.files.stated), layer("limits.temporary", {}),
-                 layer("limits.pids", wanted.pids.stated, LayerState::Partial,
-                       "no control group: counted by RLIMIT_NPROC in the jail's user namespace")};
-  plan_memory(wanted, plan);
+  plan.rlimits = {{RLIMIT_CORE, kNoCore}, {RLIMIT_NOFILE, wanted.files.value}};
+  plan.layers = {layer("limits.core", {}), layer("limits.files", wanted.files.stated), layer("limits.temporary", {})};
+  plan_pids(wanted, group, plan);
+  plan_memory(wanted, group, plan);
+  plan_cpu(wanted, group, plan);
   if (wanted.file_size.value) {
     plan.rlimits.push_back({RLIMIT_FSIZE, *wanted.file_size.value});
     plan.layers.push_back(layer("limits.file_size", wanted.file_size.stated));
@@ -51,9 +86,37 @@ Plan plan(const profile::Limits& wanted) {
                                 "counted for each process, not for their sum"));
   }
   if (wanted.time_ms.value) plan.layers.push_back(layer("limits.time", wanted.time_ms.stated));
-  if (wanted.cpu.value)
-    plan.layers.push_back(layer("limits.cpu", wanted.cpu.stated, LayerState::Absent, "no control group"));
   return plan;
+}
+
+// The kernel counts memory in pages (page_counter_memparse), takes no quota under a millisecond
+// (cpu_period_quota_parse), and no more processes than it has numbers for (pids_max_write).
+std::vector<Setting> settings_of(const OfGroup& limits) {
+  constexpr std::uint64_t kPeriodUs = 100'000, kLeastUs = 1'000, kMostPids = 4'194'304;
+  std::vector<Setting> settings;
+  if (limits.memory) {
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    settings.push_back({"limits.memory", "memory.oom.group", "1"});
+    settings.push_back({"limits.memory", "memory.swap.max", "0"});
+    settings.push_back({"limits.memory", "memory.max", std::to_string(*limits.memory / page * page)});
+  }
+  if (limits.pids)
+    settings.push_back({"limits.pids", "pids.max", std::to_string(std::min(*limits.pids + kInitProcess, kMostPids))});
+  if (limits.millicpu) {
+    const std::uint64_t quota = std::max(*limits.millicpu * kPeriodUs / 1000, kLeastUs);
+    settings.push_back({"limits.cpu", "cpu.max", std::to_string(quota) + " " + std::to_string(kPeriodUs)});
+  }
+  return settings;
+}
+
+// Without CONFIG_SWAP, or with swapaccount=0, there is no file about it; the plan has said what follows.
+std::string apply(const Setting& setting, const Fd& group) {
+  const int error = sys::write_group_file(group, setting.file, setting.text);
+  if (error == ENOENT && std::string_view(setting.file) == "memory.swap.max") return {};
+  if (error != 0) return std::string("writing ") + setting.file + ": " + std::strerror(error);
+  const std::string stands = sys::read_group_file(group, setting.file);
+  if (stands != setting.text) return std::string(setting.file) + " is " + stands + ", not " + setting.text;
+  return {};
 }
 
 void enforce(const Plan& plan) {

@@ -51,10 +51,14 @@ Accounts accounts(Value value) {
   return {.wall_ms = count(value["wall_ms"]),
           .user_ms = count(value["user_ms"]),
           .sys_ms = count(value["sys_ms"]),
+          .throttled_ms = value["throttled_ms"].natural(),
           .memory_peak = value["memory_peak"].natural(),
           .processes = value["processes"].natural(),
+          .processes_peak = value["processes_peak"].natural(),
           .blocks_read = value["blocks_read"].natural(),
-          .blocks_written = value["blocks_written"].natural()};
+          .blocks_written = value["blocks_written"].natural(),
+          .bytes_read = value["bytes_read"].natural(),
+          .bytes_written = value["bytes_written"].natural()};
 }
 
 std::optional<std::vector<Layer>> policy(Value value) {
@@ -93,6 +97,7 @@ bool read(Value value, RunEnded& ended) {
            .signal = number<int>(value["signal"]),
            .reason = text(value["reason"]),
            .accounts = accounts(value),
+           .limits = counts(value["limits"]),
            .events = counts(value["events"]),
            .counted = counts(value["counted"]),
            .lost = counts(value["lost"]),

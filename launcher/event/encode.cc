@@ -38,10 +38,14 @@ void write(Fields& out, const Accounts& accounts) {
   out.number("wall_ms", accounts.wall_ms);
   out.number("user_ms", accounts.user_ms);
   out.number("sys_ms", accounts.sys_ms);
+  out.number("throttled_ms", accounts.throttled_ms);
   out.number("memory_peak", accounts.memory_peak);
   out.number("processes", accounts.processes);
+  out.number("processes_peak", accounts.processes_peak);
   out.number("blocks_read", accounts.blocks_read);
   out.number("blocks_written", accounts.blocks_written);
+  out.number("bytes_read", accounts.bytes_read);
+  out.number("bytes_written", accounts.bytes_written);
 }
 
 void write(Fields& out, const Fault& fault) {
@@ -71,6 +75,7 @@ void write(Fields& out, const RunEnded& ended) {
   out.number("signal", ended.signal);
   out.text("reason", ended.reason);
   write(out, ended.accounts);
+  if (!ended.limits.empty()) out.counts("limits", ended.limits);
   out.counts("events", ended.events);
   if (!ended.counted.empty()) out.counts("counted", ended.counted);
   out.counts("lost", ended.lost);

@@ -65,10 +65,14 @@ struct Accounts {
   std::uint64_t wall_ms = 0;
   std::uint64_t user_ms = 0;
   std::uint64_t sys_ms = 0;
-  std::optional<std::uint64_t> memory_peak{};  // bytes
-  std::optional<std::uint64_t> processes{};    // ever started
+  std::optional<std::uint64_t> throttled_ms{};    // how long it has waited for limits.cpu
+  std::optional<std::uint64_t> memory_peak{};     // bytes; of a control group: of all, with their files in memory
+  std::optional<std::uint64_t> processes{};       // ever started
+  std::optional<std::uint64_t> processes_peak{};  // at once, with threads; never under 2: one builds the jail
   std::optional<std::uint64_t> blocks_read{};  // of 512 bytes (getrusage(2), ru_inblock)
   std::optional<std::uint64_t> blocks_written{};
+  std::optional<std::uint64_t> bytes_read{};  // from devices, as a control group counts them
+  std::optional<std::uint64_t> bytes_written{};
   bool operator==(const Accounts&) const = default;
 };
 
@@ -81,6 +85,7 @@ struct RunEnded {
   std::optional<int> signal{};  // the signal's number
   std::string reason{};         // empty where the outcome says it all
   Accounts accounts{};
+  Counts limits{};   // how often each was reached, where a control group counts it
   Counts events{};   // by kind
   Counts counted{};  // of these, those that are not in the log one by one: the run had used up its share of it
   Counts lost{};     // by source; empty when nothing was

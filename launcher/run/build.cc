@@ -126,13 +126,14 @@ void Worker::end_last() noexcept {
   child_.pid = 0;
 }
 
-std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity) {
+std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, const Fd* group) {
   if (!proc_speaks_our_numbers())
     return BuildFailure{"proc", "/proc is that of another pid namespace: mount one of this (unshare --mount-proc)",
                         ENOENT};
   sys::SocketPair pair = sys::socket_pair();
   int error = 0;
-  sys::Child child = sys::try_fork_into(confine::namespaces::kFirst, error);
+  sys::Child child = group != nullptr ? sys::try_fork_into_group(*group, confine::namespaces::kFirst, error)
+                                      : sys::try_fork_into(confine::namespaces::kFirst, error);
   if (error != 0)
     return BuildFailure{"userns", SysError(error, "clone").what() + (": " + confine::namespaces::explain(error)),
                         error};

@@ -53,8 +53,8 @@ class Worker {
 };
 
 // Pid 1 of a jail, alone: the namespaces are being made while the caller goes on. `identity` is only looked at for
-// root.
-std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity);
+// root. `group`: the control group that it starts in; null: ours.
+std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, const Fd* group = nullptr);
 
 // What the supervisor holds of a jail whose plugin waits for the word to start.
 struct Jail {

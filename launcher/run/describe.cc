@@ -104,18 +104,30 @@ constexpr LimitName kLimitNames[] = {{RLIMIT_NOFILE, "limits.files", false},
 
 std::string describe_limit(const sys::Limit& limit) {
   if (limit.resource == RLIMIT_CORE) return line("limits.core", "no core files");
-  if (limit.resource == RLIMIT_NPROC)
-    return line("limits.pids", "at most " + std::to_string(limit.value - confine::limits::kInitProcess) +
-                                   ", and the jail's own pid 1");
   for (const LimitName& name : kLimitNames)
     if (name.resource == limit.resource)
       return line(name.layer, "at most " + (name.bytes ? text::human_size(limit.value) : std::to_string(limit.value)));
   return line("limits.cpu_time", "at most " + std::to_string(limit.value) + " s");
 }
 
-std::string describe_limits(const Plan& plan) {
+std::string describe_pids(std::uint64_t pids) {
+  return line("limits.pids", "at most " + std::to_string(pids) + ", and the jail's own pid 1");
+}
+
+std::string describe_group(const confine::limits::OfGroup& limits) {
   std::string all;
-  for (const sys::Limit& limit : plan.limits.rlimits) all += describe_limit(limit);
+  if (limits.pids) all += describe_pids(*limits.pids);
+  if (limits.memory) all += line("limits.memory", "at most " + text::human_size(*limits.memory) + " for all, no swap");
+  if (limits.millicpu)
+    all += line("limits.cpu", "at most " + std::to_string(*limits.millicpu) + " thousandths of a core for all");
+  return all;
+}
+
+std::string describe_limits(const Plan& plan) {
+  std::string all = describe_group(plan.limits.of_group);
+  for (const sys::Limit& limit : plan.limits.rlimits)
+    if (limit.resource != RLIMIT_NPROC) all += describe_limit(limit);
+    else if (!plan.limits.of_group.pids) all += describe_pids(limit.value - confine::limits::kInitProcess);
   if (!plan.time_ms) return all;
   return all + line("limits.time", text::human_duration(std::chrono::milliseconds(*plan.time_ms)) +
                                        ", then SIGTERM, and after " +

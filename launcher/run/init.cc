@@ -42,6 +42,8 @@ void forget_environment(Keeper&) { sys::forget_environment(); }
 
 void close_descriptors(Keeper& keeper) { sys::close_from(0, {keeper.supervisor.get()}); }
 
+void be_killable(Keeper&) { sys::be_killable_for_memory(); }
+
 void die_with_supervisor(Keeper&) { sys::set_parent_death_signal(SIGKILL); }
 
 void take_identity(Keeper& keeper) {
@@ -123,6 +125,7 @@ void install_filter(Keeper&) {
 constexpr Stage kStages[] = {
     {"fds", close_descriptors},    // first: nothing of the supervisor's may be at hand below
     {"pid", die_with_supervisor},  // once now, once more when the credentials no longer change
+    {"limits", be_killable},       // of the host's /proc; whoever is immune would stand still at limits.memory
     {"userns", take_identity},     // before anything is made that has an owner
     {"mount", make_private},       // before the first mount: none may come in from the host, or leak out
     {"userns", open_settings},     // the host's /proc is out of reach from the next stage on

@@ -150,7 +150,7 @@ std::optional<profile::Integrity> plan_integrity(const profile::Profile& profile
 
 }  // namespace
 
-Support probe() { return {.landlock = confine::landlock::probe(), .monitor = monitor::probe()}; }
+Support probe() { return {.landlock = confine::landlock::probe(), .monitor = monitor::probe(), .group = {}}; }
 
 bool may_be_absent(const profile::Profile& profile, Strictness strictness, std::string_view layer) {
   if (strictness == Strictness::BestEffort) return true;
@@ -170,7 +170,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   if (plan.egress.resolver == egress::Plan::Resolver::Own)
     confine::view::add_file(plan.view, {"/etc/resolv.conf", request.settings_of_names});
   plan.landlock = confine::landlock::plan(plan.view, support.landlock);
-  plan.limits = confine::limits::plan(profile.limits);
+  plan.limits = confine::limits::plan(profile.limits, support.group);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);
   plan_calls(profile, support, plan);
   plan.integrity = plan_integrity(profile, facts);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "confine/cgroup.h"
 #include "confine/environment.h"
 #include "confine/identity.h"
 #include "confine/landlock.h"
@@ -43,8 +44,9 @@ struct Command {
 struct Support {
   confine::landlock::Support landlock;
   monitor::Support monitor{};
+  confine::cgroup::Support group{};
 };
-Support probe();
+Support probe();  // no control group is looked for: a run makes its own
 
 enum class Strictness { Required, BestEffort };
 

@@ -157,11 +157,13 @@ Prepared prepare(const Wanted& wanted, State state) {
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
   TraceAccess access;
-  return plan_for(prepared, wanted, access);
+  return plan_for(prepared, wanted, confine::cgroup::find().support, access);
 }
 
-Plan plan_for(const Prepared& prepared, const Wanted& wanted, TraceAccess& access) {
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, const confine::cgroup::Support& group,
+              TraceAccess& access) {
   Support support = probe();
+  support.group = group;
   access = TraceAccess::find(prepared.profile, wanted.broker);
   support.monitor.trace = access.support;
   support.monitor.landlock_records = bool{access.landlock_records};
@@ -179,6 +181,7 @@ profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& 
   Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
   best.monitor.seccomp.notify = best.monitor.seccomp.wait_killable = true;
   best.monitor.trace.emplace();
+  best.group.controllers = confine::cgroup::kAll;
   profile::Diagnostics warnings;
   for (const Refusal& refusal : plan_with(best, prepared, wanted).refusals)
     warnings.push_back(warning(refusal.place.value_or(prepared.profile.place),

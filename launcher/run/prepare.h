@@ -54,8 +54,9 @@ Prepared prepare(const Wanted& wanted, State state);
 
 // Only for a profile without errors.
 Plan plan_for(const Prepared& prepared, const Wanted& wanted);
-// The same for a run: keeps what it had to load, or whom it asked.
-Plan plan_for(const Prepared& prepared, const Wanted& wanted, TraceAccess& access);
+// The same for a run, which has its control group: keeps what it had to load, or whom it asked.
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, const confine::cgroup::Support& group,
+              TraceAccess& access);
 
 // What a run would be refused for on every kernel, as warnings: keys whose mechanism this version lacks, and what this
 // launcher may not do. No kernel feature is looked at. Only for a profile without errors.

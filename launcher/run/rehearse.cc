@@ -4,6 +4,7 @@
 
 #include "run/facts.h"
 #include "run/findings.h"
+#include "run/group.h"
 #include "run/record.h"
 #include "run/supervise.h"
 #include "run/trace_access.h"
@@ -15,14 +16,18 @@ std::optional<BuildFailure> rehearse(Plan& plan, Proc proc) {
   const Fd signals = open_signals();
   const StdioPlan stdio;
   StdioEnds ends;
-  auto init = start_init(plan.identity);
+  Group group;
+  if (plan.limits.of_group.any()) (void)group.make();
+  auto init = start_init(plan.identity, group.folder());
   if (auto* failure = std::get_if<BuildFailure>(&init)) return *failure;
-  Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, {});
+  Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, {}, {}, group.folder());
   auto ready = construction.wait_ready(signals, proc);
   if (auto* failure = std::get_if<BuildFailure>(&ready)) return *failure;
   if (!construction.without_wall().empty()) weaken(plan, "net", construction.without_wall());
   if (auto refusal = refusal_for(plan, construction.findings()))
     return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
+  for (Group::Failure& failure : group.hold(plan.limits.of_group))
+    return BuildFailure{std::string(failure.layer), std::move(failure.reason), 0};
   return std::nullopt;
 }
 
@@ -37,6 +42,7 @@ Plan bare_plan() {
   request.argv = {"true"};
   request.launcher = launcher();
   Support support = probe();
+  support.group = confine::cgroup::find().support;
   support.monitor.trace = TraceAccess::find(profile).support;
   return plan(profile, {}, support, request);
 }

@@ -24,6 +24,7 @@
 #include "run/exit_status.h"
 #include "run/facts.h"
 #include "run/findings.h"
+#include "run/group.h"
 #include "run/guard.h"
 #include "run/passed.h"
 #include "run/record.h"
@@ -56,6 +57,7 @@ class Session {
 
   Result run() {
     if (channel_problem_) return refuse_log(*channel_problem_);
+    const confine::cgroup::Support& by_group = group_.make();
     if (::geteuid() != 0) start_early();
     prepared_ = prepare(options_.wanted, State::Make);
     result_.diagnostics = prepared_.diagnostics;
@@ -63,7 +65,7 @@ class Session {
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     if (const auto disabled = registry::find_disabled(prepared_.places.disabled, prepared_.profile.name))
       return refuse(std::vector{disabled_by(*disabled)});
-    plan_ = plan_for(prepared_, options_.wanted, tracing_.access);
+    plan_ = plan_for(prepared_, options_.wanted, by_group, tracing_.access);
     plan_.umask = umask_;
     plan_.builder_name = auditing_.name_for(plan_);
     stdio_ = plan_stdio(plan_.identity.uid);
@@ -72,7 +74,7 @@ class Session {
       if (!problem.empty()) plan_.refusals.push_back({"fds", problem, {}, {}});
     plan_.passed = passed_.seen;
     if (!plan_.refusals.empty()) return refuse(plan_.refusals);
-    if (::geteuid() == 0) init_ = start_init(plan_.identity);
+    if (::geteuid() == 0) init_ = start_init(plan_.identity, group_.folder());
     if (const auto* failure = std::get_if<BuildFailure>(&init_)) return refuse(*failure);
     return build();
   }
@@ -108,14 +110,15 @@ class Session {
   // has to wait for `user:`.
   void start_early() {
     const confine::identity::Launcher who = launcher();
-    init_ = start_init({.uid = who.uid, .gid = who.gid, .by_root = false, .kept_groups = {}, .problem = {}});
+    init_ = start_init({.uid = who.uid, .gid = who.gid, .by_root = false, .kept_groups = {}, .problem = {}},
+                       group_.folder());
   }
 
   Result build() {
     auto guard = Guard::watch(plan_.view);  // before anything is opened that is built upon
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
-    if (const auto refusal = tracing_.make_group(plan_)) return refuse(std::vector{*refusal});
+    if (const auto refusal = tracing_.make_group(plan_, group_)) return refuse(std::vector{*refusal});
     tracing_.ask(plan_, std::get<Worker>(init_));
     if (const auto refusal = way_out_.listen(plan_)) return refuse(std::vector{*refusal});
     StdioEnds ends = make_ends(stdio_);
@@ -123,7 +126,7 @@ class Session {
     if (plan_.monitor.source != monitor::Source::None) handover = sys::socket_pair();
     const pid_t init = std::get<Worker>(init_).pid();
     Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
-                              std::move(handover.theirs), tracing_.group());
+                              std::move(handover.theirs), group_.folder());
     const pid_t builder = construction.builder();
     const std::optional<Refusal> unseen = tracing_.make_ready(plan_, init);  // this and what follows, while it is built
     if (!open_log()) return refuse_log(log_problem_);
@@ -142,13 +145,15 @@ class Session {
       leave_out(plan_, "proc", construction.without_proc());
       record = started();
     }
+    const std::vector<Group::Failure> not_held = group_.hold(plan_.limits.of_group);
+    if (const auto refusal = leave_out_limits(not_held)) return refuse(std::vector{*refusal});
+    if (!not_held.empty()) record = started();
     if (!construction.without_wall().empty()) {
       weaken(plan_, "net", construction.without_wall());
       plan_.wall.reset();
       record = started();
     }
-    way_out_.start(plan_, construction.take_doors(), construction.take_network(), construction.take_wall(),
-                   [log = log_](const event::Event& event) { (void)log->append(event); });
+    way_out_.start(plan_, construction.take_doors(), construction.take_network(), construction.take_wall(), to_log());
     auditing_.start(plan_, builder, std::move(tracing_.access.landlock_records), log_);
     const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
@@ -163,8 +168,19 @@ class Session {
 
   [[nodiscard]] event::Event started() const {
     event::Event record = started_record(prepared_, plan_, options_.wanted);
-    std::get<event::RunStarted>(record.body).cgroup = tracing_.group_path();
+    std::get<event::RunStarted>(record.body).cgroup = group_.path();
     return record;
+  }
+
+  // What the profile states must hold; a default holds as far as it can.
+  std::optional<Refusal> leave_out_limits(const std::vector<Group::Failure>& failures) {
+    for (const auto& [name, reason] : failures) {
+      const auto layer = std::ranges::find(plan_.layers, name, &confine::Layer::name);
+      if (layer != plan_.layers.end() && layer->asked_by && !may_lack(name))
+        return Refusal{std::string(name), reason, {}, layer->asked_by};
+      leave_out(plan_, name, reason);
+    }
+    return std::nullopt;
   }
 
   // It waits for the plugin, which waits for us.
@@ -198,6 +214,11 @@ class Session {
     return std::nullopt;
   }
 
+  // What is lost of it, the log counts.
+  [[nodiscard]] std::function<void(const event::Event&)> to_log() const {
+    return [log = log_](const event::Event& event) { (void)log->append(event); };
+  }
+
   // From the thread that listens.
   static void append(audit::Log& log, const Digests& digests, const event::Event& event) {
     const auto* executed = std::get_if<event::ProcessExec>(&event.body);
@@ -221,15 +242,21 @@ class Session {
                                      .parent = parent_ ? &parent_ : nullptr,
                                      .way_out = &way_out_,
                                      .guard = &guard_,
+                                     .group = &group_,
+                                     .limits = &prepared_.profile.limits,
                                      .after_a_moment =
                                          [&] { tracing_.read_along(Tracing::Since::Moment, jail.init); },
-                                     .after_a_second = [this] { log_->keep(); },
+                                     .after_a_second =
+                                         [this] {
+                                           log_->keep();
+                                           group_.look(to_log());
+                                         },
                                      .loss = loss_.get(),
                                      .say_frozen = [this](const std::string& why) { say_frozen(why); },
                                      .while_frozen = [this] { if (listening_) listening_->look_up(); },
                                      .control = &control_,
                                      .about_run = [this] { return about_run(); },
-                                     .log = [log = log_](const event::Event& event) { (void)log->append(event); }});
+                                     .log = to_log()});
     way_out_.finish();
     const bool traced_all = tracing_.finish();
     if (!finish_listening() || !traced_all)
@@ -405,6 +432,7 @@ class Session {
   Plan plan_;
   StdioPlan stdio_;
   Guard guard_;
+  Group group_;  // outlives whoever is in it
   std::variant<Worker, BuildFailure> init_;
   std::shared_ptr<audit::Log> log_;  // shared with the thread that listens, which may hang in it
   std::shared_ptr<Digests> digests_ = std::make_shared<Digests>();

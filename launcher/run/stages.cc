@@ -57,6 +57,8 @@ void close_descriptors(Site& site) {
   sys::close_from(3, keep);
 }
 
+void be_killable(Site&) { sys::be_killable_for_memory(); }
+
 // Root keeps its power over the host until the granted paths are open, wherever they lie; an ordinary user has none to
 // keep and may join both namespaces only together.
 void join_mounts(Site& site) {
@@ -143,6 +145,7 @@ void examine_files(Site& site) {
 
 constexpr Stage kBuilderStages[] = {
     {"fds", close_descriptors},           // first: nothing of the supervisor's may be at hand below
+    {"limits", be_killable},              // while the host's /proc is there; the plugin is as we are
     {"mount", join_mounts},               // descriptors of another namespace's mounts could not be cloned
     {"mount", open_grants},               // once; by these descriptors they are mounted and get their Landlock rules
     {"userns", join_user},                // with it come the powers that the rest needs, and no other

@@ -52,6 +52,7 @@ class Loop {
     // Whatever the plugin has left behind dies with pid 1; reaping it waits until the kernel has taken all of them
     // away.
     init_ = jail_.init.end();
+    if (watch_.group != nullptr) watch_.group->look(watch_.log);
     Ending ending = describe();
     stdio_.plugin_ended();
     while (stdio_.pending() && !asked_to_end_ && !time_passed_) step();
@@ -75,9 +76,11 @@ class Loop {
     if (watch_.guard != nullptr) watch_.guard->add_to(polled);
     if (watch_.way_out != nullptr) watch_.way_out->add_to(polled);
     if (watch_.control != nullptr) watch_.control->add_to(polled);
+    if (watch_.group != nullptr) watch_.group->add_to(polled);
     check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), most_ms())), "poll");
     look_for_breach(polled);
     do_what_is_due();
+    if (watch_.group != nullptr) watch_.group->handle(polled, watch_.log);
     if (watch_.way_out != nullptr) watch_.way_out->handle(polled);
     if (stands_still()) watch_.while_frozen();
     if (polled[kReports].revents != 0) read_report();
@@ -99,12 +102,19 @@ class Loop {
   // Until what a shorter run is spared; -1: nothing is left of it.
   [[nodiscard]] int ms_to_due() const {
     if (done_ == std::size(kSparedMs)) return -1;
-    const std::uint64_t age_ms = (clock::boottime_ns() - started_ns_) / kNsPerMs;
-    return age_ms < kSparedMs[done_] ? static_cast<int>(kSparedMs[done_] - age_ms) : 0;
+    const std::uint64_t age = age_ms();
+    return age < kSparedMs[done_] ? static_cast<int>(kSparedMs[done_] - age) : 0;
   }
 
   void do_what_is_due() {
     while (ms_to_due() == 0) done_++ == 0 ? watch_.after_a_moment() : watch_.after_a_second();
+  }
+
+  [[nodiscard]] std::uint64_t age_ms() const { return (clock::boottime_ns() - started_ns_) / kNsPerMs; }
+
+  void reached(std::string_view which, std::uint64_t value, std::uint64_t limit) const {
+    watch_.log({.body = event::LimitReached{.which = std::string(which), .value = value, .limit = limit},
+                .source = event::Source::Supervisor});
   }
 
   // First of all: every moment counts.
@@ -151,11 +161,19 @@ class Loop {
     status.processes = use.processes - std::min<std::uint64_t>(use.processes, 1);
     status.cpu_ms = use.cpu_ms;
     status.memory = use.memory;
+    if (watch_.group != nullptr) take_over(status, watch_.group->use());
     status.pid = jail_.plugin.pid();
     status.started_ns = started_ns_;
     status.state = stands_still() ? State::Frozen : State::Running;
     status.reason.set(frozen_ ? *frozen_ : held_.value_or(""));
     return status;
+  }
+
+  // The group counts all of it, also what has ended and what is shared.
+  static void take_over(registry::Status& status, const Group::Use& use) {
+    status.processes = use.processes.value_or(status.processes);
+    status.memory = use.memory.value_or(status.memory);
+    if (use.user_ms && use.system_ms) status.cpu_ms = *use.user_ms + *use.system_ms;
   }
 
   registry::Reply obey(const registry::Request& request, const sys::Peer& who) {
@@ -260,12 +278,23 @@ class Loop {
     plugin_ = sys::reap(jail_.plugin.pid());
     jail_.plugin.reaped();
     while (reports_open_) read_report();
+    if (watch_.limits != nullptr && WIFSIGNALED(plugin_.status)) tell_limit_of(WTERMSIG(plugin_.status));
+  }
+
+  // Whose signal means nothing else, unless somebody has sent it by hand.
+  void tell_limit_of(int signal) const {
+    const profile::Limits& limits = *watch_.limits;
+    if (signal == SIGXCPU && limits.cpu_time_ms.value)
+      reached("limits.cpu_time", milliseconds(plugin_.usage.ru_utime) + milliseconds(plugin_.usage.ru_stime),
+              *limits.cpu_time_ms.value);
+    if (signal == SIGXFSZ && limits.file_size.value)
+      reached("limits.file_size", *limits.file_size.value, *limits.file_size.value);
   }
 
   void time_is_up() {
     std::uint64_t expirations = 0;
     if (::read(timer_.get(), &expirations, sizeof expirations) < 0) return;
-    time_passed_ = true;
+    if (!std::exchange(time_passed_, true)) reached("limits.time", age_ms(), watch_.time_ms.value_or(0));
     if (jail_.plugin.pid() == 0) return;  // only its output is still to be read
     if (timed_out_ || stands_still() || watch_.grace_ms == 0) {  // who is frozen could make no use of grace
       kill_jail();
@@ -289,6 +318,7 @@ class Loop {
   [[nodiscard]] Ending describe() const {
     Ending ending;
     ending.record.accounts = accounts();
+    if (watch_.group != nullptr) ending.record.limits = watch_.group->reached();
     if (stopped_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, *stopped_);
     else if (timed_out_) end(ending, event::Outcome::Timeout, kExitTimeout, "limits.time was reached");
     else if (breach_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, *breach_);
@@ -296,6 +326,7 @@ class Loop {
     else if (orphaned_)
       end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, "the process that started jail ended");
     else if (exec_failure_) end_before_exec(ending);
+    else if (ran_out_of_memory()) end_for_memory(ending);
     else end_by_plugin(ending, plugin_.status);
     return ending;
   }
@@ -304,6 +335,19 @@ class Loop {
     ending.record.outcome = outcome;
     ending.record.reason = std::move(reason);
     ending.exit_status = exit_status;
+  }
+
+  [[nodiscard]] bool ran_out_of_memory() const {
+    return watch_.group != nullptr && WIFSIGNALED(plugin_.status) && WTERMSIG(plugin_.status) == SIGKILL &&
+           watch_.group->out_of_memory() != Group::OutOfMemory::No;
+  }
+
+  void end_for_memory(Ending& ending) const {
+    ending.record.signal = SIGKILL;
+    end(ending, event::Outcome::Oom, kExitSignal + SIGKILL,
+        watch_.group->out_of_memory() == Group::OutOfMemory::Own
+            ? "limits.memory was reached: the kernel ended every process of the jail"
+            : "the machine, or a control group around the jail, ran out of memory: the kernel ended the jail");
   }
 
   static void end_by_plugin(Ending& ending, int status) {
@@ -335,13 +379,24 @@ class Loop {
 
   [[nodiscard]] event::Accounts accounts() const {
     event::Accounts accounts;
-    accounts.wall_ms = (clock::boottime_ns() - started_ns_) / kNsPerMs;
+    accounts.wall_ms = age_ms();
     accounts.user_ms = milliseconds(plugin_.usage.ru_utime) + milliseconds(init_.usage.ru_utime);
     accounts.sys_ms = milliseconds(plugin_.usage.ru_stime) + milliseconds(init_.usage.ru_stime);
     accounts.memory_peak = static_cast<std::uint64_t>(plugin_.usage.ru_maxrss) * 1024;
     accounts.blocks_read = static_cast<std::uint64_t>(plugin_.usage.ru_inblock + init_.usage.ru_inblock);
     accounts.blocks_written = static_cast<std::uint64_t>(plugin_.usage.ru_oublock + init_.usage.ru_oublock);
+    if (watch_.group != nullptr) take_over(accounts, watch_.group->use());
     return accounts;
+  }
+
+  static void take_over(event::Accounts& accounts, const Group::Use& use) {
+    accounts.user_ms = use.user_ms.value_or(accounts.user_ms);
+    accounts.sys_ms = use.system_ms.value_or(accounts.sys_ms);
+    accounts.throttled_ms = use.throttled_ms;
+    if (use.memory_peak) accounts.memory_peak = use.memory_peak;
+    accounts.processes_peak = use.processes_peak;
+    accounts.bytes_read = use.read;
+    accounts.bytes_written = use.written;
   }
 
   Jail& jail_;

@@ -11,6 +11,7 @@
 #include "monitor/loss.h"
 #include "registry/control_socket.h"
 #include "run/build.h"
+#include "run/group.h"
 #include "run/guard.h"
 #include "run/stdio.h"
 #include "run/way_out.h"
@@ -32,6 +33,8 @@ struct Watch {
   const Fd* parent = nullptr;  // pidfd of the process that started us; null: there is none to outlive
   WayOut* way_out = nullptr;   // null: none
   Guard* guard = nullptr;      // settled; null: nothing to guard
+  Group* group = nullptr;      // null: none
+  const profile::Limits* limits = nullptr;  // to tell which was reached
   std::function<void()> after_a_moment = [] {};  // what the shortest runs are spared, of 10 ms
   std::function<void()> after_a_second = [] {};  // what a short run is spared
   monitor::Loss* loss = nullptr;                 // null: nothing to end or to stop the jail for

@@ -1,7 +1,5 @@
 #include "run/tracing.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -23,12 +21,13 @@ std::optional<Refusal> refuse_or_leave_out(Plan& plan, const std::string& why) {
 
 }  // namespace
 
-std::optional<Refusal> Tracing::make_group(Plan& plan) {
+std::optional<Refusal> Tracing::make_group(Plan& plan, Group& group) {
   const bool wanted = std::ranges::any_of(plan.monitor.traced, trace::is_of_group);
   if (!wanted || !access.own) return std::nullopt;  // jaild has a group for all
   std::string why;
-  group_ = trace::Cgroup::make("jail-" + std::to_string(::getpid()), why);
-  return group_ ? std::nullopt : refuse_or_leave_out(plan, why);
+  if (group.folder() == nullptr && !group.make_bare(why)) return refuse_or_leave_out(plan, why);
+  group_ = group.folder();
+  return std::nullopt;
 }
 
 void Tracing::ask(const Plan& plan, const Worker& init) {
@@ -54,7 +53,7 @@ std::unique_ptr<trace::Feed> Tracing::take_feed(const monitor::Plan& plan, pid_t
                           {.families = plan.traced,
                            .what = plan.traced_what,
                            .member = init,
-                           .cgroup = group(),
+                           .cgroup = group_,
                            .ring_bytes = plan.ring_bytes},
                           why);
 }

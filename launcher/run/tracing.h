@@ -11,9 +11,9 @@
 
 #include "monitor/examine.h"
 #include "run/build.h"
+#include "run/group.h"
 #include "run/plan.h"
 #include "run/trace_access.h"
-#include "trace/cgroup.h"
 #include "trace/watch.h"
 
 namespace jail::run {
@@ -24,9 +24,7 @@ class Tracing {
 
   // Before the plugin is forked. What fails here, and in start(), is a refusal where a profile has asked by name; a
   // plan that has chosen goes on without.
-  std::optional<Refusal> make_group(Plan& plan);
-  [[nodiscard]] const Fd* group() const { return group_ ? &group_->folder() : nullptr; }
-  [[nodiscard]] std::string group_path() const { return group_ ? group_->path() : ""; }
+  std::optional<Refusal> make_group(Plan& plan, Group& group);
 
   // As soon as pid 1 of the jail is there: jaild makes a ring while the jail is built.
   void ask(const Plan& plan, const Worker& init);
@@ -48,7 +46,7 @@ class Tracing {
   std::unique_ptr<trace::Feed> take_feed(const monitor::Plan& plan, pid_t init, std::string& why);
   std::optional<Refusal> map(Plan& plan, pid_t init);
 
-  std::optional<trace::Cgroup> group_;
+  const Fd* group_ = nullptr;
   bool in_floods_ = false;
   std::unique_ptr<trace::Watching> watching_;
 };

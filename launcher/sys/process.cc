@@ -50,14 +50,22 @@ Child fork_into(std::uint64_t namespaces) { return fork_or_throw(namespaces); }
 Child try_fork_into(std::uint64_t namespaces, int& error) { return fork_with(namespaces, error); }
 
 Child fork_into_group(const Fd& group) {
+  int error = 0;
+  Child child = try_fork_into_group(group, 0, error);
+  if (error != 0) throw SysError(error, "clone3");
+  return child;
+}
+
+Child try_fork_into_group(const Fd& group, std::uint64_t namespaces, int& error) {
   assert(single_threaded());
   int pidfd = -1;
   clone_args arguments{};
-  arguments.flags = CLONE_PIDFD | CLONE_INTO_CGROUP;
+  arguments.flags = namespaces | CLONE_PIDFD | CLONE_INTO_CGROUP;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<std::uint64_t>(group.get());
-  const long pid = check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3");
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  error = pid < 0 ? errno : 0;
   return {static_cast<pid_t>(pid), pid > 0 ? Fd(pidfd) : Fd()};
 }
 
@@ -177,6 +185,13 @@ void join_new_session_keyring() {
 }
 
 void set_hostname(const char* name) { check(::sethostname(name, std::strlen(name)), "sethostname", name); }
+
+void be_killable_for_memory() {
+  const Fd adjustment(check(::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC), "open", "oom_score_adj"));
+  char sign = 0;
+  if (::pread(adjustment.get(), &sign, 1, 0) == 1 && sign == '-')
+    check(::pwrite(adjustment.get(), "0", 1, 0), "write", "oom_score_adj");
+}
 
 void forget_environment() noexcept {
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)

@@ -29,6 +29,7 @@ Child try_fork_into(std::uint64_t namespaces, int& error);
 // The same in a control group of version 2, from its first moment (clone3(2), Linux 5.7): to move a process there later
 // waits for every processor, some 15 ms.
 Child fork_into_group(const Fd& group);
+Child try_fork_into_group(const Fd& group, std::uint64_t namespaces, int& error);
 
 // The same for a child of the caller's own parent (CLONE_PARENT): whoever set the caller up reaps it.
 Child fork_sibling();
@@ -93,6 +94,10 @@ int take_ids_of_thread(uid_t uid, gid_t gid) noexcept;
 void join_new_session_keyring();
 
 void set_hostname(const char* name);
+
+// Where the caller is less likely than others to be killed for want of memory, or never (/proc/PID/oom_score_adj,
+// proc(5)): like others from here on. Needs a /proc.
+void be_killable_for_memory();
 
 // For a copy of a process: its environment may hold secrets that the copy has no use for.
 void forget_environment() noexcept;

@@ -7,8 +7,8 @@
 #include <fstream>
 
 #include "scene.h"
+#include "sys/cgroup.h"
 #include "sys/seccomp.h"
-#include "trace/cgroup.h"
 
 namespace jail::broker {
 namespace {
@@ -178,7 +178,8 @@ TEST_F(Attack, AConnectionOfAnothers) {
 
 TEST_F(Attack, InTheGroupOfAJail) {
   std::string why;
-  const auto group = trace::Cgroup::make("jail-test-" + std::to_string(::getpid()), why);
+  const auto tree = sys::find_groups();
+  const auto group = sys::Cgroup::make(tree ? tree->own : "", "jail-test-" + std::to_string(::getpid()), why);
   if (!group) GTEST_SKIP() << why;
   const sys::Child child = sys::fork_into_group(group->folder());
   if (child.pid == 0) {

@@ -10,7 +10,6 @@ from jail_case import both_launchers
 KEYS = {
     "network.allow": ("network: {allow: [\"tcp://127.0.0.1:*\"]}\n", "net"),
     "network.listen": ("network: {listen: [\"udp://127.0.0.1:8080\"]}\n", "net"),
-    "limits.cpu": ("limits: {cpu: 0.5}\n", "limits.cpu"),
 }
 
 

@@ -91,14 +91,38 @@ static void many_threads(char **arguments) {
   allowed("%ld threads", bound);
 }
 
-static void memory(char **arguments) {
+static void take_memory(char **arguments, int kind) {
   const long bound = number(need(arguments, 0));
   for (long taken = 0; taken < bound; taken++) {
-    char *block = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *block = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED) denied(errno, "after %ld MiB", taken);
     for (size_t page = 0; page < 1 << 20; page += 4096) block[page] = 1;
   }
   allowed("%ld MiB", bound);
+}
+
+static void memory(char **arguments) { take_memory(arguments, MAP_PRIVATE); }
+static void shared_memory(char **arguments) { take_memory(arguments, MAP_SHARED); }
+
+/* None of them takes much. Each says by an errno whether it has got it, and keeps it. */
+static void memory_of_many(char **arguments) {
+  const long bound = number(need(arguments, 0));
+  int told[2], error = 0;
+  if (pipe(told) != 0) broken("pipe: %m");
+  for (long made = 0; made < bound; made++) {
+    const pid_t child = fork();
+    if (child < 0) broken("fork: %m");
+    if (child == 0) {
+      char *block = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (block == MAP_FAILED) error = errno;
+      for (size_t page = 0; !error && page < 4 << 20; page += 4096) block[page] = 1;
+      if (write(told[1], &error, sizeof error) < 0) _exit(1);
+      sleep_as_child();
+    }
+    if (read(told[0], &error, sizeof error) != sizeof error) broken("read: %m");
+    if (error) denied(error, "after %ld processes", made);
+  }
+  allowed("%ld processes", bound);
 }
 
 static void fill(char **arguments) {
@@ -197,6 +221,8 @@ const struct attack resource_attacks[] = {
     {"fork-chain", "BOUND: as deep a chain", fork_chain},
     {"threads", "BOUND", many_threads},
     {"memory", "BOUND in MiB, touched", memory},
+    {"shared-memory", "MiB", shared_memory},
+    {"memory-of-many", "PROCESSES of 4 MiB", memory_of_many},
     {"fill", "FOLDER BOUND in MiB", fill},
     {"sparse", "PATH SIZE in MiB", sparse},
     {"files", "FOLDER BOUND", many_files},

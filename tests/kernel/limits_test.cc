@@ -50,10 +50,12 @@ TEST_P(Limits, AreReadBackByVerify) {
 }
 
 TEST_P(Limits, CannotBeRaised) {
-  EXPECT_EQ(limited({},
+  profile::Limits wanted;
+  wanted.memory.value = 256 * kMiB;
+  EXPECT_EQ(limited(wanted,
                     [] {
                       std::string text;
-                      for (const auto resource : {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_CORE}) {
+                      for (const auto resource : {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_CORE, RLIMIT_DATA}) {
                         rlimit current{};
                         check(::getrlimit(resource, &current), "getrlimit");
                         const rlimit more{current.rlim_cur + 1, current.rlim_max + 1};

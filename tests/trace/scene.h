@@ -27,8 +27,8 @@
 #include "../scratch.h"
 #include "base/error.h"
 #include "bpf/events.h"
+#include "sys/cgroup.h"
 #include "sys/process.h"
-#include "trace/cgroup.h"
 #include "trace/watch.h"
 
 namespace jail::trace {
@@ -169,6 +169,10 @@ inline void confine_to(const std::string& folder) {
   check(::syscall(SYS_landlock_restrict_self, rules.get(), 0), "restrict");
 }
 
+inline std::optional<sys::Cgroup> make_group(const std::string& name, std::string& why) {
+  const auto tree = sys::find_groups();
+  return sys::Cgroup::make(tree ? tree->own : "", name, why);
+}
 inline void enter(const std::string& cgroup) { std::ofstream(cgroup + "/cgroup.procs") << ::getpid(); }
 
 // With us, what was started meanwhile aside must have gone before a group can.
@@ -192,9 +196,9 @@ inline Outcome watch(const Scene& scene, std::promise<void>* inside_has_ended = 
   Outcome outcome;
   const Tracer tracer = Tracer::open(all_families(), own_bpf_folder());
   std::string why;
-  std::optional<Cgroup> cgroup;
+  std::optional<sys::Cgroup> cgroup;
   if (std::ranges::any_of(scene.families, is_of_group)) {
-    cgroup = Cgroup::make("jail-test-" + std::to_string(::getpid()), why);
+    cgroup = make_group("jail-test-" + std::to_string(::getpid()), why);
     EXPECT_TRUE(cgroup) << why;
     if (!cgroup) return outcome;
     enter(cgroup->path());  // the stranger is in it, too

@@ -39,6 +39,13 @@ TEST(AuditRender, SaysHowARunEndedAndWhatItCost) {
   EXPECT_EQ(shown(ended), std::string(kBegin) +
                               "run.ended     signaled SIGSEGV after 1.2 s, cpu 940 ms, memory 64 MiB: core"
                               " | lost: notify 2");
+  const event::RunEnded held{.outcome = event::Outcome::Oom,
+                             .reason = "too much",
+                             .accounts = {.throttled_ms = 300},
+                             .limits = {{"limits.memory", 1}, {"limits.pids", 7}}};
+  EXPECT_EQ(shown(held), std::string(kBegin) +
+                             "run.ended     oom after 0 ns, cpu 0 ns, throttled 300 ms: too much"
+                             " | limits reached: limits.memory 1, limits.pids 7");
   EXPECT_EQ(shown(event::RunEnded{.exit = 3}), std::string(kBegin) + "run.ended     exited 3 after 0 ns, cpu 0 ns");
 }
 

@@ -104,6 +104,56 @@ TEST(LimitsPlan, AMemoryLimitThatNobodyStatedIsAbsentWithoutALine) {
   EXPECT_EQ(layer_of(plan, "limits.memory")->asked_by, std::nullopt);
 }
 
+const cgroup::Support kGroup{.controllers = cgroup::kAll, .why = {}, .ram = 8ULL << 30, .counts_swap = true};
+
+TEST(LimitsPlan, AControlGroupHoldsTheWholeJail) {
+  profile::Limits wanted;
+  wanted.memory = {5'000'000, line(2)};
+  wanted.pids = {20, line(3)};
+  wanted.cpu = {0.25, line(4)};
+  const Plan plan = limits::plan(wanted, kGroup);
+  for (const char* name : {"limits.memory", "limits.pids", "limits.cpu"})
+    EXPECT_EQ(layer_of(plan, name)->state, LayerState::Enforced) << name;
+  EXPECT_EQ(value_of(plan, RLIMIT_DATA), std::nullopt);
+  EXPECT_EQ(value_of(plan, RLIMIT_NPROC), 22U) << "further out, so that the group counts who meets its own";
+  std::string all;
+  for (const Setting& setting : settings_of(plan.of_group)) all += std::string(setting.file) + "=" + setting.text + " ";
+  EXPECT_EQ(all, "memory.oom.group=1 memory.swap.max=0 memory.max=4997120 pids.max=21 cpu.max=25000 100000 ");
+}
+
+TEST(LimitsPlan, InAControlGroupMemoryHasALimitByDefault) {
+  const Plan plan = limits::plan({}, kGroup);
+  EXPECT_EQ(plan.of_group.memory, 6ULL << 30);
+  EXPECT_EQ(plan.of_group.pids, 256U);
+  EXPECT_EQ(plan.of_group.millicpu, std::nullopt);
+  EXPECT_EQ(layer_of(plan, "limits.memory")->state, LayerState::Enforced);
+}
+
+TEST(LimitsPlan, EachControllerCountsForItself) {
+  profile::Limits wanted;
+  wanted.memory.value = 1 << 20;
+  wanted.cpu.value = 1;
+  cgroup::Support pids_only = kGroup;
+  pids_only.controllers = cgroup::kPids;
+  pids_only.why = "no more";
+  const Plan plan = limits::plan(wanted, pids_only);
+  EXPECT_EQ(layer_of(plan, "limits.pids")->state, LayerState::Enforced);
+  EXPECT_EQ(layer_of(plan, "limits.memory")->state, LayerState::Partial);
+  EXPECT_NE(layer_of(plan, "limits.memory")->reason.find("no control group (no more)"), std::string::npos);
+  EXPECT_EQ(layer_of(plan, "limits.cpu")->state, LayerState::Absent);
+  EXPECT_EQ(value_of(plan, RLIMIT_DATA), 1U << 20);
+}
+
+TEST(LimitsPlan, SwapThatIsNotCountedIsSaid) {
+  cgroup::Support group = kGroup;
+  group.counts_swap = false;
+  EXPECT_EQ(layer_of(limits::plan({}, group), "limits.memory")->state, LayerState::Partial);
+}
+
+TEST(LimitsPlan, AShareTheKernelDoesNotKnowIsTheLeastItKnows) {
+  EXPECT_EQ(settings_of({.memory = {}, .pids = {}, .millicpu = 1}).front().text, "1000 100000");
+}
+
 TEST(LimitsPlan, WallTimeIsALayerOnlyWhereItIsStated) {
   profile::Limits wanted;
   wanted.time_ms = {30000, line(9)};

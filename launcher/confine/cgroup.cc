@@ -1,0 +1,188 @@
+#include "confine/cgroup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+namespace jail::confine::cgroup {
+namespace {
+
+// Not "jail-", by which jaild knows a plugin's group.
+constexpr const char* kLeaf = "supervisor_of_jails";
+
+struct Name {
+  Controller controller;
+  const char* name;
+};
+constexpr Name kNames[] = {{kMemory, "memory"}, {kPids, "pids"}, {kCpu, "cpu"}};
+
+// What somebody may have limited a group by; "max" and what stands for it is no limit.
+constexpr std::array kLimits{"memory.max", "memory.high", "memory.swap.max", "pids.max",
+                             "cpu.max",    "io.max",      "cpuset.cpus",     "cpuset.mems"};
+
+unsigned controllers_in(const std::string& words) {
+  unsigned controllers = 0;
+  std::istringstream stream(words);
+  for (std::string word; stream >> word;)
+    for (const Name& name : kNames)
+      if (word == name.name) controllers |= name.controller;
+  return controllers;
+}
+
+std::string names_of(unsigned controllers) {
+  std::string text;
+  for (const Name& name : kNames)
+    if (controllers & name.controller) text.append(text.empty() ? "" : ", ").append(name.name);
+  return text;
+}
+
+Fd open_folder(const std::string& path) { return Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }
+
+bool may_write(const Fd& folder, const char* name) {
+  return ::faccessat(folder.get(), name, W_OK, AT_EACCESS) == 0;
+}
+
+bool is_there(const Fd& folder, const char* name) { return ::faccessat(folder.get(), name, F_OK, 0) == 0; }
+
+bool is_no_limit(std::string_view text) {
+  return text.empty() || text == "max" || text.starts_with("max ");  // "max 100000": cpu.max
+}
+
+// Empty: there is none.
+const char* limit_of(const Fd& group) {
+  for (const char* limit : kLimits)
+    if (!is_no_limit(sys::read_group_file(group, limit))) return limit;
+  return "";
+}
+
+class Search {
+ public:
+  Search(const sys::GroupTree& tree, pid_t self) : tree_(tree), self_(std::to_string(self)) {}
+
+  Place run() {
+    std::string path = tree_.own;
+    for (bool own = true;; own = false) {
+      const Fd group = open_folder(path);
+      look_at(group, path, own);
+      if (best_.support.controllers == kAll || path.size() <= tree_.top.size()) break;
+      if (const char* limit = group ? limit_of(group) : ""; *limit != '\0') {
+        say(path + " has a limit of its own (" + limit + "), which would not hold outside it");
+        break;
+      }
+      path.resize(path.rfind('/'));
+    }
+    best_.support.why = why_;
+    return std::move(best_);
+  }
+
+ private:
+  void look_at(const Fd& group, const std::string& path, bool own) {
+    const unsigned there = group ? controllers_in(sys::read_group_file(group, "cgroup.controllers")) : 0;
+    if (there == 0) return say("the kernel gives no controller to " + path);
+    for (const char* file : {".", "cgroup.procs"})
+      if (!may_write(group, file)) return say(path + " may not be used by uid " + std::to_string(::geteuid()));
+    const unsigned on = controllers_in(sys::read_group_file(group, "cgroup.subtree_control"));
+    Place place{.parent = path, .entry = Place::Entry::AsWeAre, .support = {.controllers = on}};
+    if (there != on && may_write(group, "cgroup.subtree_control")) add_what_can_be_given(group, own, there, place);
+    const bool more_is_there = (there & ~place.support.controllers) != 0;
+    if (more_is_there) say(path + " has other processes in it");
+    else if (there != kAll) say(path + " has no controller for " + names_of(kAll & ~there));
+    if (std::popcount(place.support.controllers) > std::popcount(best_.support.controllers)) best_ = std::move(place);
+  }
+
+  // Only the highest group of all has no type; it may have both processes and groups with controllers.
+  static bool is_used(const Fd& group) {
+    return is_there(group, "cgroup.type") && !sys::read_group_file(group, "cgroup.procs").empty();
+  }
+
+  void add_what_can_be_given(const Fd& group, bool own, unsigned there, Place& place) const {
+    const bool used = is_used(group);
+    const bool ours_alone = own && sys::read_group_file(group, "cgroup.procs") == self_;
+    if (used && !ours_alone) return;
+    place.support.controllers |= there;
+    if (used) place.entry = Place::Entry::ThroughALeaf;
+  }
+
+  // The nearest one says most to whom it belongs to.
+  void say(std::string why) {
+    if (why_.empty()) why_ = std::move(why);
+  }
+
+  const sys::GroupTree& tree_;
+  std::string self_;
+  Place best_;
+  std::string why_;
+};
+
+int move_into_leaf(const Fd& parent) {
+  if (::mkdirat(parent.get(), kLeaf, 0755) != 0 && errno != EEXIST) return errno;
+  return sys::write_group_file(parent, (std::string(kLeaf) + "/cgroup.procs").c_str(), "0");
+}
+
+int give_in(const Fd& parent, Controller controller) noexcept {
+  for (const Name& name : kNames)
+    if (name.controller == controller)
+      return sys::write_group_file(parent, "cgroup.subtree_control", std::string("+") + name.name);
+  return EINVAL;
+}
+
+void look_at_machine(Support& support) {
+  struct sysinfo machine {};
+  if (::sysinfo(&machine) != 0) return;
+  support.ram = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
+  support.counts_swap = machine.totalswap == 0;
+}
+
+}  // namespace
+
+Place find_in(const sys::GroupTree& tree, pid_t self) {
+  Place place = Search(tree, self).run();
+  look_at_machine(place.support);
+  return place;
+}
+
+Place find() {
+  if (const auto tree = sys::find_groups()) return find_in(*tree, ::getpid());
+  return {.parent = {}, .entry = Place::Entry::AsWeAre, .support = {.why = "no control groups of version 2 here"}};
+}
+
+int give(const Place& place, Controller controller) noexcept { return give_in(open_folder(place.parent), controller); }
+
+void leave(const Place& place) noexcept {
+  if (place.entry != Place::Entry::ThroughALeaf) return;
+  const Fd parent = open_folder(place.parent);
+  (void)sys::write_group_file(parent, "cgroup.subtree_control", "-memory -pids");
+  (void)sys::write_group_file(parent, "cgroup.subtree_control", "-cpu");
+  if (sys::write_group_file(parent, "cgroup.procs", "0") == 0) (void)::unlinkat(parent.get(), kLeaf, AT_REMOVEDIR);
+}
+
+// The processor's controller costs those beside it something and is given when it is asked for.
+std::optional<sys::Cgroup> make(Place& place, const std::string& name) {
+  Support& support = place.support;
+  if (support.controllers == 0) return std::nullopt;
+  const Fd parent = open_folder(place.parent);
+  int error = 0;
+  if (place.entry == Place::Entry::ThroughALeaf) error = move_into_leaf(parent);
+  for (const Controller controller : {kMemory, kPids})
+    if (error == 0 && (support.controllers & controller)) error = give_in(parent, controller);
+  std::optional<sys::Cgroup> group;
+  if (error != 0) support.why = "giving controllers to groups in " + place.parent + ": " + std::strerror(error);
+  else group = sys::Cgroup::make(place.parent, name, support.why);
+  // A group of threads cannot take a process in (cgroup-v2.rst, "Threads").
+  if (group && sys::read_group_file(group->folder(), "cgroup.type") != "domain") {
+    support.why = place.parent + " is for threads";
+    group.reset();
+  }
+  if (!group) support.controllers = 0;
+  else if (!support.counts_swap) support.counts_swap = is_there(group->folder(), "memory.swap.max");
+  return group;
+}
+
+}  // namespace jail::confine::cgroup

@@ -1,0 +1,49 @@
+// Which control group a run's own stands in, and what can be held by it (cgroup-v2.rst, "Delegation").
+//
+// The nearest from the caller's own upwards that it may make groups in and that passes controllers on, or may be told
+// to. One with processes in it cannot; so it is often one above the caller's. Who is put there is no longer held to the
+// limits of the caller's: where that has any of its own, the search ends. A group that is the caller's alone
+// (`systemd-run --user --scope -p Delegate=yes`, the first process of a container) is used itself: the caller moves
+// into a leaf of it, and back when the run has ended. Nobody else is ever moved.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sys/cgroup.h"
+
+namespace jail::confine::cgroup {
+
+enum Controller : unsigned { kMemory = 1, kPids = 2, kCpu = 4 };
+inline constexpr unsigned kAll = kMemory | kPids | kCpu;
+
+// What limits can be held by a control group.
+struct Support {
+  unsigned controllers = 0;               // of Controller
+  std::string why = "none was looked for";  // not all of them
+  std::uint64_t ram = 0;                  // bytes; 0: unknown
+  bool counts_swap = true;                // or there is none
+};
+
+struct Place {
+  enum class Entry { AsWeAre, ThroughALeaf };  // ThroughALeaf: it is our own group, and we must get out of its way
+  std::string parent;
+  Entry entry = Entry::AsWeAre;
+  Support support;
+};
+
+// Looks and changes nothing.
+Place find();
+Place find_in(const sys::GroupTree& tree, pid_t self);
+
+// A group of that name there, given its controllers; none: `place.support` says why there are none after all.
+std::optional<sys::Cgroup> make(Place& place, const std::string& name);
+// When that group is gone: nothing else of ours stays there either.
+void leave(const Place& place) noexcept;
+// One more controller for it. 0 or errno.
+int give(const Place& place, Controller controller) noexcept;
+
+}  // namespace jail::confine::cgroup

@@ -1,0 +1,157 @@
+#include "run/group.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "sys/cgroup.h"
+
+namespace jail::run {
+namespace {
+
+constexpr std::uint64_t kUsPerMs = 1000;
+
+std::string own_name() { return "jail-" + std::to_string(::getpid()); }
+
+Fd open_events(const Fd& group, const char* name) { return Fd(::openat(group.get(), name, O_RDONLY | O_CLOEXEC)); }
+
+// From the start; poll(2) waits for the next change from here on.
+std::string read_events(const Fd& events) {
+  char text[1024];
+  const ssize_t size = events ? ::pread(events.get(), text, sizeof text, 0) : 0;
+  return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : "";
+}
+
+std::uint64_t count_of(const Fd& events, std::string_view key) {
+  return sys::keyed_number(read_events(events), key).value_or(0);
+}
+
+std::optional<std::uint64_t> milliseconds(const std::string& text, std::string_view key) {
+  const auto us = sys::keyed_number(text, key);
+  return us ? std::optional(*us / kUsPerMs) : std::nullopt;
+}
+
+std::optional<std::uint64_t> without_init(std::optional<std::uint64_t> processes) {
+  if (processes) *processes -= std::min(*processes, confine::limits::kInitProcess);
+  return processes;
+}
+
+// Lines "8:0 rbytes=1 wbytes=2 ..." (io.stat), one a device.
+std::uint64_t sum_of(const std::string& text, std::string_view key) {
+  std::uint64_t sum = 0;
+  for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at + 1))
+    sum += std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
+  return sum;
+}
+
+}  // namespace
+
+Group::~Group() {
+  group_.reset();
+  confine::cgroup::leave(place_);
+}
+
+const confine::cgroup::Support& Group::make() {
+  place_ = confine::cgroup::find();
+  group_ = confine::cgroup::make(place_, own_name());
+  return place_.support;
+}
+
+bool Group::make_bare(std::string& why) {
+  const auto tree = sys::find_groups();
+  if (!tree) why = "no control groups of version 2 here";
+  else if (auto made = sys::Cgroup::make(tree->own, own_name(), why)) group_.emplace(std::move(*made));
+  return group_.has_value();
+}
+
+std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) {
+  std::vector<Failure> failures;
+  if (!group_) return failures;
+  limits_ = limits;
+  if (limits.millicpu) (void)confine::cgroup::give(place_, confine::cgroup::kCpu);  // else cpu.max is not there
+  for (const confine::limits::Setting& setting : confine::limits::settings_of(limits))
+    if (std::string problem = confine::limits::apply(setting, *folder()); !problem.empty())
+      failures.push_back({setting.layer, std::move(problem)});
+  if (limits.memory) memory_events_ = open_events(*folder(), "memory.events");
+  if (limits.pids) pids_events_ = open_events(*folder(), "pids.events");
+  (void)read_events(memory_events_);
+  (void)read_events(pids_events_);
+  return failures;
+}
+
+void Group::add_to(std::vector<pollfd>& polled) {
+  first_ = polled.size();
+  for (const Fd* events : {&memory_events_, &pids_events_}) polled.push_back({events->get(), POLLPRI, 0});
+}
+
+void Group::handle(const std::vector<pollfd>& polled, const Log& log) {
+  if (polled[first_].revents != 0) look_at_memory(log);
+  if (polled[first_ + 1].revents != 0) look_at_pids(log);
+}
+
+void Group::look(const Log& log) {
+  look_at_memory(log);
+  look_at_pids(log);
+  look_at_cpu(log);
+}
+
+void Group::reached(std::string_view which, std::uint64_t times, std::uint64_t limit, const Log& log) {
+  if (times == 0) return;
+  const bool known = std::exchange(reached_[which], times) != 0;
+  if (known) return;
+  log({.body = event::LimitReached{.which = std::string(which), .value = limit, .limit = limit},
+       .source = event::Source::Supervisor});
+}
+
+// Not "max", which counts how often room was made by giving up what is only a copy of files.
+void Group::look_at_memory(const Log& log) {
+  reached("limits.memory", count_of(memory_events_, "oom"), limits_.memory.value_or(0), log);
+}
+
+// Before Linux 6.11 this counts what a limit above has refused, too; then it has never been full itself.
+void Group::look_at_pids(const Log& log) {
+  const std::uint64_t times = count_of(pids_events_, "max");
+  if (times == 0) return;
+  const auto peak = without_init(sys::number_in(*folder(), "pids.peak"));
+  if (!peak || *peak >= limits_.pids) reached("limits.pids", times, *limits_.pids, log);
+}
+
+void Group::look_at_cpu(const Log& log) {
+  if (!limits_.millicpu) return;
+  const auto throttled = sys::keyed_number(sys::read_group_file(*folder(), "cpu.stat"), "nr_throttled");
+  reached("limits.cpu", throttled.value_or(0), *limits_.millicpu, log);
+}
+
+event::Counts Group::reached() const {
+  event::Counts counts;
+  for (const auto& [which, times] : reached_) counts.emplace_back(which, times);
+  return counts;
+}
+
+Group::OutOfMemory Group::out_of_memory() const {
+  if (count_of(memory_events_, "oom_kill") == 0) return OutOfMemory::No;
+  return count_of(memory_events_, "oom") == 0 ? OutOfMemory::Others : OutOfMemory::Own;
+}
+
+Group::Use Group::use() const {
+  Use use;
+  if (!group_) return use;
+  const std::string cpu = sys::read_group_file(*folder(), "cpu.stat");
+  use.user_ms = milliseconds(cpu, "user_usec");
+  use.system_ms = milliseconds(cpu, "system_usec");
+  if (limits_.millicpu) use.throttled_ms = milliseconds(cpu, "throttled_usec");
+  use.memory = sys::number_in(*folder(), "memory.current");
+  use.memory_peak = sys::number_in(*folder(), "memory.peak");
+  use.processes = without_init(sys::number_in(*folder(), "pids.current"));
+  use.processes_peak = without_init(sys::number_in(*folder(), "pids.peak"));
+  const Fd io = open_events(*folder(), "io.stat");
+  if (!io) return use;
+  const std::string devices = sys::read_group_file(*folder(), "io.stat");
+  use.read = sum_of(devices, "rbytes=");
+  use.written = sum_of(devices, "wbytes=");
+  return use;
+}
+
+}  // namespace jail::run

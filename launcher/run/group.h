@@ -1,0 +1,77 @@
+// The control group of one run: all processes of the jail are in it, from their first moment on. Holds them to their
+// limits, tells when one is reached, and what they have used. Does nothing where there is none to be had.
+#pragma once
+
+#include <poll.h>
+
+#include <array>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "confine/cgroup.h"
+#include "confine/limits.h"
+#include "event/event.h"
+
+namespace jail::run {
+
+class Group {
+ public:
+  Group() = default;
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+  ~Group();
+
+  using Log = std::function<void(const event::Event&)>;
+
+  // Where limits can be held by it. Before the first process of the jail.
+  const confine::cgroup::Support& make();
+  // Below our own, to tell the jail's processes from others; it limits nothing. False: `why`.
+  bool make_bare(std::string& why);
+  [[nodiscard]] const Fd* folder() const { return group_ ? &group_->folder() : nullptr; }
+  [[nodiscard]] std::string path() const { return group_ ? group_->path() : ""; }
+
+  // The limits, written and read again. Once the jail is built, which takes a process more than it is allowed; nothing
+  // of the plugin runs yet. Nothing, or the layer that does not hold and why.
+  struct Failure {
+    std::string_view layer;
+    std::string reason;
+  };
+  std::vector<Failure> hold(const confine::limits::OfGroup& limits);
+
+  // While it runs. Each limit is logged when it is reached for the first time.
+  void add_to(std::vector<pollfd>& polled);
+  void handle(const std::vector<pollfd>& polled, const Log& log);
+  void look(const Log& log);  // at all of it, also at what nobody is woken for
+
+  [[nodiscard]] event::Counts reached() const;  // how often, by name
+  enum class OutOfMemory { No, Own, Others };   // Others: the machine's, or that of a group above
+  [[nodiscard]] OutOfMemory out_of_memory() const;
+
+  struct Use {
+    std::optional<std::uint64_t> user_ms, system_ms, throttled_ms;
+    std::optional<std::uint64_t> memory, memory_peak;        // bytes
+    std::optional<std::uint64_t> processes, processes_peak;  // with threads, without pid 1
+    std::optional<std::uint64_t> read, written;              // bytes, of all devices
+  };
+  [[nodiscard]] Use use() const;
+
+ private:
+  void reached(std::string_view which, std::uint64_t times, std::uint64_t limit, const Log& log);
+  void look_at_memory(const Log& log);
+  void look_at_pids(const Log& log);
+  void look_at_cpu(const Log& log);
+
+  confine::cgroup::Place place_;
+  confine::limits::OfGroup limits_;
+  Fd memory_events_, pids_events_;
+  std::size_t first_ = 0;  // of ours among what is polled
+  std::map<std::string_view, std::uint64_t> reached_;
+  std::optional<sys::Cgroup> group_;
+};
+
+}  // namespace jail::run

@@ -1,0 +1,332 @@
+"""Limits of a jail as a whole, by its control group: each is reached by who tries, nobody else pays, and the log tells.
+
+Needs control groups of version 2 that have controllers; elsewhere these are skipped, by that name.
+"""
+import contextlib
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+from jail_case import BINARY, IS_ROOT, both_launchers
+from live_test import wait_for
+
+TOP = pathlib.Path("/sys/fs/cgroup")
+WANTED = {"memory", "pids", "cpu"}
+NUMBERS = itertools.count(1)
+MIB = 1 << 20
+
+
+def own_group():
+    lines = pathlib.Path("/proc/self/cgroup").read_text().splitlines()
+    return TOP / next((line[4:] for line in lines if line.startswith("0::")), "")
+
+
+def controllers_of(group, file="cgroup.subtree_control"):
+    try:
+        return set((group / file).read_text().split())
+    except OSError:
+        return set()
+
+
+def write(file, text):
+    file.write_text(text)
+
+
+def enter(group):
+    write(group / "cgroup.procs", "0")
+
+
+class Limited:
+    def limited(self, limits, *words, more="", **others):
+        self.log.unlink(missing_ok=True)
+        grants = f"  exec: [\"{self.attacker}\"]\n  write: [\"{self.dir}/write\"]\n{more}"
+        return self.run_plugin(*words, profile=self.profile(f"limits: {{{limits}}}\n", grants), **others)
+
+    def reached(self):
+        return [(record["which"], record["value"], record["limit"]) for record in self.records()
+                if record["kind"] == "limit.reached"]
+
+    def last(self):
+        record = self.records()[-1]
+        self.assertEqual(record["kind"], "run.ended")
+        return record
+
+    def started(self):
+        return next(record for record in self.records() if record["kind"] == "run.started")
+
+    def layer(self, name):
+        return next(layer for layer in self.started()["policy"] if layer["layer"] == name)
+
+
+@both_launchers
+class OfEachProcess(Limited):
+    """What needs no control group, and what becomes of the others without."""
+
+    def test_descriptors_and_files(self):
+        self.assertIn("EMFILE", self.limited("files: 32", "descriptors", 100).out)
+        self.assertIn("EFBIG", self.limited("file_size: 1M", "fill", self.dir / "write", 4).out)
+
+    def test_times_are_told(self):
+        self.assertEqual(self.limited("cpu_time: 1s", "burn").code, 152)
+        (which, value, limit), = self.reached()
+        self.assertEqual((which, limit), ("limits.cpu_time", 1000))
+        self.assertGreaterEqual(value, 500)  # the limit counts whole ticks
+        self.assertEqual(self.limited("time: 1s", "hold").code, 124)
+        (which, value, limit), = self.reached()
+        self.assertEqual((which, limit), ("limits.time", 1000))
+        self.assertGreaterEqual(value, 1000)
+
+    def test_without_a_group(self):
+        if controllers_of(own_group(), "cgroup.controllers"):
+            self.skipTest("there are controllers")
+        self.assertIn("EAGAIN", self.limited("pids: 20, memory: 48M", "processes", 60).out)
+        for name in ("limits.pids", "limits.memory"):
+            self.assertEqual(self.layer(name)["state"], "partial")
+            self.assertRegex(self.layer(name)["reason"], r"^no control group \(.+\): ")
+        self.assert_refused(self.limited("cpu: 0.5", "exit", 0), "limits.cpu: no control group", "best_effort")
+        self.assertEqual(self.limited("cpu: 0.5", "exit", 3, options=("--best-effort",)).code, 3)
+        self.assertEqual(self.layer("limits.cpu")["state"], "absent")
+
+
+class Delegated(Limited):
+    """Jails are started in `command`, a group of a subtree that belongs to who starts them. They have company there."""
+
+    def setUp(self):
+        super().setUp()
+        if not WANTED <= controllers_of(own_group().parent):
+            self.skipTest("no controllers")
+        self.tree = own_group().parent
+        if IS_ROOT:
+            self.tree = self.new_group(own_group().parent)
+            write(self.tree / "cgroup.subtree_control", " ".join(f"+{name}" for name in WANTED))
+        self.command = self.new_group(self.tree)
+        self.other = subprocess.Popen(["sleep", "1000"], preexec_fn=lambda: enter(self.command))
+
+    def new_group(self, parent):
+        group = parent / f"limits_test_{os.getpid()}_{next(NUMBERS)}"
+        group.mkdir()
+        self.addCleanup(self.remove, group)
+        if IS_ROOT:
+            for path in (group, group / "cgroup.procs", group / "cgroup.subtree_control"):
+                os.chown(path, self.uid, self.uid)
+        return group
+
+    @staticmethod
+    def remove(group):
+        for inside in sorted(group.glob("**/"), reverse=True):
+            inside.rmdir()
+
+    def jail(self, *arguments, prepare=None, group=None, **others):
+        def prepare_in_group():
+            enter(group or self.command)
+            if prepare:
+                prepare()
+        return super().jail(*arguments, prepare=prepare_in_group, **others)
+
+    @staticmethod
+    def is_left(group):
+        """Who was in it is our child by now."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0] != 0:
+                pass
+        return "populated 0" in (group / "cgroup.events").read_text()
+
+    def start(self, *words):
+        return subprocess.Popen([BINARY, "run", "--audit", str(self.log), self.profile(), "--", self.attacker, *words],
+                                preexec_fn=self.become(lambda: enter(self.command)), env=self.environment,
+                                cwd=self.dir / "write", stdin=subprocess.DEVNULL)
+
+    def tearDown(self):
+        self.other.kill()
+        self.other.wait()
+        super().tearDown()
+        self.assertEqual(list(self.tree.glob("**/jail-*")), [], "control groups are left")
+
+
+@both_launchers
+class Limits(Delegated):
+    def test_memory(self):
+        """Of one process, of many, and what RLIMIT_DATA does not count: shared memory, and files in memory."""
+        for words, more in ((("memory", 400), ""), (("shared-memory", 400), ""), (("memory-of-many", 100), ""),
+                            (("fill", "/dev/shm", 400), "  temporary: 500M\n")):
+            with self.subTest(attack=words):
+                ended = self.limited("memory: 48M", *words, more=more)
+                self.assertEqual((ended.code, ended.out), (137, ""), ended)
+                last = self.last()
+                self.assertEqual((last["outcome"], last["signal"]), ("oom", 9))
+                self.assertIn("limits.memory was reached", last["reason"])
+                self.assertEqual(self.reached(), [("limits.memory", 48 * MIB, 48 * MIB)])
+                self.assertGreaterEqual(last["limits"]["limits.memory"], 1)
+                self.assertGreater(last["memory_peak"], 40 * MIB)
+                self.assertLessEqual(last["memory_peak"], 48 * MIB)
+
+    def test_the_callers_immunity_is_not_passed_on(self):
+        """Who may not be killed for memory would wait for it for ever, in a group that is full."""
+        def be_immune():
+            write(pathlib.Path("/proc/self/oom_score_adj"), "-1000")
+        if not IS_ROOT:
+            self.skipTest("needs root to be immune")
+        self.assertEqual(self.limited("memory: 48M", "memory", 400, prepare=be_immune).code, 137)
+        self.assertEqual(self.last()["outcome"], "oom")
+
+    def test_memory_below_the_limit(self):
+        ended = self.limited("memory: 48M", "memory", 24)
+        self.assertEqual((ended.code, self.reached(), "limits" in self.last()), (0, [], False), ended)
+        self.assertGreater(self.last()["memory_peak"], 24 * MIB)
+        self.assertEqual(self.layer("limits.memory")["state"], "enforced")
+
+    def test_processes(self):
+        for attack in ("processes", "fork-chain", "threads"):
+            with self.subTest(attack=attack):
+                ended = self.limited("pids: 20", attack, 60)
+                self.assertIn("EAGAIN", ended.out)
+                self.assertEqual(self.reached(), [("limits.pids", 20, 20)])
+                last = self.last()
+                self.assertEqual((last["outcome"], last["limits"]["limits.pids"]), ("exited", 1), last)
+                self.assertEqual(last["processes_peak"], 20)
+
+    def test_processes_below_the_limit(self):
+        ended = self.limited("pids: 20", "processes", 10)
+        self.assertEqual((ended.code, self.reached(), self.last()["processes_peak"]), (0, [], 11), ended)
+
+    def test_processor(self):
+        self.limited("time: 2s", "burn")
+        free = self.last()
+        self.assertGreater(free["user_ms"] + free["sys_ms"], free["wall_ms"] // 2, "the control")
+        self.assertNotIn("throttled_ms", free)
+        self.limited("cpu: 0.2, time: 3s", "burn")
+        held = self.last()
+        self.assertEqual(held["outcome"], "timeout")
+        # What it took to build the jail was before the limit.
+        self.assertLess(held["user_ms"] + held["sys_ms"], held["wall_ms"] // 4 + 300)
+        self.assertGreater(held["throttled_ms"], 0)
+        self.assertEqual([(which, limit) for which, _, limit in self.reached()],
+                         [("limits.cpu", 200), ("limits.time", 3000)])
+
+    def test_the_plan_says_what_holds(self):
+        ended = self.limited("memory: 48M, pids: 20, cpu: 1.5", "exit", 0)
+        self.assertEqual(ended.code, 0, ended)
+        for name in ("limits.memory", "limits.pids", "limits.cpu"):
+            self.assertEqual(self.layer(name)["state"], "enforced")
+        self.assertTrue(self.started()["cgroup"].startswith(f"{self.tree}/jail-"))
+        shown = self.jail("show", "--plan", self.dir / "profile" / "test.yaml").out
+        self.assertRegex(shown, r"limits.memory +at most 48 MiB for all, no swap")
+        self.assertRegex(shown, r"limits.cpu +at most 1500 thousandths of a core for all")
+        doctor = json.loads(self.jail("doctor", "--json").out)
+        states = {layer["layer"]: layer["state"] for layer in doctor["layers"]}
+        self.assertEqual((states["limits.memory"], states["limits.pids"]), ("enforced", "enforced"))
+
+    def test_by_default_some_memory_is_left_to_others(self):
+        self.limited("time: 1m", "exit", 0)
+        self.assertEqual(self.layer("limits.memory")["state"], "enforced")
+        self.assertRegex(self.jail("show", "--plan", self.dir / "profile" / "test.yaml").out,
+                         "limits.memory +at most .* for all")
+
+    def test_the_first_process_of_a_group(self):
+        """As of a container, or of a scope: no other group has controllers for it."""
+        alone = self.new_group(self.tree)
+        write(alone / "pids.max", "500")
+        ended = self.limited("pids: 20", "processes", 60, group=alone)
+        self.assertIn("EAGAIN", ended.out)
+        self.assertEqual(self.reached(), [("limits.pids", 20, 20)])
+        self.assertTrue(self.started()["cgroup"].startswith(f"{alone}/jail-"))
+        self.assertEqual([path for path in alone.iterdir() if path.is_dir()], [])
+        self.assertEqual((alone / "cgroup.subtree_control").read_text().strip(), "")
+
+    def test_a_scope_of_systemd(self):
+        """By a real manager of the user's units, which puts the command into a group that it has delegated."""
+        if not (IS_ROOT and self.uid and os.environ.get("JAIL_VM") and shutil.which("systemd-run")):
+            self.skipTest("needs systemd, and a machine of its own to start it on")
+        pathlib.Path("/run/systemd/system").mkdir(parents=True, exist_ok=True)  # it asks whether the machine has it
+        runtime = self.dir / "manager"
+        runtime.mkdir(0o700)
+        os.chown(runtime, self.uid, self.uid)
+        group = self.new_group(self.tree)
+        environment = {**self.environment, "XDG_RUNTIME_DIR": str(runtime)}
+        manager = subprocess.Popen(["/lib/systemd/systemd", "--user", "--unit=default.target"],
+                                   preexec_fn=self.become(lambda: enter(group)), env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for((runtime / "systemd" / "private").exists, "the manager")
+            through = ("sh", "-c", "echo $$ > \"$1\"; shift; exec \"$@\"", "sh", self.command / "cgroup.procs",
+                       "setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups",
+                       "systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes")
+            ended = self.limited("pids: 20, memory: 48M, cpu: 1", "processes", 60, through=through,
+                                 environment=environment)
+            self.assertIn("EAGAIN", ended.out, ended)
+            self.assertEqual(self.reached()[0], ("limits.pids", 20, 20))
+            self.assertRegex(self.started()["cgroup"], rf"^{group}/.+\.scope/jail-[0-9]+$")
+        finally:
+            manager.terminate()
+            manager.wait()
+
+    def test_the_limits_around_it_are_never_left(self):
+        crowded = self.new_group(self.tree)
+        other = subprocess.Popen(["sleep", "1000"], preexec_fn=lambda: enter(crowded))
+        try:
+            write(crowded / "pids.max", "500")
+            ended = self.limited("pids: 20, memory: 48M", "processes", 60, group=crowded)
+            self.assertIn("EAGAIN", ended.out)  # by RLIMIT_NPROC
+            self.assertEqual((self.layer("limits.pids")["state"], self.started().get("cgroup")), ("partial", None))
+            self.assertIn("has other processes in it", self.layer("limits.pids")["reason"])
+            self.assert_refused(self.limited("cpu: 0.5", "exit", 0, group=crowded), "limits.cpu", "other processes")
+            self.assertEqual((crowded / "cgroup.procs").read_text().split(), [str(other.pid)])
+        finally:
+            other.kill()
+            other.wait()
+
+    def test_the_limits_above_it_still_hold(self):
+        """Those of the administrator, of which the profile knows nothing: the log does not take them for its own."""
+        if not IS_ROOT:
+            self.skipTest("needs root, whose limit it is")
+        write(self.tree / "pids.max", "30")
+        ended = self.limited("pids: 40", "processes", 60)
+        self.assertIn("EAGAIN", ended.out, ended)
+        self.assertEqual((self.reached(), "limits" in self.last()), ([], False))
+        self.assertLess(self.last()["processes_peak"], 30)
+        write(self.tree / "memory.max", str(40 * MIB))
+        self.assertEqual(self.limited("memory: 100M", "memory", 400).code, 137)
+        self.assertEqual((self.reached(), self.last()["outcome"]), ([], "oom"))
+        self.assertIn("a control group around the jail", self.last()["reason"])
+
+    def test_somebody_elses_groups_are_not_used(self):
+        if not IS_ROOT or self.uid == 0:
+            self.skipTest("needs root to make somebody else's, and an ordinary user to be kept out")
+        for path in (self.tree, self.tree / "cgroup.procs"):
+            os.chown(path, 0, 0)
+        os.chown(self.command, 0, 0)
+        self.assertEqual(self.limited("pids: 20", "exit", 0).code, 0)
+        self.assertEqual(self.layer("limits.pids")["state"], "partial")
+        self.assertIn(f"may not be used by uid {self.uid}", self.layer("limits.pids")["reason"])
+
+    def test_a_killed_supervisor_leaves_a_group_that_the_next_run_takes_away(self):
+        process = self.start("hold")
+        group = self.tree / f"jail-{process.pid}"
+        try:
+            wait_for(lambda: self.log.exists() and "run.started" in self.log.read_text(), "the plugin")
+            self.assertEqual(len((group / "cgroup.procs").read_text().split()), 2, "pid 1 and the plugin")
+        finally:
+            process.kill()
+            process.wait()
+        wait_for(lambda: self.is_left(group), "the end of the jail")
+        self.assertEqual(self.limited("pids: 20", "exit", 0).code, 0)
+        self.assertFalse(group.exists())
+
+    def test_a_user_who_looks_sees_what_the_group_counts(self):
+        process = self.start("hold")
+        try:
+            found = wait_for(lambda: [one for one in json.loads(self.jail("ps", "--json").out)
+                                      if one["supervisor"] == process.pid and one["state"] == "running"], "the jail")
+            self.assertEqual(found[0]["processes"], 1)
+            self.assertGreater(found[0]["memory"], 0)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+if __name__ == "__main__":
+    unittest.main()
