@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "sys/cgroup.h"
@@ -71,7 +72,8 @@ std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) 
   std::vector<Failure> failures;
   if (!group_) return failures;
   limits_ = limits;
-  if (limits.millicpu) (void)confine::cgroup::give(place_, confine::cgroup::kCpu);  // else cpu.max is not there
+  const int error = limits.millicpu ? confine::cgroup::give(place_, confine::cgroup::kCpu) : 0;
+  if (error != 0) failures.push_back({"limits.cpu", "no controller for it: " + std::string(std::strerror(error))});
   for (const confine::limits::Setting& setting : confine::limits::settings_of(limits))
     if (std::string problem = confine::limits::apply(setting, *folder()); !problem.empty())
       failures.push_back({setting.layer, std::move(problem)});
