@@ -4,7 +4,6 @@
 
 #include <poll.h>
 
-#include <array>
 #include <functional>
 #include <map>
 #include <optional>

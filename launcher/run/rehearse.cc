@@ -24,8 +24,8 @@ std::optional<BuildFailure> rehearse(const Plan& plan, Proc proc) {
   if (auto* failure = std::get_if<BuildFailure>(&ready)) return *failure;
   if (auto refusal = refusal_for(plan, construction.findings()))
     return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
-  for (Group::Failure& failure : group.hold(plan.limits.of_group))
-    return BuildFailure{std::string(failure.layer), std::move(failure.reason), 0};
+  if (const auto failures = group.hold(plan.limits.of_group); !failures.empty())
+    return BuildFailure{std::string(failures.front().layer), failures.front().reason, 0};
   return std::nullopt;
 }
 
