@@ -126,25 +126,27 @@ int move_into_leaf(const Fd& parent) {
   return sys::write_group_file(parent, (std::string(kLeaf) + "/cgroup.procs").c_str(), "0");
 }
 
-int give_in(const Fd& parent, Controller controller) noexcept {
+// What is on already need not be ours to turn on.
+int give_in(const Fd& parent, Controller controller) {
+  if (controllers_in(sys::read_group_file(parent, "cgroup.subtree_control")) & controller) return 0;
   for (const Name& name : kNames)
     if (name.controller == controller)
       return sys::write_group_file(parent, "cgroup.subtree_control", std::string("+") + name.name);
   return EINVAL;
 }
 
-void look_at_machine(Support& support) {
+struct sysinfo look_at_machine() {
   struct sysinfo machine {};
-  if (::sysinfo(&machine) != 0) return;
-  support.ram = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
-  support.counts_swap = machine.totalswap == 0;
+  (void)::sysinfo(&machine);
+  return machine;
 }
 
 }  // namespace
 
 Place find_in(const sys::GroupTree& tree, pid_t self) {
   Place place = Search(tree, self).run();
-  look_at_machine(place.support);
+  const struct sysinfo machine = look_at_machine();
+  place.support.ram = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
   return place;
 }
 
@@ -153,7 +155,7 @@ Place find() {
   return {.parent = {}, .entry = Place::Entry::AsWeAre, .support = {.why = "no control groups of version 2 here"}};
 }
 
-int give(const Place& place, Controller controller) noexcept { return give_in(open_folder(place.parent), controller); }
+int give(const Place& place, Controller controller) { return give_in(open_folder(place.parent), controller); }
 
 void leave(const Place& place) noexcept {
   if (place.entry != Place::Entry::ThroughALeaf) return;
@@ -181,7 +183,7 @@ std::optional<sys::Cgroup> make(Place& place, const std::string& name) {
     group.reset();
   }
   if (!group) support.controllers = 0;
-  else if (!support.counts_swap) support.counts_swap = is_there(group->folder(), "memory.swap.max");
+  else support.counts_swap = is_there(group->folder(), "memory.swap.max") || look_at_machine().totalswap == 0;
   return group;
 }
 

@@ -25,7 +25,7 @@ struct Support {
   unsigned controllers = 0;               // of Controller
   std::string why = "none was looked for";  // not all of them
   std::uint64_t ram = 0;                  // bytes; 0: unknown
-  bool counts_swap = true;                // or there is none
+  bool counts_swap = true;                // or there is none; known once a group is made
 };
 
 struct Place {
@@ -44,6 +44,6 @@ std::optional<sys::Cgroup> make(Place& place, const std::string& name);
 // When that group is gone: nothing else of ours stays there either.
 void leave(const Place& place) noexcept;
 // One more controller for it. 0 or errno.
-int give(const Place& place, Controller controller) noexcept;
+int give(const Place& place, Controller controller);
 
 }  // namespace jail::confine::cgroup

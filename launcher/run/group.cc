@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iterator>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
 
 #include "sys/cgroup.h"
 
@@ -70,7 +72,8 @@ std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) 
   std::vector<Failure> failures;
   if (!group_) return failures;
   limits_ = limits;
-  if (limits.millicpu) (void)confine::cgroup::give(place_, confine::cgroup::kCpu);  // else cpu.max is not there
+  const int error = limits.millicpu ? confine::cgroup::give(place_, confine::cgroup::kCpu) : 0;
+  if (error != 0) failures.push_back({"limits.cpu", "no controller for it: " + std::string(std::strerror(error))});
   for (const confine::limits::Setting& setting : confine::limits::settings_of(limits))
     if (std::string problem = confine::limits::apply(setting, *folder()); !problem.empty())
       failures.push_back({setting.layer, std::move(problem)});
@@ -107,7 +110,9 @@ void Group::reached(std::string_view which, std::uint64_t times, std::uint64_t l
 
 // Not "max", which counts how often room was made by giving up what is only a copy of files.
 void Group::look_at_memory(const Log& log) {
-  reached("limits.memory", count_of(memory_events_, "oom"), limits_.memory.value_or(0), log);
+  const std::string events = read_events(memory_events_);
+  if (sys::keyed_number(events, "oom_kill").value_or(0) != 0) let_end();
+  reached("limits.memory", sys::keyed_number(events, "oom").value_or(0), limits_.memory.value_or(0), log);
 }
 
 // Before Linux 6.11 this counts what a limit above has refused, too; then it has never been full itself.
@@ -122,6 +127,10 @@ void Group::look_at_cpu(const Log& log) {
   if (!limits_.millicpu) return;
   const auto throttled = sys::keyed_number(sys::read_group_file(*folder(), "cpu.stat"), "nr_throttled");
   reached("limits.cpu", throttled.value_or(0), *limits_.millicpu, log);
+}
+
+void Group::let_end() const noexcept {
+  if (group_ && limits_.millicpu) (void)sys::write_group_file(*folder(), "cpu.max", "max");
 }
 
 event::Counts Group::reached() const {
@@ -146,8 +155,7 @@ Group::Use Group::use() const {
   use.memory_peak = sys::number_in(*folder(), "memory.peak");
   use.processes = without_init(sys::number_in(*folder(), "pids.current"));
   use.processes_peak = without_init(sys::number_in(*folder(), "pids.peak"));
-  const Fd io = open_events(*folder(), "io.stat");
-  if (!io) return use;
+  if (::faccessat(folder()->get(), "io.stat", F_OK, 0) != 0) return use;
   const std::string devices = sys::read_group_file(*folder(), "io.stat");
   use.read = sum_of(devices, "rbytes=");
   use.written = sum_of(devices, "wbytes=");

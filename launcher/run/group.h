@@ -4,7 +4,6 @@
 
 #include <poll.h>
 
-#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -36,7 +35,7 @@ class Group {
   [[nodiscard]] std::string path() const { return group_ ? group_->path() : ""; }
 
   // The limits, written and read again. Once the jail is built, which takes a process more than it is allowed; nothing
-  // of the plugin runs yet. Nothing, or the layer that does not hold and why.
+  // of the plugin runs yet. The layers that do not hold, and why.
   struct Failure {
     std::string_view layer;
     std::string reason;
@@ -47,6 +46,9 @@ class Group {
   void add_to(std::vector<pollfd>& polled);
   void handle(const std::vector<pollfd>& polled, const Log& log);
   void look(const Log& log);  // at all of it, also at what nobody is woken for
+
+  // Whoever is to end needs the processor for it, however little of it is left to the jail.
+  void let_end() const noexcept;
 
   [[nodiscard]] event::Counts reached() const;  // how often, by name
   enum class OutOfMemory { No, Own, Others };   // Others: the machine's, or that of a group above

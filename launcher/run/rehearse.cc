@@ -26,8 +26,8 @@ std::optional<BuildFailure> rehearse(Plan& plan, Proc proc) {
   if (!construction.without_wall().empty()) weaken(plan, "net", construction.without_wall());
   if (auto refusal = refusal_for(plan, construction.findings()))
     return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
-  for (Group::Failure& failure : group.hold(plan.limits.of_group))
-    return BuildFailure{std::string(failure.layer), std::move(failure.reason), 0};
+  if (const auto failures = group.hold(plan.limits.of_group); !failures.empty())
+    return BuildFailure{std::string(failures.front().layer), failures.front().reason, 0};
   return std::nullopt;
 }
 

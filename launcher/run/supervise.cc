@@ -51,6 +51,7 @@ class Loop {
     if (watch_.guard != nullptr) watch_.guard->release();
     // Whatever the plugin has left behind dies with pid 1; reaping it waits until the kernel has taken all of them
     // away.
+    if (watch_.group != nullptr) watch_.group->let_end();
     init_ = jail_.init.end();
     if (watch_.group != nullptr) watch_.group->look(watch_.log);
     Ending ending = describe();
@@ -312,6 +313,7 @@ class Loop {
   }
 
   void kill_jail() const {
+    if (watch_.group != nullptr) watch_.group->let_end();
     if (jail_.init.pid() != 0) (void)sys::pidfd_send_signal(jail_.init.pidfd(), SIGKILL);
   }
 

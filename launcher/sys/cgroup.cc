@@ -52,11 +52,12 @@ bool is_there(const Fd& parent, const std::string& name) {
   return ::faccessat(parent.get(), name.c_str(), F_OK, 0) == 0;
 }
 
-// Locked; a sweep may have come between, and taken it away. Empty: errno.
+// Locked, and for its owner alone, so that nobody else can lock it; a sweep may have come between, and taken it away.
+// Empty: errno.
 Fd make_group(const Fd& parent, const std::string& name) {
   constexpr int kTries = 3;
   for (int i = 0; i < kTries; ++i) {
-    if (::mkdirat(parent.get(), name.c_str(), 0755) != 0) return {};
+    if (::mkdirat(parent.get(), name.c_str(), 0700) != 0) return {};
     Fd folder = open_group(parent, name.c_str());
     if (folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0 && is_there(parent, name)) return folder;
     (void)::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR);
