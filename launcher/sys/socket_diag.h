@@ -2,9 +2,13 @@
 // same, takes milliseconds, because it walks through the machine's whole table of connections.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/fd.h"
 
@@ -27,5 +31,14 @@ class SocketDiag {
   Fd socket_;
   std::optional<bool> answered_;  // whether anything but "no such socket" is to be expected
 };
+
+// Of Unix sockets of SOCK_SEQPACKET that listen in the caller's network namespace; the name may be of the abstract
+// space, with NUL in front (unix(7)). The owner is the kernel's word (Linux 5.3). SysError; ENOENT also where the
+// kernel has no unix_diag.
+struct UnixListener {
+  std::string name;
+  uid_t uid = 0;
+};
+std::vector<UnixListener> unix_listeners();
 
 }  // namespace jail::sys
