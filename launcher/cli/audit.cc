@@ -1,6 +1,7 @@
 // `jail audit tail`: what the log says, for people or for programs. Remarks about the log itself go to standard error,
 // so that --json stays JSON.
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -210,10 +211,17 @@ int tail_verb(const Options& options) {
   return EXIT_SUCCESS;
 }
 
+// Root reads no other file than the user's own because a user says so.
+bool is_file_of(const registry::Live& live) {
+  struct stat status {};
+  const std::string path(live.status->log.view());
+  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == live.uid;
+}
+
 // Where the log of a live jail is; of one that has ended, in the folder of all logs.
 int logs_verb(Options options, const std::string& word) {
-  std::vector<registry::Live> meant = registry::list_live(kAnswerPatience);
-  std::erase_if(meant, [&](const registry::Live& live) { return !live.status || !registry::is_meant(live, word); });
+  std::vector<registry::Live> meant = registry::find_meant(registry::list_live(kAnswerPatience), word).jails;
+  std::erase_if(meant, [](const registry::Live& live) { return !live.status || !is_file_of(live); });
   if (meant.size() > 1 || (meant.empty() && profile::is_profile_name(word) && !registry::is_run(word))) {
     options.profile = word;
     return tail_verb(options);

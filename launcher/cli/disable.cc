@@ -19,6 +19,7 @@ namespace {
 struct Wanted {
   std::string profile;
   std::string reason;
+  bool is_named = false;
   bool all = false;
   bool kill = false;
 };
@@ -35,6 +36,13 @@ Examples:
 )";
 
 std::vector<std::string> folders() { return run::find_places(::geteuid()).disabled; }
+
+// Root has one; a user every one that a run of his may look into, whatever XDG_STATE_HOME says then.
+std::vector<std::string> own_folders() {
+  std::vector<std::string> own = folders();
+  if (::geteuid() != 0) own.erase(own.begin());
+  return own;
+}
 
 std::string called(const std::string& profile) {
   return profile.empty() ? "every profile" : "profile '" + text::for_people(profile) + "'";
@@ -54,12 +62,13 @@ int refuse_name(const std::string& name) {
 }
 
 int disable_verb(const Wanted& wanted) {
-  if (wanted.profile.empty() && !wanted.all) return list();
+  if (!wanted.is_named && !wanted.all) return list();
   if (!wanted.all && !profile::is_profile_name(wanted.profile)) return refuse_name(wanted.profile);
-  registry::disable(folders().back(), {.profile = wanted.profile,
-                                       .reason = wanted.reason,
-                                       .by = ::geteuid(),
-                                       .since = clock::rfc3339(clock::wall_now())});
+  const registry::Disabled disabled{.profile = wanted.profile,
+                                    .reason = wanted.reason,
+                                    .by = ::geteuid(),
+                                    .since = clock::rfc3339(clock::wall_now())};
+  for (const std::string& folder : own_folders()) registry::disable(folder, disabled);
   std::printf("%s is disabled\n", called(wanted.profile).c_str());
   return wanted.kill ? kill_jails(wanted.profile, wanted.reason.empty() ? "disabled" : wanted.reason) : EXIT_SUCCESS;
 }
@@ -67,11 +76,10 @@ int disable_verb(const Wanted& wanted) {
 int enable_verb(const Wanted& wanted) {
   if (!wanted.all && !profile::is_profile_name(wanted.profile)) return refuse_name(wanted.profile);
   bool was_disabled = false;
-  const std::vector<std::string> all = folders();
-  for (std::size_t i = ::geteuid() == 0 ? 0 : 1; i < all.size(); ++i)
-    was_disabled = registry::enable(all[i], wanted.profile) || was_disabled;
+  for (const std::string& folder : own_folders())
+    was_disabled = registry::enable(folder, wanted.profile) || was_disabled;
   if (!was_disabled) std::fprintf(stderr, "jail: %s was not disabled by you\n", called(wanted.profile).c_str());
-  if (const auto left = registry::find_disabled(all, wanted.profile)) {
+  if (const auto left = registry::find_disabled(folders(), wanted.profile)) {
     std::fprintf(stderr, "jail: %s still is, by uid %u\n", called(left->profile).c_str(), left->by);
     return EXIT_FAILURE;
   }
@@ -94,7 +102,10 @@ void add_disable(CLI::App& app, int& status) {
   CLI::App* verb = add_verb(app, "disable", "Refuse new runs of a profile, or of all", *wanted);
   verb->add_option("--reason", wanted->reason, "Shown to who wants to run it");
   verb->add_flag("--kill", wanted->kill, "End its live jails, too");
-  verb->callback([wanted, &status] { status = disable_verb(*wanted); });
+  verb->callback([wanted, verb, &status] {
+    wanted->is_named = verb->count("PROFILE") != 0;
+    status = disable_verb(*wanted);
+  });
 }
 
 void add_enable(CLI::App& app, int& status) {

@@ -24,7 +24,6 @@ using registry::Request;
 using registry::Status;
 
 constexpr registry::Patience kObeyPatience{2000};
-constexpr registry::Patience kEndPatience{10'000};
 
 constexpr const char* kPsFooter =
     R"(Root sees the jails of all users, others their own; in each case those started in this network namespace.
@@ -157,42 +156,41 @@ bool say_failed(const Live& live, const char* act, const std::string& why) {
   return false;
 }
 
-// A supervisor that does not obey is ended itself; the kernel takes its jail along.
-bool end(const Live& live, const std::string& reason) {
-  Request request{.wish = Request::Wish::Kill};
-  request.reason.set(reason);
-  const auto reply = live.status ? registry::ask(live, request, kObeyPatience) : std::nullopt;
-  if (reply && registry::has_ended(live, kEndPatience)) return true;
-  return registry::kill_supervisor(live) && registry::has_ended(live, kEndPatience);
+// They are ended together: who hangs holds up nobody's end.
+bool end_all(std::vector<Live> jails, const std::string& reason) {
+  std::vector<std::string> all;
+  for (const Live& live : jails) all.push_back(called(live));
+  const std::vector<Live> still_there = registry::end(std::move(jails), reason);
+  for (const Live& live : still_there) {
+    std::erase(all, called(live));
+    (void)say_failed(live, kKill.name, "it is still there");
+  }
+  for (const std::string& one : all) std::printf("%s %s\n", kKill.done, one.c_str());
+  return still_there.empty();
 }
 
 bool act_on(const Live& live, const Act& act, const std::string& reason) {
-  if (act.wish == Request::Wish::Kill) {
-    if (!end(live, reason)) return say_failed(live, act.name, "it is still there");
-  } else {
-    Request request{.wish = act.wish};
-    request.reason.set(reason);
-    const auto reply = registry::ask(live, request, kObeyPatience);
-    if (!reply) return say_failed(live, act.name, "its supervisor does not answer: 'jail kill' ends it");
-    if (reply->refusal.size != 0) return say_failed(live, act.name, text::for_people(reply->refusal.view()));
-  }
+  Request request{.wish = act.wish};
+  request.reason.set(reason);
+  const auto reply = registry::ask(live, request, kObeyPatience);
+  if (!reply) return say_failed(live, act.name, "its supervisor does not answer: 'jail kill' ends it");
+  if (reply->refusal.size != 0) return say_failed(live, act.name, text::for_people(reply->refusal.view()));
   std::printf("%s %s\n", act.done, called(live).c_str());
   return true;
 }
 
 int act_verb(const Act& act, const Wanted& wanted) {
-  int met = 0;
-  bool all_done = true;
-  for (const Live& live : registry::list_live(kAnswerPatience)) {
-    if (!wanted.all && !registry::is_meant(live, wanted.jail)) continue;
-    ++met;
-    all_done = act_on(live, act, wanted.reason) && all_done;
-  }
-  if (met == 0 && !wanted.all) {
-    std::fprintf(stderr, "jail: no live jail is or has '%s'\n  hint: 'jail ps' shows those that live\n",
-                 text::for_people(wanted.jail).c_str());
+  registry::Meant meant{.jails = registry::list_live(kAnswerPatience), .problem = {}};
+  if (!wanted.all) meant = registry::find_meant(std::move(meant.jails), wanted.jail);
+  if (!meant.problem.empty()) {
+    std::fprintf(stderr, "jail: %s\n  hint: 'jail ps' shows those that live\n",
+                 text::for_people(meant.problem).c_str());
     return EXIT_FAILURE;
   }
+  if (act.wish == Request::Wish::Kill)
+    return end_all(std::move(meant.jails), wanted.reason) ? EXIT_SUCCESS : EXIT_FAILURE;
+  bool all_done = true;
+  for (const Live& live : meant.jails) all_done = act_on(live, act, wanted.reason) && all_done;
   return all_done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -224,11 +222,14 @@ std::vector<std::string> lines_of(const std::vector<Live>& jails, const std::opt
 }
 
 int kill_jails(const std::string& profile, const std::string& reason) {
-  bool all_done = true;
-  for (const Live& live : registry::list_live(kAnswerPatience))
-    if (profile.empty() || !live.status || live.status->profile.view() == profile)
-      all_done = act_on(live, kKill, reason) && all_done;
-  return all_done ? EXIT_SUCCESS : EXIT_FAILURE;
+  std::vector<Live> jails = registry::list_live(kAnswerPatience);
+  bool all_known = true;
+  std::erase_if(jails, [&](const Live& live) {
+    if (profile.empty()) return false;
+    if (!live.status) all_known = say_failed(live, kKill.name, "it does not say whose it is: 'jail kill' ends it");
+    return !live.status || live.status->profile.view() != profile;
+  });
+  return end_all(std::move(jails), reason) && all_known ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 void add_ps(CLI::App& app, int& status) {

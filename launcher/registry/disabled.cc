@@ -54,8 +54,12 @@ Disabled decode(const std::string& profile, const std::string& text) {
 std::optional<Disabled> read_one(const std::string& folder, const std::string& profile) {
   int error = 0;
   const std::string path = folder + "/" + file_of(profile);
-  const Fd file = sys::try_open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK, sys::Resolve::Anything, error);
-  if (!file && (error == ENOENT || error == ENOTDIR)) return std::nullopt;
+  const Fd file = sys::try_open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW, sys::Resolve::Anything,
+                                   error);
+  if (!file && error == ENOENT) return std::nullopt;
+  struct stat status {};
+  const bool is_in_place_of_folder = error == ENOTDIR && ::lstat(folder.c_str(), &status) == 0;
+  if (!file && error == ENOTDIR && !is_in_place_of_folder) return std::nullopt;  // HOME=/dev/null, as services have it
   const auto unreadable = [&](int why) {
     return Disabled{.profile = profile, .reason = "'" + path + "': " + std::strerror(why), .since = {}};
   };

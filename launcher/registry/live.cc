@@ -1,51 +1,66 @@
 #include "registry/live.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <utility>
 
 #include "base/error.h"
 #include "registry/control_socket.h"
-#include "sys/file.h"
 #include "sys/peer.h"
 #include "sys/process.h"
+#include "sys/socket.h"
+#include "sys/socket_diag.h"
 
 namespace jail::registry {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kLargestTable = std::size_t{64} << 20;
-constexpr int kConnectMs = 200;  // to a supervisor whose queue is full
+constexpr Patience kToObey{2000};
+constexpr Patience kToEnd{10'000};
 
-// "... @jail/1001/5264063b9a1c22fe"
-std::optional<Named> named_by(std::string_view line) {
-  constexpr std::string_view kMark = " @jail/";
-  const std::size_t at = line.find(kMark);
-  if (at == std::string_view::npos) return std::nullopt;
-  line.remove_prefix(at + kMark.size());
-  Named named;
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), named.uid);
-  if (error != std::errc() || end == line.data() + line.size() || *end != '/') return std::nullopt;
-  named.run = line.substr(static_cast<std::size_t>(end - line.data()) + 1);
-  return is_run(named.run) ? std::optional(std::move(named)) : std::nullopt;
+// Of /proc/PID/status (proc(5)): the words behind that key.
+std::vector<std::string> status_of(const std::string& process, const std::string& key) {
+  std::ifstream status("/proc/" + process + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(key + ":")) continue;
+    std::istringstream rest(line.substr(key.size() + 1));
+    std::vector<std::string> words;
+    for (std::string word; rest >> word;) words.push_back(std::move(word));
+    return words;
+  }
+  return {};
 }
 
-// One that claims another user's name is nobody's.
+// A plugin that shares the host's network may have a socket of any name; the kernel shows what it is.
+bool is_plugin(pid_t process) {
+  const std::string number = std::to_string(process);
+  return status_of(number, "NoNewPrivs") == std::vector<std::string>{"1"} &&
+         status_of(number, "NSpid").size() > status_of("self", "NSpid").size();
+}
+
 std::optional<Live> reach(Named named) {
-  int error = 0;
   Live live{.run = std::move(named.run), .uid = named.uid, .socket = {}, .status = {}};
-  live.socket = sys::try_connect(socket_name(named.uid, live.run), kConnectMs, error);
-  if (!live.socket) return std::nullopt;
-  const sys::Peer peer = sys::peer_of(live.socket);
+  Fd socket(check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  const int error = sys::connect_to_path(socket, socket_name(live.uid, live.run));
+  if (error == EAGAIN) return live;
+  if (error != 0) return std::nullopt;  // it has ended meanwhile
+  const sys::Peer peer = sys::peer_of(socket);
+  if (peer.uid != live.uid || is_plugin(peer.pid)) return std::nullopt;
   live.supervisor = peer.pid;
-  return peer.uid == named.uid ? std::optional(std::move(live)) : std::nullopt;
+  live.socket = std::move(socket);
+  return live;
 }
 
 template <typename Record>
@@ -62,9 +77,35 @@ int ms_until(Clock::time_point end) {
   return static_cast<int>(std::max<decltype(left)>(left, 0));
 }
 
-bool is_readable(const Fd& socket, Clock::time_point end) {
-  pollfd polled{socket.get(), POLLIN, 0};
+bool is_readable(const Fd& descriptor, Clock::time_point end) {
+  pollfd polled{descriptor.get(), POLLIN, 0};
   return TEMP_FAILURE_RETRY(::poll(&polled, 1, ms_until(end))) > 0;
+}
+
+// Those that the caller may see, each by its owner.
+std::vector<Named> names() {
+  const uid_t own = ::geteuid();
+  std::vector<Named> names;
+  std::map<uid_t, std::size_t> counts;
+  for (const sys::UnixListener& listener : sys::unix_listeners()) {
+    std::optional<Named> named = named_by(listener.name);
+    if (!named || named->uid != listener.uid || (own != 0 && named->uid != own)) continue;
+    if (++counts[named->uid] > kMostLive)
+      throw SysError(EMFILE, "control sockets", "of uid " + std::to_string(named->uid));
+    names.push_back(std::move(*named));
+  }
+  return names;
+}
+
+// The supervisor, if it still is its user's alone: who has executed a set-id program is not.
+Fd supervisor_of(const Live& live) {
+  if (!live.socket) return {};
+  Fd process = sys::process_of_peer(live.socket, {live.supervisor, live.uid});
+  const std::vector<std::string> ids = status_of(std::to_string(live.supervisor), "Uid");
+  const bool is_theirs = !ids.empty() && std::ranges::all_of(ids, [&](const std::string& id) {
+    return id == std::to_string(live.uid);
+  });
+  return is_theirs ? std::move(process) : Fd();
 }
 
 }  // namespace
@@ -73,50 +114,73 @@ bool is_run(std::string_view text) {
   return !text.empty() && text.size() <= 20 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-std::vector<Named> names_in(std::string_view table) {
-  std::vector<Named> names;
-  while (!table.empty() && names.size() < kMostLive) {
-    const std::string_view line = table.substr(0, table.find('\n'));
-    table.remove_prefix(std::min(table.size(), line.size() + 1));
-    std::optional<Named> named = named_by(line);
-    const auto is_same = [&](const Named& other) { return other.uid == named->uid && other.run == named->run; };
-    if (named && std::ranges::none_of(names, is_same)) names.push_back(std::move(*named));
-  }
-  return names;
+// "\0jail/1001/5264063b9a1c22fe"
+std::optional<Named> named_by(std::string_view name) {
+  constexpr std::string_view kMark("\0jail/", 6);
+  if (!name.starts_with(kMark)) return std::nullopt;
+  name.remove_prefix(kMark.size());
+  Named named;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), named.uid);
+  if (error != std::errc() || end == name.data() + name.size() || *end != '/') return std::nullopt;
+  named.run = name.substr(static_cast<std::size_t>(end - name.data()) + 1);
+  return is_run(named.run) ? std::optional(std::move(named)) : std::nullopt;
 }
 
 std::vector<Live> list_live(Patience patience) {
-  const Fd table = sys::open_at("/proc/thread-self/net/unix", O_RDONLY | O_CLOEXEC, sys::Resolve::Anything);
-  const uid_t own = ::geteuid();
   std::vector<Live> all;
-  for (Named& named : names_in(sys::read_file(table, kLargestTable)))
-    if (own == 0 || named.uid == own)
-      if (std::optional<Live> live = reach(std::move(named))) all.push_back(std::move(*live));
+  for (Named& named : names())
+    if (std::optional<Live> live = reach(std::move(named))) all.push_back(std::move(*live));
   const Clock::time_point end = Clock::now() + patience;
   for (Live& live : all)
-    if (is_readable(live.socket, end)) live.status = receive<Status>(live.socket);
+    if (live.socket && is_readable(live.socket, end)) live.status = receive<Status>(live.socket);
   std::ranges::stable_sort(all, {}, [](const Live& live) { return live.status ? live.status->started_ns : ~0ULL; });
   return all;
 }
 
-bool is_meant(const Live& live, std::string_view word) {
-  return live.run.starts_with(word) || (live.status && live.status->profile.view() == word);
+Meant find_meant(std::vector<Live> all, std::string_view word) {
+  Meant meant;
+  std::string silent;
+  for (const Live& live : all)
+    if (!live.status) silent += (silent.empty() ? "" : ", ") + live.run;
+  const auto take = [&](const auto& is_wanted) {
+    for (Live& live : all)
+      if (is_wanted(live)) meant.jails.push_back(std::move(live));
+  };
+  take([&](const Live& live) { return live.status && live.status->profile.view() == word; });
+  if (!meant.jails.empty()) return meant;
+  take([&](const Live& live) { return live.run.starts_with(word); });
+  if (meant.jails.size() > 1) meant.problem = "several runs begin with '" + std::string(word) + "'";
+  if (meant.jails.empty())
+    meant.problem = "no live jail is or has '" + std::string(word) + "'" +
+                    (silent.empty() ? "" : ", as far as they answer: not so " + silent);
+  return meant;
 }
 
 std::optional<Reply> ask(const Live& live, const Request& request, Patience patience) {
-  if (!sys::send_now(live.socket, &request, sizeof request)) return std::nullopt;
+  if (!live.socket || !sys::send_now(live.socket, &request, sizeof request)) return std::nullopt;
   if (!is_readable(live.socket, Clock::now() + patience)) return std::nullopt;
   return receive<Reply>(live.socket);
 }
 
-bool has_ended(const Live& live, Patience patience) {
-  pollfd polled{live.socket.get(), POLLRDHUP, 0};
-  return TEMP_FAILURE_RETRY(::poll(&polled, 1, static_cast<int>(patience.count()))) > 0;
-}
-
-bool kill_supervisor(const Live& live) {
-  const Fd process = sys::process_of_peer(live.socket, {live.supervisor, live.uid});
-  return process && sys::pidfd_send_signal(process, SIGKILL);
+std::vector<Live> end(std::vector<Live> jails, std::string_view reason) {
+  Request request{.wish = Request::Wish::Kill};
+  request.reason.set(reason);
+  std::vector<std::pair<Live, Fd>> left;
+  for (Live& live : jails) {
+    Fd process = supervisor_of(live);
+    const bool is_asked = live.status && sys::send_now(live.socket, &request, sizeof request);
+    if (process && !is_asked) (void)sys::pidfd_send_signal(process, SIGKILL);
+    left.emplace_back(std::move(live), std::move(process));
+  }
+  for (const Patience patience : {kToObey, kToEnd}) {
+    const Clock::time_point until = Clock::now() + patience;
+    std::erase_if(left, [&](const auto& one) { return one.second && is_readable(one.second, until); });
+    for (const auto& [live, process] : left)
+      if (process) (void)sys::pidfd_send_signal(process, SIGKILL);
+  }
+  std::vector<Live> still_there;
+  for (auto& [live, process] : left) still_there.push_back(std::move(live));
+  return still_there;
 }
 
 }  // namespace jail::registry

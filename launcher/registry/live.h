@@ -15,43 +15,46 @@
 
 namespace jail::registry {
 
-// One that a name in the abstract space stands for.
+// A control socket that is not of another user than its name says, nor of a plugin.
 struct Live {
   std::string run;
   uid_t uid = 0;                 // its supervisor's; the kernel's word
-  pid_t supervisor = 0;          // in our pid namespace; 0: it is in another
-  Fd socket;
+  pid_t supervisor = 0;          // in our pid namespace; 0: it is in another, or nobody could connect
+  Fd socket;                     // empty: so many others wait to be let in that nobody else can
   std::optional<Status> status;  // none: the supervisor has not answered in time
 };
 
 using Patience = std::chrono::milliseconds;
 
-// Asks all of them at once. In the order of their start, those that have not answered last. SysError where the names
-// cannot be read.
+// Asks all of them at once. In the order of their start, those that have not answered last. SysError where the kernel
+// does not tell of such sockets; EMFILE: there are more than kMostLive of one user, who has not made them for jails.
 std::vector<Live> list_live(Patience patience);
+inline constexpr std::size_t kMostLive = 4096;
 
 // Whether it may be the id of a run, or its beginning.
 bool is_run(std::string_view text);
 
-// Whom somebody means by `word`: those whose run begins with it, or of whose profile it is the name.
-bool is_meant(const Live& live, std::string_view word);
+// Whom somebody means by `word`: those of whose profile it is the name; where there is none, the one whose run begins
+// with it.
+struct Meant {
+  std::vector<Live> jails;
+  std::string problem;  // nobody is meant, or it does not say who
+};
+Meant find_meant(std::vector<Live> all, std::string_view word);
 
 // Empty: it has not answered in time, or is gone.
 std::optional<Reply> ask(const Live& live, const Request& request, Patience patience);
 
-// Whether the supervisor has ended within that time.
-bool has_ended(const Live& live, Patience patience);
+// Ends them, all at the same time: asks their supervisors, and ends those that have not obeyed soon, of which the
+// kernel takes the jail along. Only the process that made the socket, as long as it is its user's, never another that
+// has its number now. Those that are still there.
+std::vector<Live> end(std::vector<Live> jails, std::string_view reason);
 
-// For a supervisor that does not answer: SIGKILL, and the kernel takes its jail along. Only the process that made the
-// socket, never another that has its number now. False: it is gone, or in another pid namespace.
-bool kill_supervisor(const Live& live);
-
-// Pure. The lines of /proc/net/unix (proc(5)) as (uid, run) of the sockets that jails would have; at most kMostLive.
+// Pure. The name of a control socket as (uid, run), as it says itself.
 struct Named {
   uid_t uid = 0;
   std::string run;
 };
-std::vector<Named> names_in(std::string_view table);
-inline constexpr std::size_t kMostLive = 4096;
+std::optional<Named> named_by(std::string_view name);
 
 }  // namespace jail::registry
