@@ -49,7 +49,7 @@ class Started:
 @both_launchers
 class Live(Started):
     def start(self, *words, name="live", more="", log=None):
-        profile = self.document(f"version: 1\nname: {name}\nextends: [shell]\n"
+        profile = self.document(f"version: 1\nname: \"{name}\"\nextends: [shell]\n"
                                 f"filesystem: {{write: [\"{self.dir}/write\"]}}\n{more}", name)
         arguments = [BINARY, "run", "--audit", str(log or self.log), profile, "--", *(words or ("sleep", "1000"))]
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -117,6 +117,18 @@ class Live(Started):
         self.assertEqual(ended.code, 1)
         self.assertIn("no live jail is or has 'one'", ended.error)
 
+    def test_a_profiles_name_is_not_the_beginning_of_a_run(self):
+        one, other = self.start(name="one"), self.start(name="other")
+        letter = self.mine(other)["run"][0]
+        named = self.start(name=letter)
+        self.assertEqual(self.act("kill", letter).code, 0)
+        self.assertEqual(named.wait(timeout=30), 137)
+        self.assertIsNotNone(self.mine(other))
+        self.assertIsNotNone(self.mine(one))
+        both = self.act("kill", "")
+        self.assertNotEqual(both.code, 0)
+        self.assertIsNotNone(self.mine(other))
+
     def test_kill_with_a_supervisor_that_hangs(self):
         process = self.start("sh", "-c", "echo $$ > pid; sleep 1000")
         plugin = self.mine(process)["pid"]
@@ -124,6 +136,7 @@ class Live(Started):
         process.send_signal(signal.SIGSTOP)
         wait_for(lambda: self.mine(process)["state"] == "no answer", "no answer")
         run = self.mine(process)["run"]
+        self.assertIn(run, self.act("kill", "live").error)  # it cannot say that it is meant
         ended = self.act("kill", run)
         self.assertEqual(ended.code, 0, ended)
         self.assertEqual(process.wait(timeout=30), -9)
@@ -245,6 +258,9 @@ class Live(Started):
             file.write_bytes(content)
             self.assert_refused(self.run_and_end(), "is disabled")
         file.unlink()
+        file.symlink_to("nowhere")
+        self.assert_refused(self.run_and_end(), "is disabled")
+        file.unlink()
         file.mkdir()
         self.assert_refused(self.run_and_end(), "is disabled")
         file.rmdir()
@@ -340,6 +356,46 @@ class Strangers(Started, JailTest):
         self.assertEqual(impostor.stdout.readline(), b"ready\n")
         self.assertEqual([one["run"] for one in self.listed() if one["run"] == "00000000deadbeef"], [])
         self.assertEqual([one["state"] for one in self.listed(STRANGER)], ["no answer"])
+
+    def test_nobody_hides_a_jail_or_holds_up_its_end(self):
+        """By thousands of names in the space of all, by a queue that is full, by an end that never comes."""
+        profile = self.document("version: 1\nname: theirs\nextends: [shell]\n")
+        jailed = self.start_as_root(profile)
+        code = ("import os, socket, sys\n"
+                "own = os.getuid()\n"
+                "def named(name, listens):\n"
+                "    one = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+                "    one.bind('\\0jail/' + name)\n"
+                "    if listens: one.listen(0)\n"
+                "    return one\n"
+                "some = [named(f'0/{number:016x}', False) for number in range(450)]\n"
+                "some += [named(f'0/{number:016x}', True) for number in range(500, 900)]\n"
+                "full = named(f'{own}/00000000feedbeef', True)\n"
+                "some += [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(3)]\n"
+                "for one in some[-3:]:\n"
+                "    one.setblocking(False)\n"
+                "    try: one.connect('\\0jail/' + f'{own}/00000000feedbeef')\n"
+                "    except BlockingIOError: pass\n"
+                "print('ready', flush=True)\nsys.stdin.read()\n")
+        impostor = self.as_stranger("/usr/bin/python3", "-c", code)
+        self.assertEqual(impostor.stdout.readline(), b"ready\n")
+        self.assertIn(jailed.pid, [one["supervisor"] for one in self.listed()])
+        self.assertEqual([one["state"] for one in self.listed(STRANGER)], ["no answer"])
+        ended = self.jail("kill", "theirs")
+        self.assertEqual((ended.code, ended.out.count("ended")), (0, 1), ended)
+        self.assertEqual(jailed.wait(timeout=30), 137)
+        self.assertEqual(self.jail("disable", "nobodys", "--kill").code, 1)  # one does not say whose it is
+        self.assertIsNone(impostor.poll())
+        self.jail("enable", "nobodys")
+
+    def start_as_root(self, profile):
+        process = subprocess.Popen([BINARY, "run", "--audit", "/dev/null", profile, "--", "sleep", "1000"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=self.environment, cwd=self.dir / "write")
+        self.processes.append(process)
+        wait_for(lambda: [one for one in self.listed() if one["supervisor"] == process.pid and
+                          one["state"] == "running"], "the jail")
+        return process
 
     def test_what_root_disables_is_disabled_for_all(self):
         profile = self.document("version: 1\nname: theirs\nextends: [shell]\n")
