@@ -37,7 +37,9 @@ std::string_view text_of(Fault fault) noexcept {
 }
 
 std::optional<std::string> host_name_of(std::string_view text) {
-  if (text.ends_with('.')) text.remove_suffix(1);
+  const bool is_whole = text.ends_with('.');
+  if (is_whole) text.remove_suffix(1);
+  if (is_whole && text.find('.') == std::string_view::npos) return std::nullopt;
   std::string name = lower(text);
   const bool has_empty_label = name.empty() || name.front() == '.' || name.back() == '.' ||
                                name.find("..") != std::string::npos;

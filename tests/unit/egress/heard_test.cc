@@ -105,6 +105,7 @@ TEST(Heard, AHelloOfAnotherShape) {
       hello(number(0, 2) + number(500, 2) + "short"),
       hello(server_name("")),
       hello(server_name(".")),
+      hello(server_name("short.")),
       hello(server_name("a..example")),
       hello(server_name("a.example..")),
       hello(server_name(std::string("a.example\0.evil", 15))),
