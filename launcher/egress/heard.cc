@@ -12,6 +12,12 @@ constexpr std::size_t kLongestName = 253;  // RFC 1035, as text
 
 bool is_of_name(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'; }
 
+Heard read(Octets begin) {
+  if (begins_like_tls(begin)) return read_hello(begin);
+  const Heard old = read_old_hello(begin);
+  return old.state == Heard::State::Other ? read_head(begin) : old;
+}
+
 }  // namespace
 
 std::string_view text_of(Fault fault) noexcept {
@@ -31,7 +37,9 @@ std::string_view text_of(Fault fault) noexcept {
 }
 
 std::optional<std::string> host_name_of(std::string_view text) {
-  if (text.ends_with('.')) text.remove_suffix(1);
+  const bool is_whole = text.ends_with('.');
+  if (is_whole) text.remove_suffix(1);
+  if (is_whole && text.find('.') == std::string_view::npos) return std::nullopt;
   std::string name = lower(text);
   const bool has_empty_label = name.empty() || name.front() == '.' || name.back() == '.' ||
                                name.find("..") != std::string::npos;
@@ -49,8 +57,7 @@ Heard named(std::string_view text) {
 Heard heard_in(Octets begin) {
   if (begin.empty()) return {};
   const bool is_whole = begin.size() >= kMostHeard;
-  Heard heard = begins_like_tls(begin) ? read_hello(begin.first(std::min(begin.size(), kMostHeard)))
-                                       : read_head(begin.first(std::min(begin.size(), kMostHeard)));
+  Heard heard = read(begin.first(std::min(begin.size(), kMostHeard)));
   return is_whole && heard.state == Heard::State::Incomplete ? faulty(Fault::TooLong) : heard;
 }
 

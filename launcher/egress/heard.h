@@ -39,7 +39,8 @@ struct Heard {
 Heard heard_in(Octets begin);
 
 // A host's name as texts that are not DNS have it, to compare: lower case, without the final dot. Nothing for what is
-// none (an address in brackets, a character beyond letters, digits, '-', '_' and single dots).
+// none (an address in brackets, a character beyond letters, digits, '-', '_' and single dots), nor for a single label
+// with a final dot, which without it would be a short name.
 std::optional<std::string> host_name_of(std::string_view text);
 
 Heard faulty(Fault fault);

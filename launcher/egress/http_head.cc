@@ -106,12 +106,29 @@ class Head {
   bool has_host_ = false;
 };
 
-// What a first line begins with, before anything of it is known.
+// What some server takes for white space, of those that read a request's line leniently (Python: of ISO 8859-1).
+bool is_white(char c) {
+  const auto octet = static_cast<unsigned char>(c);
+  return (octet >= '\t' && octet <= '\r') || (octet >= 0x1c && octet <= ' ') || octet == 0x85 || octet == 0xa0;
+}
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// Up to white space, which is cut off with it, as what was in front was.
+std::string_view take_word(std::string_view& text) {
+  const auto end = std::ranges::find_if(text, is_white);
+  const std::string_view word(text.begin(), end);
+  text = {std::find_if_not(end, text.end(), is_white), text.end()};
+  return word;
+}
+
+// What a first line begins with, before anything of it is known. Binary protocols begin with a token and an odd white
+// space, too (0x30 0x0c, of LDAP): a letter is what tells them from a lenient server's request.
 Heard::State begin_of(std::string_view text) {
   const auto end = std::ranges::find_if_not(text, is_of_token);
   if (end == text.end()) return Heard::State::Incomplete;
-  const bool is_request = end != text.begin() && (*end == ' ' || *end == '\t');
-  return is_request ? Heard::State::Named : Heard::State::Other;
+  const bool is_spaced = *end == ' ' || *end == '\t' || (is_white(*end) && std::any_of(text.begin(), end, is_letter));
+  return end != text.begin() && is_spaced ? Heard::State::Named : Heard::State::Other;
 }
 
 bool names_http(std::string_view line) {
@@ -119,15 +136,33 @@ bool names_http(std::string_view line) {
   return !std::ranges::search(line, kName, [](char a, char b) { return is_alike(a, b); }).empty();
 }
 
+// Also one without a version (HTTP/0.9), behind which servers read a Host all the same.
+bool is_request(std::string_view line) {
+  if (names_http(line)) return true;
+  const std::string_view method = take_word(line);
+  const std::string_view target = take_word(line);
+  return target.starts_with('/') || target.starts_with('*') || target.find("://") != std::string_view::npos ||
+         (is_alike(method, "CONNECT") && !target.empty());
+}
+
+// Of HAProxy's PROXY protocol, behind which anything may come; in its second version text and NUL.
+constexpr std::string_view kProxy("PROXY ");
+constexpr std::string_view kProxy2("\r\n\r\n\0\r\nQUIT\n", 12);
+
 }  // namespace
 
 Heard read_head(Octets stream) {
   std::string_view text(reinterpret_cast<const char*>(stream.data()), stream.size());
-  text.remove_prefix(std::min(text.find_first_not_of("\r\n \t"), text.size()));  // as a lenient server does
+  if (text.starts_with(kProxy) || text.starts_with(kProxy2)) return faulty(Fault::Malformed);
+  if (kProxy2.starts_with(text)) return {};
+  const auto begin = std::ranges::find_if_not(text, is_white);  // as a lenient server does
+  const bool is_odd = std::string_view(text.begin(), begin).find_first_not_of("\r\n \t") != std::string_view::npos;
+  text = {begin, text.end()};
   if (const Heard::State state = begin_of(text); state != Heard::State::Named) return {state};
   const auto request = take_line(text);
   if (!request) return {};
-  if (!names_http(*request)) return {Heard::State::Other};
+  if (!is_request(*request)) return {Heard::State::Other};
+  if (is_odd) return faulty(Fault::Malformed);
   Head head;
   if (!head.add_request(*request)) return head.heard();
   for (;;) {

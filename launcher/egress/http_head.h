@@ -6,7 +6,8 @@
 
 namespace jail::egress {
 
-// Other: it does not begin with a line that has a version of HTTP. Faulty with Hidden: HTTP/2.
+// Other: it begins with no line that any server would take for a request, be it without a version or with odd white
+// space. Faulty with Hidden: HTTP/2.
 Heard read_head(Octets stream);
 
 }  // namespace jail::egress

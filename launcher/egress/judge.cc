@@ -26,10 +26,17 @@ Heard at_port(std::uint16_t port, Heard heard) {
   return heard.state == Heard::State::Other && is_of_named_hosts(port) ? faulty(Fault::Unknown) : heard;
 }
 
+// To be completed by a domain: numbers and this host's own name mean something to servers as they are.
+bool is_short(const std::string& name) {
+  const bool is_number = name.find_first_not_of("0123456789") == std::string::npos;
+  return name.find('.') == std::string::npos && !is_number && name != "localhost";
+}
+
 }  // namespace
 
-Judge::Judge(const Fd& poll, const Fd& relay, const Names& names, const std::vector<std::string>& searched)
-    : poll_(poll), relay_(relay), names_(names), searched_(searched) {
+Judge::Judge(const Fd& poll, const Fd& relay, const Names& names, const std::vector<std::string>& searched,
+             const Answered& answered)
+    : poll_(poll), relay_(relay), names_(names), searched_(searched), answered_(answered) {
   if (!relay_) return;
   epoll_event event{.events = EPOLLIN, .data = {.u64 = kTag}};
   check(::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, relay_.get(), &event), "epoll_ctl");
@@ -81,12 +88,16 @@ void Judge::conclude(Streams::iterator stream, const Heard& heard) {
   streams_.erase(stream);
 }
 
-// A domain is put behind a short name alone: behind another it would make a permitted one of any, by a wildcard.
-std::vector<Rule> Judge::rules_for(const std::string& name, std::uint16_t port) const {
-  std::vector<Rule> rules = names_.permits(name, port);
-  if (name.find('.') != std::string::npos) return rules;
-  for (const std::string& domain : searched_)
-    if (rules.empty()) rules = names_.permits(name + "." + domain, port);
+// A domain is put behind a short name alone: behind another it would make a permitted one of any, by a wildcard. And
+// only where the whole name has led here: else any short name would be one that shares the address.
+std::vector<Rule> Judge::rules_for(const std::string& name, const Judgement& asked) const {
+  std::vector<Rule> rules = names_.permits(name, asked.port);
+  if (!is_short(name)) return rules;
+  const Address to{.family = asked.family, .bytes = asked.address, .port = asked.port};
+  for (const std::string& domain : searched_) {
+    const std::string whole = name + "." + domain;
+    if (rules.empty() && answered_.has(whole, to)) rules = names_.permits(whole, asked.port);
+  }
   return rules;
 }
 
@@ -97,7 +108,7 @@ void Judge::answer(const Stream& stream, const Heard& heard) {
   judged.verdict = heard.state == Heard::State::Named ? Named : heard.state == Heard::State::Other ? Other : Refused;
   std::copy_n(heard.name.begin(), std::min(heard.name.size(), Judgement::kLongestName), judged.name.begin());
   if (judged.verdict == Named) {
-    const std::vector<Rule> rules = rules_for(heard.name, judged.port);
+    const std::vector<Rule> rules = rules_for(heard.name, judged);
     std::copy_n(rules.begin(), std::min(rules.size(), judged.rules.size()), judged.rules.begin());
   }
   std::vector<std::uint8_t> message(sizeof judged + stream.begin.size());

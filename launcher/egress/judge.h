@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "egress/answered.h"
 #include "egress/judgement.h"
 #include "egress/names.h"
 
@@ -19,8 +20,9 @@ class Judge {
   static constexpr std::uint64_t kPatience = 10'000'000'000;
 
   // `relay`: empty where there is nothing to be judged. `searched`: of Upstreams; who asks for a short name says it to
-  // the server, too.
-  Judge(const Fd& poll, const Fd& relay, const Names& names, const std::vector<std::string>& searched);
+  // the server, too, and to the address that was `answered` for the whole one.
+  Judge(const Fd& poll, const Fd& relay, const Names& names, const std::vector<std::string>& searched,
+        const Answered& answered);
 
   // For what epoll_wait(2) reports under a tag with this bit. False: the relay is gone.
   static constexpr std::uint64_t kTag = 1ULL << 61;
@@ -46,10 +48,11 @@ class Judge {
 
   const Fd& poll_;
   const Fd& relay_;
-  [[nodiscard]] std::vector<Rule> rules_for(const std::string& name, std::uint16_t port) const;
+  [[nodiscard]] std::vector<Rule> rules_for(const std::string& name, const Judgement& asked) const;
 
   const Names& names_;
   const std::vector<std::string>& searched_;
+  const Answered& answered_;
   Streams streams_;
   std::uint64_t next_ = 1;
 };

@@ -22,11 +22,13 @@ struct Judgement {
   std::uint16_t port = 0;
   Verdict verdict = Verdict::Asked;
   Fault fault = Fault::None;  // of what is refused
-  std::uint32_t unused = 0;
+  std::uint16_t family = 0;   // of the address that it is to
+  std::uint16_t unused = 0;
+  std::array<std::uint8_t, 16> address{};  // as Address::bytes
   std::array<std::uint32_t, kMostRules> rules{kNoRule, kNoRule, kNoRule, kNoRule, kNoRule, kNoRule, kNoRule, kNoRule};
   std::array<char, kLongestName + 1> name{};  // that the stream is for, ended by a NUL; not of Other
   std::array<char, 2> more{};
 };
-static_assert(std::is_trivially_copyable_v<Judgement> && sizeof(Judgement) == 304);
+static_assert(std::is_trivially_copyable_v<Judgement> && sizeof(Judgement) == 320);
 
 }  // namespace jail::egress

@@ -138,7 +138,11 @@ class Relay {
   // Another process looks at its first bytes (judgement.h). False: it cannot be asked, and the stream is refused.
   bool hold(std::uint64_t number, Connection& connection) {
     connection.hold();
-    const Judgement asked{.connection = number, .port = connection.other().port};
+    const Address to = connection.other();
+    const Judgement asked{.connection = number,
+                          .port = to.port,
+                          .family = static_cast<std::uint16_t>(to.family),
+                          .address = to.bytes};
     const int socket = connection.asked().get();
     const auto bytes = std::as_bytes(std::span(&asked, 1));
     const bool is_asked = resolver_.judgements && sys::try_send_message(resolver_.judgements, bytes, {&socket, 1});

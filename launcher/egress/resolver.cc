@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "egress/answered.h"
 #include "egress/dns_exchange.h"
 #include "egress/dns_limits.h"
 #include "egress/dns_message.h"
@@ -94,7 +95,7 @@ class Resolver {
         told_(told),
         poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
         clients_(std::move(sockets), poll_, [this](const Asker& asker, Octets bytes) { return ask(asker, bytes); }),
-        judge_(poll_, relay.judgements, names_, upstreams_.searched) {
+        judge_(poll_, relay.judgements, names_, upstreams_.searched, answered_) {
     watch(relay_, EPOLL_CTL_ADD, EPOLLIN, kIsRelay);
     watch(told_, EPOLL_CTL_ADD, EPOLLIN, kIsTold);
   }
@@ -285,6 +286,7 @@ class Resolver {
   }
 
   void reply(Pending& one, Rcode rcode, Outcome outcome, const std::vector<Given>& addresses = {}) {
+    for (const Given& given : addresses) answered_.add(one.told.name.data(), given.address);
     answer(one, rcode, addresses);
     one.told.outcome = outcome;
     one.told.rcode = static_cast<std::uint8_t>(rcode);
@@ -327,6 +329,7 @@ class Resolver {
   const Fd& told_;
   Fd poll_;
   Clients clients_;
+  Answered answered_;
   Judge judge_;
   std::unordered_map<std::uint64_t, Pending> pending_;
   std::deque<Opening> queue_;

@@ -118,6 +118,16 @@ bool begins_like_tls(Octets stream) noexcept {
   return !stream.empty() && stream[0] == kHandshake && (stream.size() == 1 || stream[1] == kMajor);
 }
 
+// Its two octets of length, of which the first has the top bit; its type; the first octet of its version.
+Heard read_old_hello(Octets stream) {
+  const auto is_other = [&](std::size_t at, auto is_so) { return stream.size() > at && !is_so(stream[at]); };
+  if (is_other(0, [](std::uint8_t octet) { return (octet & 0xc0) == 0x80; }) ||
+      is_other(2, [](std::uint8_t octet) { return octet == kClientHello; }) ||
+      is_other(3, [](std::uint8_t octet) { return octet == 0 || octet == kMajor; }))
+    return {Heard::State::Other};
+  return stream.size() > 3 ? faulty(Fault::NoName) : Heard{};
+}
+
 Heard read_hello(Octets stream) {
   const Message message = first_message(stream);
   if (message.state != Heard::State::Named) return {message.state, message.fault, {}};

@@ -193,7 +193,11 @@ bool has_listener(const Asker& asker, std::uint16_t port) {
   return *found || asker.caller.has_udp_socket(port);
 }
 
-Prediction predict_address(const Rules& rules, const Places& places, const Asker& asker, Address& address) {
+// What the wall refuses (egress/ruleset.h): a stream is reset, of a datagram the sending fails.
+int error_of_wall(Operation operation) { return operation == Operation::Connect ? ECONNREFUSED : EPERM; }
+
+Prediction predict_address(const Rules& rules, const Places& places, const Asker& asker, Operation operation,
+                           Address& address) {
   const Caller& caller = asker.caller;
   if (address.reach == Reach::Path) {
     const Place place = place_of(places, caller, address.peer.path);
@@ -208,7 +212,7 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
   if (address.reach == Reach::Abroad && rules.net == Rules::Net::Walled)
     return std::ranges::binary_search(rules.ports_abroad, address.peer.port.value_or(0))
                ? Prediction{}
-               : refused_by("network", ECONNREFUSED);
+               : refused_by("network", error_of_wall(operation));
   if ((address.reach == Reach::Loopback || address.reach == Reach::Abroad) &&
       !has_listener(asker, address.peer.port.value_or(0)))
     return refused_by("network", ECONNREFUSED);
@@ -431,7 +435,8 @@ std::optional<event::Event> Examiner::foretell(const Caller& caller, const Call&
   if (address.reach == Reach::Nobody && !address.peer.family) return std::nullopt;  // no address at all
   const Asker asker{caller, host_, links_, sockets_};
   Prediction prediction;
-  if (call.operation != Operation::Bind) prediction = predict_address(rules_, places_, asker, address);
+  if (call.operation != Operation::Bind)
+    prediction = predict_address(rules_, places_, asker, call.operation, address);
   else if (address.reach == Reach::Path)
     prediction = predict_one(asker, place_of(places_, caller, address.peer.path), kCreate);
   return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));

@@ -240,6 +240,16 @@ class Sni:
                           f"print(plain(b'EHLO me\\r\\n', port={LINES})); print(http(COTENANT, port={LINES}))")
         self.assertEqual(out, [f"hello {PERMITTED} {PERMITTED}", RESET, "220 ready", "250 EHLO me", "", RESET])
 
+    def test_requests_that_a_lenient_server_takes_at_other_ports(self):
+        """Without a version, behind odd white space, behind the PROXY protocol."""
+        out = self.python("rest = b'\\r\\nHost: ' + COTENANT.encode() + b'\\r\\n\\r\\n'\n"
+                          "for line in (b'GET /', b'GET\\x0b/ HTTP/1.1', b'\\xa0GET / HTTP/1.1', b'GET http://x/',\n"
+                          "             b'PROXY TCP4 1.1.1.1 1.1.1.1 1 2\\r\\nGET / HTTP/1.1',\n"
+                          "             b'\\x80\\x2e\\x01\\x03\\x01'):\n"
+                          f"    print(plain(line + rest, port={LINES}))\n"
+                          f"print(plain(b'EHLO me\\r\\n', port={LINES}).splitlines()[0])")
+        self.assertEqual(out, [RESET] * 6 + ["220 ready"])
+
     def test_a_long_stream_passes_whole(self):
         """Four mebibytes each way behind what was looked at."""
         out = self.python(f"print(len(plain(b'\\0' + b'x' * (4 << 20) + b'\\n', port={LINES})))")

@@ -123,9 +123,9 @@ class Wall:
                                      "('ConnectionRefusedError', 'PermissionError')", (host, port))
                 self.end()
                 for host, port in attempts:
-                    for kind in ("net.connect", "net.send"):
+                    for kind, errno in (("net.connect", "ECONNREFUSED"), ("net.send", "EPERM")):
                         told, = self.denied(kind=kind, address=host, port=port)
-                        self.assertEqual((told["layer"], told["rule"]), ("network", "default"))
+                        self.assertEqual((told["layer"], told["rule"], told["errno"]), ("network", "default", errno))
                         by_wall = monitor or port == PORT
                         self.assertEqual(told.get("source") == "egress", bool(by_wall))
                         self.assertEqual("pid" in told, not by_wall)

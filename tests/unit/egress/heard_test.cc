@@ -105,6 +105,7 @@ TEST(Heard, AHelloOfAnotherShape) {
       hello(number(0, 2) + number(500, 2) + "short"),
       hello(server_name("")),
       hello(server_name(".")),
+      hello(server_name("short.")),
       hello(server_name("a..example")),
       hello(server_name("a.example..")),
       hello(server_name(std::string("a.example\0.evil", 15))),
@@ -179,6 +180,30 @@ TEST(Heard, ARequestThatServersUnderstandDifferently) {
     EXPECT_EQ(result(head), fault(Fault::Malformed)) << head;
 }
 
+TEST(Heard, ARequestThatOnlyLenientServersTake) {
+  const std::string host = "\r\nHost: a.example\r\n\r\n";
+  for (const char* line : {"GET /", "get /old", "GET http://b.example/", "GET *", "GET\x0b/ HTTP/1.1", "GET\x0b/",
+                           "GET\r/", "GET / ", "GET \x0c/ x", "CONNECT b.example:443", "PROXY TCP4 192.0.2.1"})
+    EXPECT_EQ(result(line + host), fault(Fault::Malformed)) << line;
+  for (const char* white : {"\x0b", "\x0c", "\x1c", "\x1f", "\x85", "\xa0", "\r\n\x0b"})
+    EXPECT_EQ(result(white + std::string("GET / HTTP/1.1") + host), fault(Fault::Malformed)) << white;
+}
+
+TEST(Heard, TheProxyProtocolHidesWhatFollows) {
+  const std::string signature("\r\n\r\n\0\r\nQUIT\n", 12);
+  for (std::size_t size = 0; size < signature.size(); ++size)
+    EXPECT_EQ(result(signature.substr(0, size)), "incomplete") << size;
+  EXPECT_EQ(result(signature), fault(Fault::Malformed));
+}
+
+TEST(Heard, AHelloOfSsl2HasNoName) {
+  for (const std::string& version : {std::string("\x03\x01"), std::string("\0\x02", 2)}) {
+    const std::string hello = "\x80\x2e\x01" + version;
+    EXPECT_EQ(result(hello), fault(Fault::NoName));
+    EXPECT_EQ(result(hello.substr(0, 3)), "incomplete");
+  }
+}
+
 TEST(Heard, Http2InTheClearHidesItsName) {
   EXPECT_EQ(result("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), fault(Fault::Hidden));
 }
@@ -186,8 +211,12 @@ TEST(Heard, Http2InTheClearHidesItsName) {
 TEST(Heard, OtherProtocols) {
   for (const std::string& begin : {std::string("EHLO client.example\r\n"), std::string("SSH-2.0-OpenSSH_9.2\r\n"),
                                    std::string("\0\0\0\x08\x04\xd2\x16\x2f", 8), std::string("*1\r\n$4\r\nPING\r\n"),
-                                   std::string("\x80\x2e\x01"), std::string("{\"a\": 1}"), std::string("get key\r\n"),
-                                   std::string("GET /old\r\n"), std::string("AMQP\0\0\x09\x01", 8)})
+                                   std::string("{\"a\": 1}"), std::string("get key\r\n"), std::string("PING\r\n"),
+                                   std::string("AMQP\0\0\x09\x01", 8), std::string("MAIL FROM:<a@b.example>\r\n"),
+                                   std::string("a1 LOGIN x y\r\n"), std::string("USER x\r\n"),
+                                   std::string("CONNECT\naccept-version:1.2\n\n\0", 29),
+                                   std::string("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0", 14),
+                                   std::string("\xff\xfd\x01"), std::string("\x80\x01\0\x05\0\0", 6)})
     EXPECT_EQ(result(begin), "other") << begin;
   EXPECT_EQ(result("EHLO client.example"), "incomplete");  // it may yet be a request
 }

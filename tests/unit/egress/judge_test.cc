@@ -31,7 +31,8 @@ class Court : public testing::Test {
     Fd plugin(ends[0]);
     const Fd relays(ends[1]);
     say(plugin, begin);
-    const Judgement asked{.connection = next_++, .port = port};
+    const Judgement asked{
+        .connection = next_++, .port = port, .family = AF_INET, .address = address_of("203.0.113.1", port)->bytes};
     const int passed = relays.get();
     EXPECT_TRUE(sys::try_send_message(pair_.ours, std::as_bytes(std::span(&asked, 1)), {&passed, 1}));
     run();
@@ -67,7 +68,8 @@ class Court : public testing::Test {
   Names names_ =
       names({"tcp://a.example:443", "tcp://*.b.example:443,80", "udp://a.example:443", "tcp://a.example:80"});
   const std::vector<std::string> searched_{"b.example"};
-  Judge judge_{poll_, pair_.theirs, names_, searched_};
+  Answered answered_;
+  Judge judge_{poll_, pair_.theirs, names_, searched_, answered_};
   std::uint64_t now_ = 1000;
   std::uint64_t next_ = 7;
   std::string given_back_;  // with the last verdict
@@ -93,7 +95,13 @@ TEST_F(Court, TakesAShortNameForOneOfASearchedDomainAndNoOther) {
     const auto judged = verdict();
     return judged ? judged->rules[0] : 0;
   };
+  answered_.add("elsewhere.b.example", *address_of("203.0.113.2", 0));
+  for (const char* name : {"short", "123", "localhost"})
+    answered_.add(std::string(name) + ".b.example", *address_of("203.0.113.1", 0));
   EXPECT_EQ(rules_of("short"), 1U);
+  EXPECT_EQ(rules_of("short.b.example."), 1U);
+  for (const char* name : {"never", "elsewhere", "123", "localhost", "short."})
+    EXPECT_EQ(rules_of(name), Judgement::kNoRule) << name;
   EXPECT_EQ(rules_of("cotenant.example"), Judgement::kNoRule);  // not cotenant.example.b.example
   EXPECT_EQ(rules_of("a.other"), Judgement::kNoRule);
 }
