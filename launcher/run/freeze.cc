@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <set>
-#include <utility>
 #include <vector>
 
 #include "sys/process.h"
@@ -61,8 +60,7 @@ bool runs_below(pid_t root) {
 
 Frozen Freezer::freeze() {
   awake_ = 0;
-  by_group_ = group_ != nullptr && group_->freeze();
-  return by_group_ ? Frozen::Whole : stop_all();
+  return stop_all();
 }
 
 Frozen Freezer::stop_all() {
@@ -79,7 +77,6 @@ Frozen Freezer::stop_all() {
 }
 
 void Freezer::thaw() {
-  if (std::exchange(by_group_, false)) return group_->thaw();
   Sender sender(SIGCONT);
   sender.send_below(jail_.plugin.pid());
   sender.send_below(jail_.init.pid());
@@ -87,7 +84,7 @@ void Freezer::thaw() {
 }
 
 void Freezer::look() {
-  if (by_group_ || jail_.plugin.pid() == 0) return;
+  if (jail_.plugin.pid() == 0) return;
   const bool running = sys::motion_of(jail_.plugin.pid()) == sys::Motion::Running ||
                        runs_below(jail_.plugin.pid()) || runs_below(jail_.init.pid());
   if (!running) return;

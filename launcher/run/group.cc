@@ -6,14 +6,12 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/clock.h"
 #include "sys/cgroup.h"
 
 namespace jail::run {
 namespace {
 
 constexpr std::uint64_t kUsPerMs = 1000;
-constexpr std::uint64_t kFreezeNs = 100'000'000;
 
 std::string own_name() { return "jail-" + std::to_string(::getpid()); }
 
@@ -81,22 +79,6 @@ std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) 
   (void)read_events(memory_events_);
   (void)read_events(pids_events_);
   return failures;
-}
-
-// From the write on nobody comes back from the kernel: who is long in there holds it up, but does not run.
-bool Group::freeze() const {
-  if (!group_ || sys::write_group_file(*folder(), "cgroup.freeze", "1") != 0) return false;
-  const Fd events = open_events(*folder(), "cgroup.events");
-  const std::uint64_t until = clock::boottime_ns() + kFreezeNs;
-  while (count_of(events, "frozen") == 0 && clock::boottime_ns() < until) {
-    pollfd change{events.get(), POLLPRI, 0};
-    (void)::poll(&change, 1, 1);
-  }
-  return true;
-}
-
-void Group::thaw() const {
-  if (group_) (void)sys::write_group_file(*folder(), "cgroup.freeze", "0");
 }
 
 void Group::add_to(std::vector<pollfd>& polled) {

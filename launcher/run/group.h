@@ -43,10 +43,6 @@ class Group {
   };
   std::vector<Failure> hold(const confine::limits::OfGroup& limits);
 
-  // All of it, pid 1 too: SIGKILL still ends it. False: there is none, or its kernel cannot.
-  [[nodiscard]] bool freeze() const;
-  void thaw() const;
-
   // While it runs. Each limit is logged when it is reached for the first time.
   void add_to(std::vector<pollfd>& polled);
   void handle(const std::vector<pollfd>& polled, const Log& log);
