@@ -44,26 +44,52 @@ class Sender {
   std::set<pid_t> told_;
 };
 
+bool runs_below(pid_t root) {
+  std::vector<pid_t> parents{root};
+  while (!parents.empty()) {
+    const std::vector<pid_t> children = sys::children_of(parents.back());
+    parents.pop_back();
+    for (const pid_t child : children)
+      if (sys::motion_of(child) == sys::Motion::Running) return true;
+    parents.insert(parents.end(), children.begin(), children.end());
+  }
+  return false;
+}
+
 }  // namespace
 
-Frozen freeze(const Jail& jail) {
+Frozen Freezer::freeze() {
+  awake_ = 0;
+  return stop_all();
+}
+
+Frozen Freezer::stop_all() {
   if (!sys::can_list_children()) return Frozen::Partly;
-  (void)sys::pidfd_send_signal(jail.plugin.pidfd(), SIGSTOP);
+  (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGSTOP);
   Sender sender(SIGSTOP);
   for (int pass = 0; pass < kMostPasses; ++pass) {
     const std::size_t before = sender.told();
-    sender.send_below(jail.plugin.pid());
-    sender.send_below(jail.init.pid());  // whose parent has ended
+    sender.send_below(jail_.plugin.pid());
+    sender.send_below(jail_.init.pid());  // whose parent has ended
     if (pass > 0 && sender.told() == before) return Frozen::Whole;
   }
   return Frozen::Partly;
 }
 
-void thaw(const Jail& jail) {
+void Freezer::thaw() {
   Sender sender(SIGCONT);
-  sender.send_below(jail.plugin.pid());
-  sender.send_below(jail.init.pid());
-  (void)sys::pidfd_send_signal(jail.plugin.pidfd(), SIGCONT);
+  sender.send_below(jail_.plugin.pid());
+  sender.send_below(jail_.init.pid());
+  (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGCONT);
+}
+
+void Freezer::look() {
+  if (jail_.plugin.pid() == 0) return;
+  const bool running = sys::motion_of(jail_.plugin.pid()) == sys::Motion::Running ||
+                       runs_below(jail_.plugin.pid()) || runs_below(jail_.init.pid());
+  if (!running) return;
+  ++awake_;
+  (void)stop_all();
 }
 
 }  // namespace jail::run

@@ -23,7 +23,7 @@ namespace {
 constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kSparedMs[] = {10, 1000};  // a moment, a second
-constexpr int kFrozenMs = 100;  // between two looks at whether the jail may go on
+constexpr int kFrozenMs = 10;  // between two looks at whether the jail may go on, and whether it does
 
 Fd open_timer() { return Fd(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")); }
 
@@ -42,7 +42,7 @@ std::uint64_t milliseconds(const timeval& time) {
 class Loop {
  public:
   Loop(Jail& jail, StdioProxy& stdio, const Fd& signals, const Watch& watch)
-      : jail_(jail), stdio_(stdio), signals_(signals), watch_(watch), timer_(open_timer()) {
+      : jail_(jail), stdio_(stdio), signals_(signals), watch_(watch), timer_(open_timer()), freezer_(jail) {
     if (watch_.time_ms) arm(timer_, *watch_.time_ms);
   }
 
@@ -83,7 +83,7 @@ class Loop {
     do_what_is_due();
     if (watch_.group != nullptr) watch_.group->handle(polled, watch_.log);
     if (watch_.way_out != nullptr) watch_.way_out->handle(polled);
-    if (stands_still()) watch_.while_frozen();
+    if (stands_still()) keep_still();
     if (polled[kReports].revents != 0) read_report();
     if (polled[kLoss].revents != 0) follow_loss();
     if (polled[kTimer].revents != 0) time_is_up();
@@ -133,7 +133,8 @@ class Loop {
     const monitor::Loss::State loss = watch_.loss->now();
     if (!loss.holds) return go_on();
     if (watch_.loss->reaction() == profile::OnLoss::Kill) return end_for_loss(loss.reason);
-    if (!frozen_ && freeze(jail_) == Frozen::Partly) return end_for_loss(loss.reason + " (and it cannot be frozen)");
+    if (!stands_still() && freezer_.freeze() == Frozen::Partly)
+      return end_for_loss(loss.reason + " (and it cannot be frozen)");
     frozen_ = loss.reason;
     watch_.say_frozen(loss.reason);
   }
@@ -142,11 +143,30 @@ class Loop {
     if (!frozen_) return;
     frozen_.reset();
     if (held_) return;
-    thaw(jail_);
+    freezer_.thaw();
     watch_.say_frozen({});
   }
 
   [[nodiscard]] bool stands_still() const { return frozen_ || held_; }
+
+  void keep_still() {
+    watch_.while_frozen();
+    freezer_.look();
+    if (!freezer_.wakes_itself()) return;
+    if (frozen_) return end_for_loss(*frozen_ + " (and it wakes itself)");
+    if (!std::exchange(told_of_waking_, true)) tell_of_waking();
+  }
+
+  // The operator wants to see it: it is stopped again each time.
+  void tell_of_waking() {
+    constexpr std::string_view kWakes = "it wakes itself: 'jail kill' ends it";
+    *held_ += "; " + std::string(kWakes);
+    watch_.log({.body = event::OperatorAction{.action = "freeze",
+                                              .by_uid = holder_.uid,
+                                              .by_pid = holder_.pid,
+                                              .reason = std::string(kWakes)},
+                .source = event::Source::Supervisor});
+  }
 
   void listen_to_operator(const std::vector<pollfd>& polled) {
     watch_.control->handle(
@@ -182,6 +202,7 @@ class Loop {
     registry::Reply reply;
     reply.refusal.set(refusal);
     if (!refusal.empty()) return reply;
+    if (request.wish == registry::Request::Wish::Freeze) holder_ = who;
     watch_.log({.body = event::OperatorAction{.action = std::string(name_of(request.wish)),
                                               .by_uid = who.uid,
                                               .by_pid = who.pid,
@@ -217,11 +238,12 @@ class Loop {
   }
 
   std::string hold(std::string reason) {
-    if (!stands_still() && freeze(jail_) == Frozen::Partly) {
-      thaw(jail_);
+    if (!stands_still() && freezer_.freeze() == Frozen::Partly) {
+      freezer_.thaw();
       return "this kernel does not list the children of a process: 'jail kill' ends it";
     }
     held_ = std::move(reason);
+    told_of_waking_ = false;
     return {};
   }
 
@@ -229,7 +251,7 @@ class Loop {
     if (frozen_) return "it stands still for monitor.on_loss: " + *frozen_;
     if (!held_) return "it is not frozen";
     held_.reset();
-    thaw(jail_);
+    freezer_.thaw();
     return {};
   }
 
@@ -406,6 +428,7 @@ class Loop {
   const Fd& signals_;
   Watch watch_;
   Fd timer_;
+  Freezer freezer_;
   std::uint64_t started_ns_ = clock::boottime_ns();
   std::optional<Report> exec_failure_;
   sys::Ended plugin_;
@@ -413,6 +436,8 @@ class Loop {
   std::optional<std::string> breach_;
   std::optional<std::string> frozen_;   // why the jail stands still: events are lost
   std::optional<std::string> held_;     // why, by the operator
+  sys::Peer holder_;                    // the operator who did
+  bool told_of_waking_ = false;
   std::optional<std::string> stopped_;  // by the operator, and why
   std::optional<std::string> blinded_;  // why it was ended: events were lost
   bool reports_open_ = true;

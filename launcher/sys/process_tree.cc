@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +46,15 @@ void add_use(std::string_view stat, TreeUse& use) {
   use.memory += pages * kPage;
 }
 
+// By the third word of proc_pid_stat(5).
+Motion motion_in(std::string_view stat) {
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string_view::npos || stat.size() < name_end + 3) return Motion::None;
+  const char state = stat[name_end + 2];
+  if (state == 'D') return Motion::InKernel;
+  return std::string_view("TtZX").find(state) == std::string_view::npos ? Motion::Running : Motion::None;
+}
+
 }  // namespace
 
 bool can_list_children() { return std::filesystem::exists("/proc/thread-self/children"); }
@@ -57,6 +68,18 @@ std::vector<pid_t> children_of(pid_t parent) {
     for (pid_t child = 0; list >> child;) children.push_back(child);
   }
   return children;
+}
+
+Motion motion_of(pid_t process) {
+  Motion most = Motion::None;
+  std::error_code gone;
+  const std::string tasks = "/proc/" + std::to_string(process) + "/task";
+  for (std::filesystem::directory_iterator task(tasks, gone), end; !gone && task != end; task.increment(gone)) {
+    std::ifstream file(task->path() / "stat");
+    const std::string stat(std::istreambuf_iterator<char>(file), {});
+    most = std::max(most, motion_in(stat));
+  }
+  return most;
 }
 
 TreeUse use_of_trees(std::vector<pid_t> roots) {

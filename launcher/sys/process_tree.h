@@ -14,6 +14,11 @@ bool can_list_children();
 // Of all its threads.
 std::vector<pid_t> children_of(pid_t parent);
 
+// What its threads do, the liveliest of them: run (or wait for what a signal ends), wait in the kernel for what none
+// does, nothing: stopped or ended.
+enum class Motion { None, InKernel, Running };
+Motion motion_of(pid_t process);
+
 struct TreeUse {
   std::uint64_t processes = 0;
   std::uint64_t cpu_ms = 0;  // theirs, and of their children that they have waited for

@@ -166,6 +166,28 @@ class Live(Started):
         self.assertEqual([record["action"] for record in self.records() if record["kind"] == "operator.action"],
                          ["freeze", "thaw"])
 
+    def actions(self):
+        return [record for record in self.records() if record["kind"] == "operator.action"]
+
+    def test_who_is_woken_again_and_again_is_stopped_again(self):
+        """As by a socket or a timer of its own."""
+        process = self.start("sh", "-c", "while :; do :; done")
+        plugin = self.mine(process)["pid"]
+        self.assertEqual(self.act("freeze", "live").code, 0)
+
+        def is_told():
+            for _ in range(20):
+                os.kill(plugin, signal.SIGCONT)
+                time.sleep(0.002)
+            return "it wakes itself: 'jail kill' ends it" in self.mine(process)["reason"]
+        wait_for(is_told, "what jail ps says")
+        state = pathlib.Path(f"/proc/{plugin}/stat")
+        wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "a stop")
+        self.assertEqual([action.get("reason") for action in self.actions()],
+                         [None, "it wakes itself: 'jail kill' ends it"])
+        self.assertEqual(self.act("thaw", "live").code, 0)
+        self.assertEqual(self.mine(process)["state"], "running")
+
     def test_who_is_frozen_can_be_ended(self):
         for end in (lambda process: process.terminate(), lambda _: self.act("kill", "live")):
             process = self.start("sh", "-c", "trap '' TERM; while :; do sleep 1; done")

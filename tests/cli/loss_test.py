@@ -68,6 +68,12 @@ ENOUGH = 3000  # records of more than a pipe and the queue hold
 MONITOR_LOST = 125
 
 
+def children(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return []
+
+
 def filter_syncs(action):
     code = [(0x20, 0, 0, 0), (0x15, 1, 0, SYS_FDATASYNC), (0x15, 0, 1, SYS_FSYNC),
             (0x06, 0, 0, action), (0x06, 0, 0, SECCOMP_RET_ALLOW)]
@@ -408,6 +414,20 @@ class Freeze(LossTest):
         self.assertEqual(code, 124, error)
         self.assertFalse((self.write / "past").exists())
         self.assertIn("monitor.lost", self.kinds())
+
+    def test_who_is_woken_again_and_again_is_ended(self):
+        """As by a socket of its own that somebody writes to. The control is the test above."""
+        run = self.start("import os\nif os.fork() == 0:\n    while True: pass\n" + NAMELESS,
+                         profile=self.python("monitor: {on_loss: freeze}\nlimits: {time: 20s}\n"))
+        while run.poll() is None:
+            for child in children(run.pid):
+                for process in children(child):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(process), signal.SIGCONT)
+            time.sleep(0.002)
+        code, _, error = self.end(run)
+        self.assertEqual(code, MONITOR_LOST, error)
+        self.assertIn("(and it wakes itself)", self.records()[-1]["reason"])
 
     def test_room_on_the_disk(self):
         if not IS_ROOT:
