@@ -93,12 +93,13 @@ def setUpModule():
     make_certificate(FOLDER)
     make_repository(FOLDER)
     servers = [["node", "-e", WEB, FOLDER]]
-    awaited = [(API, 443), (API6, 443), (GIT, 443), (EVIL, 443)]
+    awaited = ["api.acme.example", (API, 443), (API6, 443), (GIT, 443), (EVIL, 443)]
     if programs := of_postgresql("postgres"):
         servers.append(make_database(FOLDER, programs))
         awaited.append((DATABASE, 5432))
     os.chmod(FOLDER / "cert.pem", 0o644)
-    WORLD = World(NAMES, servers, awaited)
+    WORLD = World([address for some in NAMES.values() for address in some],
+                  [f"--host-record={name},{','.join(some)}" for name, some in NAMES.items()], servers, awaited)
 
 
 def tearDownModule():

@@ -15,7 +15,7 @@ import time
 import unittest
 
 from jail_case import BINARY, IS_ROOT, JailTest, both_launchers
-from world import CLONE_NEWNS, LIBC, MNT_DETACH, MS_PRIVATE, MS_REC, mount
+from world import CLONE_NEWNS, LIBC, MNT_DETACH, leave_the_hosts
 
 COUNTER = "i=0; while :; do i=$((i+1)); echo $i > count; done"
 STRANGER = 60001
@@ -441,9 +441,7 @@ def setUpModule():
         return
     MADE = not WORK.exists()
     WORK.mkdir(exist_ok=True)
-    if LIBC.unshare(CLONE_NEWNS) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    mount("none", "/", MS_REC | MS_PRIVATE)
+    leave_the_hosts(CLONE_NEWNS)
     if LIBC.mount(b"none", bytes(WORK), b"tmpfs", 0, b"mode=755") != 0:
         raise OSError(ctypes.get_errno(), "mount")
 

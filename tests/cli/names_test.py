@@ -3,7 +3,6 @@ joined to it by a pair of interfaces, is the world. A permitted name leads where
 use; the address behind it is not open before it was asked for, other names are not there, and no name leads back in.
 """
 import contextlib
-import ctypes
 import json
 import os
 import pathlib
@@ -11,18 +10,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 import unittest
 
 from jail_case import both_launchers
+from world import HOST, World
 
-CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
-LIBC = ctypes.CDLL(None, use_errno=True)
 PORT = 8080
-API, API6, OTHER, LISTED, HOST = "203.0.113.10", "2001:db8:2::10", "203.0.113.11", "203.0.113.12", "192.0.2.1"
+API, API6, OTHER, LISTED = "203.0.113.10", "2001:db8:2::10", "203.0.113.11", "203.0.113.12"
 NAMES = [f"--host-record=api.acme.example,{API},{API6}", "--cname=alias.acme.example,api.acme.example",
          f"--host-record=acme.example,{API}", f"--host-record=evil.example,{OTHER}",
          f"--host-record=evilacme.example,{OTHER}",
@@ -60,67 +56,19 @@ def look_up(name):
     except socket.gaierror as error:
         return 'gaierror'
 """
-# Everything that the host and the world consist of, no child of the tests: those look for what a run has left. It ends
-# with its standard input.
-SERVERS = """
-unshare -n sleep 3600 & world=$!
-while [ "$(readlink /proc/$world/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
-ip link set lo up
-ip link add near type veth peer name far netns $world
-ip address add {host}/24 dev near
-ip address add 2001:db8:1::1/64 dev near nodad
-ip link set near up
-inside() {{ nsenter -t $world -n "$@"; }}
-inside ip address add 192.0.2.2/24 dev far
-inside ip address add 2001:db8:1::2/64 dev far nodad
-for address in {api}/32 {other}/32 {listed}/32; do inside ip address add $address dev lo; done
-inside ip address add {api6}/128 dev lo nodad
-for device in lo far; do inside ip link set $device up; done
-ip route add 203.0.113.0/24 via 192.0.2.2
-ip -6 route add 2001:db8:2::/64 via 2001:db8:1::2
-ip route add local 198.51.100.0/24 dev lo
-nsenter -t $world -n python3 -c "$WORLD" {port} & server=$!
-dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --listen-address=127.0.0.1 --bind-interfaces \\
-  --user=root --local=/example/ {names} & dns=$!
-read -r _
-kill $server $dns $world
-"""
-WORK = None
-
-
-def mount(source, target, flags):
-    if LIBC.mount(str(source).encode(), str(target).encode(), None, flags, None) != 0:
-        raise OSError(ctypes.get_errno(), f"mount {target}")
+IN_THE_WORLD = None
 
 
 def setUpModule():
     """Namespaces end with this process: nothing outside it changes."""
     if os.geteuid() != 0:
         raise unittest.SkipTest("only root makes networks that stand for the world")
-    if LIBC.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    mount("none", "/", MS_REC | MS_PRIVATE)
-    global WORK, CONTROL
-    WORK = pathlib.Path(tempfile.mkdtemp(prefix="jail-names-"))
-    (WORK / "resolv.conf").write_text("nameserver 127.0.0.1\nsearch secret.example acme.example\n")
-    (WORK / "hosts").write_text(f"127.0.0.1 localhost\n{LISTED} listed.acme.example\n")
-    for name in ("resolv.conf", "hosts"):
-        os.chmod(WORK / name, 0o644)
-        mount(WORK / name, f"/etc/{name}", MS_BIND)
-    reading, CONTROL = os.pipe()
-    script = SERVERS.format(host=HOST, api=API, other=OTHER, listed=LISTED, api6=API6, port=PORT, names=" ".join(NAMES))
-    subprocess.run(["setsid", "-f", "sh", "-c", script], stdin=reading, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, env={**os.environ, "WORLD": WORLD}, check=True)
-    os.close(reading)
+    global IN_THE_WORLD
+    IN_THE_WORLD = World([API, API6, OTHER, LISTED], NAMES, [["python3", "-c", WORLD, PORT]],
+                         ["api.acme.example", (API6, PORT)], search="secret.example acme.example",
+                         hosts=f"{LISTED} listed.acme.example\n")
     own = socket.create_server(("", PORT), backlog=64)  # of the host: nothing for a plugin
     threading.Thread(target=serve_the_host, args=(own,), daemon=True).start()
-    limit = time.monotonic() + 30
-    while time.monotonic() < limit:
-        with contextlib.suppress(OSError):
-            if socket.getaddrinfo("api.acme.example", 80):
-                return socket.create_connection((API6, PORT), timeout=20).close()
-        time.sleep(0.05)
-    raise RuntimeError("the name server does not answer")
 
 
 def serve_the_host(listening):
@@ -130,12 +78,8 @@ def serve_the_host(listening):
 
 
 def tearDownModule():
-    if WORK is None:
-        return
-    os.close(CONTROL)
-    for name in ("resolv.conf", "hosts"):
-        LIBC.umount2(f"/etc/{name}".encode(), 2)
-    shutil.rmtree(WORK)
+    if IN_THE_WORLD:
+        IN_THE_WORLD.end()
 
 
 @both_launchers

@@ -33,14 +33,23 @@ for address in {addresses}; do inside ip address add $address dev lo; done
 for device in lo far; do inside ip link set $device up; done
 ip route add 203.0.113.0/24 via 192.0.2.2
 ip -6 route add 2001:db8:2::/64 via 2001:db8:1::2
+ip route add local 198.51.100.0/24 dev lo
 all="$world"
 start() {{ "$@" & all="$all $!"; }}
 start dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --listen-address=127.0.0.1 --bind-interfaces \\
-  --user=root --local=/example/ {names}
+  --user=root --local=/example/ {dns}
 {servers}
 read -r _
 kill $all
 """
+
+
+def leave_the_hosts(namespaces):
+    """Namespaces of this process's own, in which nothing it does shows outside."""
+    if LIBC.unshare(namespaces) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    if namespaces & CLONE_NEWNS:
+        mount("none", "/", MS_REC | MS_PRIVATE)
 
 
 def mount(source, target, flags):
@@ -63,25 +72,24 @@ def is_served(address, port):
 
 
 class World:
-    """`names`: name -> addresses of 203.0.113.0/24 and 2001:db8:2::/64. `servers`: argument lists. `awaited`: an
-    address and port of each."""
+    """`addresses`: the world's, of 203.0.113.0/24 and 2001:db8:2::/64. `dns`: what the name server says, as options of
+    dnsmasq(8). `servers`: argument lists. `awaited`: a name, and an address and port of each server. `search` and
+    `hosts`: of the host's /etc/resolv.conf and /etc/hosts."""
 
-    def __init__(self, names, servers, awaited):
-        if LIBC.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "unshare")
-        mount("none", "/", MS_REC | MS_PRIVATE)
+    def __init__(self, addresses, dns, servers, awaited, search="", hosts=""):
+        leave_the_hosts(CLONE_NEWNS | CLONE_NEWNET)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jail-world-"))
-        self.bind("/etc/resolv.conf", "nameserver 127.0.0.1\n")
-        self.bind("/etc/hosts", "127.0.0.1 localhost\n")
-        self.control = self.start(names, servers)
-        wait_until(lambda: all(is_served(*one) for one in awaited), f"servers at {awaited}")
-        wait_until(lambda: is_known(next(iter(names))), "the name server")
+        self.bind("/etc/resolv.conf", "nameserver 127.0.0.1\n" + (f"search {search}\n" if search else ""))
+        self.bind("/etc/hosts", f"127.0.0.1 localhost\n{hosts}")
+        self.control = self.start(addresses, dns, servers)
+        name, *places = awaited
+        wait_until(lambda: all(is_served(*one) for one in places), f"servers at {places}")
+        wait_until(lambda: is_known(name), "the name server")
 
-    def start(self, names, servers):
-        addresses = sorted({address for some in names.values() for address in some})
+    def start(self, addresses, dns, servers):
         script = SCRIPT.format(
             host=HOST, addresses=" ".join(f"{one}/128" if ":" in one else f"{one}/32" for one in addresses),
-            names=" ".join(f"--host-record={name},{','.join(some)}" for name, some in names.items()),
+            dns=shlex.join(dns),
             servers="\n".join("start nsenter -t $world -n " + shlex.join(map(str, server)) for server in servers))
         reading, control = os.pipe()
         with open(self.folder / "servers.log", "wb") as log:
