@@ -87,6 +87,12 @@ std::vector<Element> doors_of(const Plan& plan, int family) {
   return elements;
 }
 
+std::vector<Element> elements_of_ports(const std::vector<std::uint16_t>& ports) {
+  std::vector<Element> elements;
+  for (const std::uint16_t port : ports) elements.push_back({.at = {.family = AF_UNSPEC, .bytes = {}, .port = port}});
+  return elements;
+}
+
 std::vector<Element> near_of(int family) {
   std::vector<Element> elements;
   for (const Block& block : blocks_of_this_link(family)) elements.push_back({0, block.address, block.bits});
@@ -96,7 +102,7 @@ std::vector<Element> near_of(int family) {
 
 class Builder {
  public:
-  explicit Builder(const Plan& plan) : plan_(plan) {}
+  Builder(const Plan& plan, Tells tells) : plan_(plan), tells_(tells) {}
 
   std::optional<Ruleset> build() {
     add({.what = What::FromDoors});
@@ -110,10 +116,7 @@ class Builder {
     for (const int family : kFamilies) add_networks(family);
     add({.what = What::All, .then = Then::Refuse});
     if (fixed_ > kMostFixed || networks_ > kMostNetworks) return std::nullopt;
-    ruleset_.chains = {{Chain::Hook::None,
-                        {{.what = What::All, .then = Then::Count},
-                         {.what = What::All, .then = Then::Tell},
-                         {.what = What::Streams, .then = Then::Reset}}},
+    ruleset_.chains = {{Chain::Hook::None, refusing()},
                        {Chain::Hook::Out, std::move(out_)},
                        {Chain::Hook::In, {{.what = What::OnLoopback}}},
                        {Chain::Hook::Forward, {}}};
@@ -125,6 +128,20 @@ class Builder {
 
   void add_set(Sort sort, int family, std::vector<Element> elements) {
     ruleset_.sets.push_back({sort, family, std::move(elements)});
+  }
+
+  // What has no port, or shows none, is told.
+  std::vector<Rule> refusing() {
+    std::vector<Rule> rules;
+    if (tells_ == Tells::AtDoors) {
+      add_set(Sort::Told, AF_UNSPEC, elements_of_ports(ports_abroad(plan_)));
+      rules = {{.what = What::Untold, .then = Then::Reset, .protocol = IPPROTO_TCP},
+               {.what = What::Untold, .then = Then::Drop, .protocol = IPPROTO_UDP}};
+    }
+    rules.insert(rules.end(), {{.what = What::All, .then = Then::Count},
+                               {.what = What::All, .then = Then::Tell},
+                               {.what = What::Streams, .then = Then::Reset}});
+    return rules;
   }
 
   void add_addresses(int family) {
@@ -163,6 +180,7 @@ class Builder {
   }
 
   const Plan& plan_;
+  Tells tells_;
   Ruleset ruleset_;
   std::vector<Rule> out_;
   std::size_t fixed_ = 0;
@@ -175,12 +193,14 @@ std::string protocol_name(std::uint8_t protocol) { return protocol == IPPROTO_TC
 std::string ip(int family) { return family == AF_INET ? "ip" : "ip6"; }
 
 std::string type_of(const Set& set) {
+  if (set.sort == Sort::Told) return "inet_service";
   const std::string address = set.family == AF_INET ? "ipv4_addr" : "ipv6_addr";
   if (set.sort == Sort::Near) return address;
   return (set.sort == Sort::Doors ? "" : address + " . ") + "inet_proto . inet_service";
 }
 
 std::string text_of(const Set& set, const Element& one) {
+  if (set.sort == Sort::Told) return std::to_string(one.at.port);
   std::string address = text_of(one.at);
   const int whole = set.family == AF_INET ? 32 : 128;
   const bool is_network = set.sort == Sort::Networks || set.sort == Sort::Links || set.sort == Sort::Near;
@@ -214,6 +234,7 @@ std::string text_of(const Rule& rule) {
     case What::Error: return std::string(rule.family == AF_INET ? "icmp" : "icmpv6") + " type destination-unreachable";
     case What::Near: return daddr + "@" + name_of(Sort::Near, rule.family);
     case What::OnLoopback: return "iif \"lo\"";
+    case What::Untold: return protocol_name(rule.protocol) + " dport != @" + name_of(Sort::Told, AF_UNSPEC);
     case What::Streams: return "meta l4proto tcp";
     case What::All: break;
   }
@@ -230,6 +251,7 @@ std::string text_of(Then then) {
              " packets log group " + std::to_string(kRefusedGroup) + " snaplen " + std::to_string(kRefusedBytes) +
              " queue-threshold 1";
     case Then::Reset: return "reject with tcp reset";
+    case Then::Drop: return "drop";
   }
   return {};
 }
@@ -237,8 +259,9 @@ std::string text_of(Then then) {
 }  // namespace
 
 std::string name_of(Sort sort, int family) {
-  constexpr const char* kNames[] = {"permitted", "networks", "links", "names", "near", "doors"};
-  return std::string(kNames[static_cast<std::size_t>(sort)]) + (family == AF_INET ? "4" : "6");
+  constexpr const char* kNames[] = {"permitted", "networks", "links", "names", "near", "doors", "told"};
+  const char* const of_family = family == AF_INET ? "4" : family == AF_INET6 ? "6" : "";
+  return std::string(kNames[static_cast<std::size_t>(sort)]) + of_family;
 }
 
 const char* name_of(Chain::Hook hook) {
@@ -251,7 +274,7 @@ const char* name_of(Chain::Hook hook) {
   return "";
 }
 
-std::optional<Ruleset> ruleset_of(const Plan& plan) { return Builder(plan).build(); }
+std::optional<Ruleset> ruleset_of(const Plan& plan, Tells tells) { return Builder(plan, tells).build(); }
 
 std::vector<std::uint16_t> ports_abroad(const Plan& plan) {
   std::vector<std::uint16_t> ports;

@@ -4,7 +4,8 @@
 // stands before what the plugin sends (output). A stream is judged by its first packet, the only one that begins a
 // connection, so nothing is tracked: what belongs to one is a comparison of flags. Of datagrams each is judged. What
 // a door answers has a mark that only a capability gives. The rest is refused at once: a stream is reset
-// (ECONNREFUSED), of everything else sending fails (EPERM, what the kernel says of a packet it drops there).
+// (ECONNREFUSED), of everything else sending fails (EPERM, what the kernel says of a packet it drops there). Told at a
+// rate are those refusals alone that nobody else tells: others would use it up.
 #pragma once
 
 #include <cstdint>
@@ -35,20 +36,21 @@ struct Ruleset {
     bool operator==(const Element&) const = default;
   };
   struct Set {
-    // Links: networks of the host's own link, where the profile names them; Near: all of those.
-    enum class Sort { Addresses, Networks, Links, Names, Near, Doors };
+    // Links: networks of the host's own link, where the profile names them; Near: all of those. Told: ports, of either
+    // protocol and family (AF_UNSPEC).
+    enum class Sort { Addresses, Networks, Links, Names, Near, Doors, Told };
     Sort sort = Sort::Addresses;
     int family = AF_INET;
     std::vector<Element> elements;
   };
   struct Rule {
-    enum class What { FromDoors, Established, To, Own, Question, Error, Near, OnLoopback, Streams, All };
-    enum class Then { Accept, Refuse, Count, Tell, Reset };
+    enum class What { FromDoors, Established, To, Own, Question, Error, Near, OnLoopback, Untold, Streams, All };
+    enum class Then { Accept, Refuse, Count, Tell, Reset, Drop };
     What what = What::All;
     Then then = Then::Accept;
     int family = AF_UNSPEC;                   // of To, Own, Error and Near
     std::optional<Set::Sort> set = {};        // of To: which destinations; of Own: but for these ports
-    std::uint8_t protocol = 0;                // of Question
+    std::uint8_t protocol = 0;                // of Question and Untold
   };
   struct Chain {
     enum class Hook { None, Out, In, Forward } hook = Hook::None;
@@ -66,7 +68,9 @@ const char* name_of(Ruleset::Chain::Hook hook);
 // networks). Of a plan that reaches abroad.
 inline constexpr std::size_t kMostFixed = 8192;
 inline constexpr std::size_t kMostNetworks = 512;
-std::optional<Ruleset> ruleset_of(const Plan& plan);
+// AtDoors: who notifies of calls (monitor/examine.h) tells of those to other ports than ports_abroad().
+enum class Tells { All, AtDoors };
+std::optional<Ruleset> ruleset_of(const Plan& plan, Tells tells = Tells::All);
 
 // The ports that have a door at every address, ascending: what goes there is refused by the wall or the relay, what
 // goes to another port abroad finds nobody either way.

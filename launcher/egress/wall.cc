@@ -55,6 +55,7 @@ bool has_networks(Sort sort) { return sort == Sort::Networks || sort == Sort::Li
 
 sys::nft::Set encoded(const Set& set) {
   sys::nft::Set all{.name = name_of(set.sort, set.family), .key = {}};
+  if (set.sort == Sort::Told) return all.key = {Type::Port}, all;
   if (set.sort != Sort::Doors) all.key.push_back(address_type(set.family));
   if (set.sort != Sort::Near) all.key.insert(all.key.end(), {Type::Protocol, Type::Port});
   if (has_networks(set.sort)) all.kind = sys::nft::Set::Kind::Intervals;
@@ -64,17 +65,22 @@ sys::nft::Set encoded(const Set& set) {
 
 std::string text_of(std::span<const std::uint8_t> octets) { return {octets.begin(), octets.end()}; }
 
+std::string port_key(const Element& one) {
+  const std::uint16_t port = htons(one.at.port);
+  return text_of(bytes_of(port));
+}
+
 // Each part in whole words.
 std::string ports_key(const Element& one) {
-  const std::uint16_t port = htons(one.at.port);
   std::string key(8, '\0');
   key[0] = static_cast<char>(one.protocol);
-  std::memcpy(&key[4], &port, sizeof port);
+  key.replace(4, 2, port_key(one));
   return key;
 }
 
 std::string key_of(Sort sort, const Element& one) {
   if (sort == Sort::Near) return text_of(octets(one.at));
+  if (sort == Sort::Told) return port_key(one);
   return sort == Sort::Doors ? ports_key(one) : text_of(octets(one.at)) + ports_key(one);
 }
 
@@ -160,6 +166,11 @@ void add_own(Expressions& all, const Rule& rule) {
   all.look_up(sys::nft::Lookup::NotAmong, name_of(*rule.set, rule.family), word(0));
 }
 
+void load_port(Expressions& all, std::uint8_t protocol) {
+  of_protocol(all, protocol);
+  all.load(Base::Transport, kDestination, 2, word(0));
+}
+
 void add_error(Expressions& all, const Rule& rule) {
   const bool is_ipv4 = rule.family == AF_INET;
   of_protocol(all, is_ipv4 ? std::uint8_t{IPPROTO_ICMP} : std::uint8_t{IPPROTO_ICMPV6});
@@ -177,8 +188,8 @@ void add_what(Expressions& all, const Rule& rule) {
     case What::Own: return add_own(all, rule);
     case What::Question: {
       const std::uint16_t port = htons(kDnsPort);
-      of_protocol(all, rule.protocol);
-      all.load(Base::Transport, kDestination, 2, word(0)).compare(Compare::Equal, word(0), bytes_of(port));
+      load_port(all, rule.protocol);
+      all.compare(Compare::Equal, word(0), bytes_of(port));
       return;
     }
     case What::Error: return add_error(all, rule);
@@ -189,6 +200,10 @@ void add_what(Expressions& all, const Rule& rule) {
       return;
     case What::OnLoopback:
       all.load(Meta::InDevice, word(0)).compare(Compare::Equal, word(0), bytes_of(kLoopback));
+      return;
+    case What::Untold:
+      load_port(all, rule.protocol);
+      all.look_up(sys::nft::Lookup::NotAmong, name_of(Sort::Told, AF_UNSPEC), word(0));
       return;
     case What::Streams: return of_protocol(all, IPPROTO_TCP);
     case What::All: return;
@@ -202,6 +217,7 @@ void add_then(Expressions& all, Then then) {
     case Then::Count: all.count(Ruleset::kRefused); return;
     case Then::Tell: all.limit(kToldPerSecond, kToldAtOnce).log(kRefusedGroup, kRefusedBytes); return;
     case Then::Reset: all.reset_stream(); return;
+    case Then::Drop: all.drop(); return;
   }
 }
 
@@ -363,9 +379,15 @@ std::vector<Attempt> Wall::refused() {
   return attempts;
 }
 
-std::uint64_t Wall::untold() const {
-  const auto all = sys::nft::packets(sockets_.changes, Ruleset::kTable, Ruleset::kRefused);
-  return all && *all > told_ ? *all - told_ : 0;
+// Counted first: what comes meanwhile is told at the next look.
+Wall::Look Wall::look() {
+  const std::uint64_t all =
+      sys::nft::packets(sockets_.changes, Ruleset::kTable, Ruleset::kRefused).value_or(counted_);
+  Look look{.told = refused(), .is_quiet = all == counted_};
+  counted_ = all;
+  if (all > told_ + lost_) look.lost = all - told_ - lost_;
+  lost_ += look.lost;
+  return look;
 }
 
 }  // namespace jail::egress

@@ -153,7 +153,8 @@ class Session {
       plan_.wall.reset();
       record = started();
     }
-    way_out_.start(plan_, construction.take_doors(), construction.take_network(), construction.take_wall(), to_log());
+    way_out_.start(plan_, construction.take_doors(), construction.take_network(), construction.take_wall(),
+                   to_log_of_network());
     auditing_.start(plan_, builder, std::move(tracing_.access.landlock_records), log_);
     const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
@@ -217,6 +218,17 @@ class Session {
   // What is lost of it, the log counts.
   [[nodiscard]] std::function<void(const event::Event&)> to_log() const {
     return [log = log_](const event::Event& event) { (void)log->append(event); };
+  }
+
+  // By us alone. What it could not tell is lost.
+  [[nodiscard]] std::function<void(const event::Event&)> to_log_of_network() {
+    return [this](const event::Event& event) {
+      (void)log_->append(event);
+      const auto* lost = std::get_if<event::MonitorLost>(&event.body);
+      if (lost == nullptr) return;
+      unheard_ += lost->count;
+      loss_->tell(monitor::Loss::Sort::Lasting, lost->reason);
+    };
   }
 
   // From the thread that listens.
@@ -352,6 +364,7 @@ class Session {
     for (const auto& [sink, count] : record.lost)
       result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
     if (unread_ != 0) record.lost.emplace_back(monitor::name_of(plan_.monitor.source), unread_);
+    if (unheard_ != 0) record.lost.emplace_back(event::name_of(event::Source::Egress), unheard_);
     if (tracing_.lost() != 0) record.lost.emplace_back("ebpf", tracing_.lost());
     record.landlock = denials.counts;
     if (denials.untold != 0) record.lost.emplace_back("kernel-audit", denials.untold);
@@ -443,7 +456,8 @@ class Session {
   Auditing auditing_;
   WayOut way_out_;
   std::vector<Fd> reserved_;
-  std::uint64_t unread_ = 0;  // by who listens
+  std::uint64_t unread_ = 0;   // by who listens
+  std::uint64_t unheard_ = 0;  // of the network
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };
 

@@ -37,6 +37,7 @@ class Expressions {
   Expressions& log(std::uint16_t group, std::uint32_t bytes);  // at once, the packet's first `bytes`
   Expressions& reset_stream();
   Expressions& accept();
+  Expressions& drop();
   Expressions& go_to(std::string_view chain);
 
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
@@ -103,7 +104,8 @@ int commit(const Fd& socket, Batch batch);
 // How many packets a counter has seen; nothing: it is not there.
 std::optional<std::uint64_t> packets(const Fd& socket, const std::string& table, std::string_view counter);
 
-// What a log expression sends to its group comes to this socket, a record for each packet. 0 or errno.
+// What a log expression sends to its group comes to this socket, a record for each packet; what finds no room there is
+// lost without a word. 0 or errno.
 int listen(const Fd& socket, std::uint16_t group, std::uint32_t bytes);
 // From the IP header on; without waiting. Nothing: there is none.
 std::optional<std::vector<std::string>> logged(const Fd& socket);

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 import unittest
 
 from abroad_test import BESIDE, BESIDE6, CLIENT, METADATA, NAMED, NAMED6, PORT, setUpModule  # noqa: F401
@@ -98,7 +99,7 @@ class Wall:
         meant = [line.split(" nft ", 1)[1] for line in shown.splitlines() if " nft " in line]
         sets = sets_of(printed)
         self.assertEqual(sets, sets_of("\n".join(meant)))
-        self.assertEqual(len(sets), 11)
+        self.assertEqual(len(sets), 12)
         chains = {}
         for line in meant:
             if line.startswith("chain "):
@@ -177,15 +178,45 @@ class Wall:
         self.assertIn("goto refuse", self.nft("list", "ruleset"))
         self.end()
 
+    def test_a_flood_at_other_ports_hides_nothing(self):
+        """The rate is for what nobody else tells: without who tells of those, they use it up."""
+        for monitor in ("", "monitor: {source: none}\n"):
+            with self.subTest(monitor=monitor):
+                self.log.unlink(missing_ok=True)
+                self.start(f"udp://{NAMED}:{PORT}", more=monitor)
+                flood = f"[udp('{BESIDE}', {OTHER_PORT}) for _ in range(1000)].count('PermissionError')"
+                self.assertEqual(self.ask(f"{flood}, udp('{BESIDE}')"), "(1000, 'PermissionError')")
+                self.end()
+                lost = sum(record["count"] for record in self.records() if record["kind"] == "monitor.lost")
+                if monitor:
+                    self.assertGreater(lost, 500)
+                    continue
+                told, = self.denied(address=BESIDE, port=PORT)
+                self.assertEqual((told["source"], lost, self.records()[-1]["lost"]), ("egress", 0, {}))
+                others = self.denied(address=BESIDE, port=OTHER_PORT)
+                self.assertEqual(sum(record.get("count", 1) for record in others), 1000)
+
     def test_a_flood_is_counted(self):
-        """The first are told one by one, the others as lost: together all of them."""
+        """The first are told one by one, the others as lost, while it lasts: together all of them."""
         self.start(f"udp://{NAMED}:{PORT}", more="monitor: {source: none}\n")
         self.assertEqual(self.ask(f"[udp('{BESIDE}') for _ in range(3000)].count('PermissionError')"), "3000")
+        limit = time.monotonic() + 60
+        while "monitor.lost" not in self.kinds() and time.monotonic() < limit:
+            time.sleep(0.01)
+        self.assertNotIn("run.ended", self.kinds())
         self.end()
         told = sum(record.get("count", 1) for record in self.denied(address=BESIDE))
         lost = sum(record["count"] for record in self.records() if record["kind"] == "monitor.lost")
         self.assertEqual(told + lost, 3000)
+        self.assertEqual(self.records()[-1]["lost"], {"egress": lost})
         self.assertGreater(told, 99)
+
+    def test_a_flood_ends_who_may_not_be_lost_sight_of(self):
+        self.start(f"udp://{NAMED}:{PORT}", more="monitor: {on_loss: kill}\n")
+        self.ask(f"[udp('{BESIDE}') for _ in range(1000)].count('PermissionError')")
+        self.process.wait(timeout=60)
+        self.assertEqual(self.process.returncode, 125)
+        self.assertEqual(self.records()[-1]["outcome"], "monitor-lost")
 
 
 if __name__ == "__main__":
