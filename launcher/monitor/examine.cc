@@ -221,6 +221,11 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
   return {};
 }
 
+bool is_to_a_door(const Rules& rules, const Address& address) {
+  const bool is_of_the_internet = address.reach == Reach::Abroad || address.reach == Reach::Loopback;
+  return is_of_the_internet && std::ranges::binary_search(rules.ports_abroad, address.peer.port.value_or(0));
+}
+
 // --- The rest --------------------------------------------------------------------------------------------------------
 
 // Where nothing else says no, pid 1 has no ear for them.
@@ -439,7 +444,10 @@ std::optional<event::Event> Examiner::foretell(const Caller& caller, const Call&
     prediction = predict_address(rules_, places_, asker, call.operation, address);
   else if (address.reach == Reach::Path)
     prediction = predict_one(asker, place_of(places_, caller, address.peer.path), kCreate);
-  return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
+  event::Event event = event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
+  const bool goes_on = call.operation != Operation::Bind && prediction.decision == Decision::Allowed;
+  if (goes_on && is_to_a_door(rules_, address)) ways_out_.push_back(event);
+  return event;
 }
 
 std::optional<event::Event> Examiner::to_address(const seccomp_notif& notified, const Call& call) {

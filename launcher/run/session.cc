@@ -21,6 +21,7 @@
 #include "run/auditing.h"
 #include "run/build.h"
 #include "run/channels.h"
+#include "run/destinations.h"
 #include "run/exit_status.h"
 #include "run/facts.h"
 #include "run/findings.h"
@@ -154,7 +155,7 @@ class Session {
       record = started();
     }
     way_out_.start(plan_, construction.take_doors(), construction.take_network(), construction.take_wall(),
-                   to_log_of_network());
+                   destinations_, to_log_of_network());
     auditing_.start(plan_, builder, std::move(tracing_.access.landlock_records), log_);
     const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
@@ -332,7 +333,13 @@ class Session {
             .plugin = duplicate(jail.plugin.pidfd().get()),
             .pid = jail.plugin.pid(),
             .reserved = std::move(reserved_),
-            .log = [log = log_, digests = digests_](const event::Event& event) { append(*log, *digests, event); },
+            .log = [log = log_, digests = digests_, destinations = destinations_](const event::Event& event) {
+              if (!Destinations::concerns(event)) return append(*log, *digests, event);
+              event::Event whole = event;
+              destinations->complete(whole, whole.mono_ns);
+              (void)log->append(whole);
+            },
+            .leads_out = [destinations = destinations_](const event::Event& call) { destinations->add_call(call); },
             .loss = loss_,
             .log_takes_records = [log = log_] { return log->takes_records(); }};
   }
@@ -448,6 +455,7 @@ class Session {
   Group group_;  // outlives whoever is in it
   std::variant<Worker, BuildFailure> init_;
   std::shared_ptr<audit::Log> log_;  // shared with the thread that listens, which may hang in it
+  std::shared_ptr<Destinations> destinations_ = std::make_shared<Destinations>(plan_.egress);
   std::shared_ptr<Digests> digests_ = std::make_shared<Digests>();
   std::shared_ptr<monitor::Loss> loss_;
   audit::Problem log_problem_;

@@ -118,12 +118,15 @@ class Names:
         self.assertIn(flows[0], ((API, "api.acme.example"), (API6, "api.acme.example")))
 
     def test_the_log_has_the_name_that_led_to_an_address(self):
-        """Also of what is refused, and where the stream itself names nobody."""
-        out = self.python(f"print(get('api.acme.example', {PORT + 1}))\n"
+        """Also of what is refused, at ports that lead out and others, and where the stream itself names nobody."""
+        out = self.python(f"print(get('api.acme.example', {PORT + 1}), get('api.acme.example', {PORT + 2}))\n"
                           f"socket.create_connection((look_up('api.acme.example').split()[0], {PORT}), timeout=20)",
                           allowed=(f"tcp://api.acme.example:{PORT}", f"tcp://{OTHER}:{PORT + 1}",
                                    f"tcp://[2001:db8:2::99]:{PORT + 1}"))
-        self.assertEqual(out, ["ConnectionRefusedError"])
+        self.assertEqual(out, ["ConnectionRefusedError ConnectionRefusedError"])
+        refused = [record for record in self.records() if record["kind"] == "net.connect"]
+        self.assertLessEqual({(port, "api.acme.example", "test.yaml:4") for port in (PORT + 1, PORT + 2)},
+                             {(one["port"], one["host"], one["rule"].rsplit("/", 1)[1]) for one in refused})
         told = [(record["kind"], record["host"], record["decision"]) for record in self.records()
                 if record.get("source") == "egress" and record["kind"] in ("net.connect", "net.flow")]
         self.assertEqual(set(told), {("net.connect", "api.acme.example", "denied"),

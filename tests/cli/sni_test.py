@@ -160,6 +160,9 @@ class Sni:
                                          (None, TLS, "network", "ECONNRESET", "test.yaml:6")] * 2)
         flows = [record["host"] for record in self.records() if record["kind"] == "net.flow"]
         self.assertEqual(flows, [PERMITTED] * 2)
+        plugin = next(record["pid"] for record in self.records() if record["kind"] == "run.started")
+        asking = [record.get("pid") for record in self.records() if record["kind"] == "net.connect"]
+        self.assertEqual(asking, [plugin] * 4)
         self.assertIn("without SNI", self.reasons()[1])
         said = self.jail("audit", "tail", "--denied", "--file", self.log)
         self.assertIn(f"tcp://{COTENANT}:{TLS}", said.out, said)

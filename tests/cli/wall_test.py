@@ -16,13 +16,24 @@ OTHER_PORT = PORT + 1
 NFT = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin")
 # Answers what it is asked, line by line.
 PLUGIN = CLIENT % (PORT, PORT, 20) + """
-import sys
+import os, sys
 held = []
+def child(call):
+    pid = os.fork()
+    if pid == 0: os._exit(call() is None)
+    return os.waitpid(pid, 0)[0]
+def sent(host):
+    with socket.socket(family(host), socket.SOCK_DGRAM) as s:
+        error_of(lambda: s.sendmsg([b'x'], [], 0, (host, %d)))
+def connected(host):
+    with socket.socket(family(host), socket.SOCK_DGRAM) as s:
+        s.connect((host, %d))
+        error_of(lambda: s.send(b'x'))
 def error_of(call):
     try: return call() and None
     except OSError as error: return type(error).__name__
 for line in sys.stdin: print(eval(line), flush=True)
-"""
+""" % (PORT, PORT)
 
 
 def sets_of(text):
@@ -113,8 +124,8 @@ class Wall:
         for monitor in ("", "monitor: {source: none}\n"):
             with self.subTest(monitor=monitor):
                 self.log.unlink(missing_ok=True)
-                self.start(f"tcp://{NAMED}:{PORT}", f"udp://{NAMED}:{PORT}", f"tcp://[{NAMED6}]:{PORT}",
-                           f"udp://[{NAMED6}]:{PORT}", more=monitor)
+                profile = self.start(f"tcp://{NAMED}:{PORT}", f"udp://{NAMED}:{PORT}", f"tcp://[{NAMED6}]:{PORT}",
+                                     f"udp://[{NAMED6}]:{PORT}", more=monitor)
                 for host in (NAMED, NAMED6):
                     self.assertEqual(self.ask(f"tcp('{host}'), udp('{host}')"), f"('hello', '2@{host}')")
                 attempts = [(BESIDE, PORT), (BESIDE6, PORT), (METADATA, PORT),
@@ -123,15 +134,31 @@ class Wall:
                     self.assertEqual(self.ask(f"tcp('{host}', {port}), udp('{host}', {port})"),
                                      "('ConnectionRefusedError', 'PermissionError')", (host, port))
                 self.end()
+                plugin = next(record["pid"] for record in self.records() if record["kind"] == "run.started")
                 for host, port in attempts:
                     for kind, errno in (("net.connect", "ECONNREFUSED"), ("net.send", "EPERM")):
                         told, = self.denied(kind=kind, address=host, port=port)
-                        self.assertEqual((told["layer"], told["rule"], told["errno"]), ("network", "default", errno))
-                        by_wall = monitor or port == PORT
-                        self.assertEqual(told.get("source") == "egress", bool(by_wall))
-                        self.assertEqual("pid" in told, not by_wall)
+                        line = f"{profile}:4" if host in (NAMED, NAMED6) else "default"
+                        self.assertEqual((told["layer"], told["rule"], told["errno"]), ("network", line, errno))
+                        self.assertEqual(told.get("source") == "egress", bool(monitor or port == PORT))
+                        self.assertEqual(told.get("pid"), None if monitor else plugin)
                 flows = [record["address"] for record in self.records() if record["kind"] == "net.flow"]
                 self.assertEqual(sorted(flows), sorted([NAMED, NAMED6] * 2), "the relay has seen no other")
+
+    def test_a_refusal_has_the_process_that_asked_for_it(self):
+        """Also one that has ended since, and where the packet was sent by a call that names nobody."""
+        self.start(f"tcp://{NAMED}:{PORT}", f"udp://{NAMED}:{PORT}")
+        asking = {f"tcp('{BESIDE}')": ("net.connect", BESIDE, None),
+                  f"tcp('::ffff:{METADATA}')": ("net.connect", METADATA, None),
+                  f"udp('{BESIDE}')": ("net.send", BESIDE, None),
+                  f"sent('{METADATA}')": ("net.send", METADATA, "sendmsg"),
+                  "connected('198.51.100.1')": ("net.send", "198.51.100.1", None)}
+        pids = [int(self.ask(f"child(lambda: {call})")) for call in asking]
+        self.assertEqual(len(set(pids)), len(asking))
+        self.end()
+        for pid, (kind, address, call) in zip(pids, asking.values(), strict=True):
+            told, = self.denied(kind=kind, address=address, port=PORT)
+            self.assertEqual((told["jail_pid"], told.get("call"), told["source"]), (pid, call, "egress"), told)
 
     def test_the_plugins_own_loopback_is_free(self):
         self.start(f"tcp://{NAMED}:{PORT}")
