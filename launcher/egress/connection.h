@@ -15,8 +15,6 @@ namespace jail::egress {
 
 class Connection {
  public:
-  // Out: the plugin has asked for it; In: another host, and the plugin is `to`.
-  enum class Leads : std::uint8_t { Out, In };
   // `asked`: accepted; `made`: a connect(2) under way to `to`. Both non-blocking.
   Connection(Fd asked, Fd made, const Address& to, Leads leads);
   ~Connection();

@@ -77,12 +77,11 @@ std::vector<Element> elements_of(const Plan& plan, Sort sort, int family, bool n
   return elements;
 }
 
-bool is_wide(const Door& door) { return door.at.bytes == decltype(door.at.bytes){}; }
-
 std::vector<Element> doors_of(const Plan& plan, int family) {
   std::vector<Element> elements;
   for (const Door& door : plan.out)
-    if (is_wide(door) && door.at.family == family) elements.push_back({number_of(door.protocol), door.at, 0});
+    if (is_at_every_address(door) && door.at.family == family)
+      elements.push_back({number_of(door.protocol), door.at, 0});
   std::ranges::sort(elements, is_before);
   return elements;
 }
@@ -280,7 +279,7 @@ std::vector<std::uint16_t> ports_abroad(const Plan& plan) {
   std::vector<std::uint16_t> ports;
   if (plan.resolver == Plan::Resolver::Own) ports.push_back(kDnsPort);
   for (const Door& door : plan.out)
-    if (is_wide(door)) ports.push_back(door.at.port);
+    if (is_at_every_address(door)) ports.push_back(door.at.port);
   std::ranges::sort(ports);
   ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
   return ports;

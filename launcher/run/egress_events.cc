@@ -54,9 +54,11 @@ event::Decision decision_of(egress::Lookup::Outcome outcome) {
 
 egress::Address address_of(const egress::Flow& flow) { return {flow.family, flow.address, flow.port}; }
 
-// Of these there may be any number, and each is like the other.
+// Of these there may be any number, and each is like the other. Datagrams have nobody's leave to come: whoever took
+// none of them has answered none.
 bool is_of_many(const egress::Flow& flow) {
-  return flow.sort == egress::Flow::Sort::Refused || (flow.sent == 0 && flow.received == 0);
+  const bool is_untaken = flow.protocol == IPPROTO_UDP && flow.error != 0 && (flow.sent == 0 || flow.received == 0);
+  return is_untaken || flow.sort == egress::Flow::Sort::Refused || (flow.sent == 0 && flow.received == 0);
 }
 
 }  // namespace

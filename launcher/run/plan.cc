@@ -134,10 +134,11 @@ void plan_calls(const profile::Profile& profile, const Support& support, Plan& p
 }
 
 void plan_wall(Plan& plan) {
-  if (plan.egress.missing || plan.egress.reach != egress::Plan::Reach::Abroad) return;
+  if (plan.egress.missing) return;
+  plan.ports_abroad = egress::ports_abroad(plan.egress);
+  if (plan.egress.reach != egress::Plan::Reach::Abroad) return;
   const bool all_calls_are_told = plan.monitor.source != monitor::Source::None;
   plan.wall = egress::ruleset_of(plan.egress, all_calls_are_told ? egress::Tells::AtDoors : egress::Tells::All);
-  plan.ports_abroad = egress::ports_abroad(plan.egress);
 }
 
 // The view has links of its own on the way to a tree, the digest has none.

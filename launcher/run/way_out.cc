@@ -153,7 +153,7 @@ bool hear(const Fd& told, EgressEvents& events) {
 }  // namespace
 
 std::optional<Refusal> WayOut::listen(const Plan& plan) {
-  egress::Opened opened = egress::try_open_doors(plan.egress.in);
+  egress::Opened opened = egress::try_open_doors(plan.egress.in, egress::Side::Host);
   listeners_ = std::move(opened.sockets);
   if (opened.error == 0) return std::nullopt;
   const char* hint = opened.error == EADDRINUSE ? "end what listens there, or name another port" : "";
@@ -210,8 +210,10 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
 
 void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
   std::vector<egress::Relayed> relayed;
-  for (std::size_t i = 0; i < listeners_.size(); ++i)
-    relayed.push_back({std::move(listeners_[i]), profile::Protocol::Tcp, 0, egress::within(plan.egress.in[i])});
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    const egress::Door& door = plan.egress.in[i];
+    relayed.push_back({std::move(listeners_[i]), door.protocol, door.at.port, egress::within(door)});
+  }
   listeners_.clear();
   start("the relay has died: the doors of network.listen are shut", hear<egress::Flow>,
         [&](const Fd& told) {

@@ -108,6 +108,13 @@ class Abroad:
         out = self.python(f"print(tcp('{METADATA}'), tcp('{NAMED}'))", f"tcp://169.254.0.0/16:{PORT}")
         self.assertEqual(out, ["hello", "ConnectionRefusedError"])
 
+    def test_a_network_of_this_host_beside_others(self):
+        out = self.python(f"print(tcp('127.0.0.1'), tcp('127.5.5.5'), tcp('{NAMED}', {PORT + 1}), tcp('{NAMED}'),\n"
+                          f"      tcp('{BESIDE}'), tcp('::1'), udp('127.0.0.1'), udp('127.6.5.5'))",
+                          f"tcp://127.0.0.0/8:{PORT}", f"tcp://{NAMED}:{PORT + 1}", f"udp://127.0.0.0/16:{PORT}")
+        self.assertEqual(out, ["hello", "hello", "ConnectionResetError"] + ["ConnectionRefusedError"] * 3 +
+                         ["2@127.0.0.1", "PermissionError"])
+
     def test_addresses_in_disguise(self):
         out = self.python(f"print(tcp('::ffff:{NAMED}'), tcp('::ffff:{BESIDE}'), tcp('::ffff:127.0.0.1'),\n"
                           "      tcp('0.0.0.0'))",

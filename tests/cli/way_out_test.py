@@ -111,6 +111,19 @@ class WayOut:
                                 f"{{allow: [\"tcp://[::1]:{named.port}\"]}}")
             self.assertEqual(ended.out.split(), ["b'hello'", "ConnectionRefusedError", "ConnectionRefusedError"], ended)
 
+    def test_a_network_of_loopback_addresses(self):
+        """The address that was meant is the one that is reached; another network, another port are not."""
+        with Server(greet) as named, Server(lambda connection: connection.sendall(b"other"), "127.8.9.1") as there:
+            ask = "print({})".format(", ".join(
+                f"why_not('{host}', {port})" for host, port in (("127.0.0.1", named.port), ("127.8.9.1", there.port),
+                                                                ("127.8.9.1", named.port), ("127.9.0.1", there.port))))
+            allowed = f"\"tcp://127.8.0.0/16:{there.port}\", \"tcp://127.0.0.0/24:{named.port}\""
+            ended = self.python(ask + f"\nprint(at('127.8.9.1', {there.port}).recv(5))", f"{{allow: [{allowed}]}}")
+            self.assertEqual(ended.out.split(), ["reached", "reached", "ConnectionResetError", "ConnectionResetError",
+                                                 "b'other'"], ended)
+        refused = {(record["address"], record["port"], record["errno"]) for record in self.of_kind("net.connect")}
+        self.assertEqual(refused, {("127.8.9.1", named.port, "ECONNRESET"), ("127.9.0.1", there.port, "ECONNRESET")})
+
     def test_a_url_of_the_environment(self):
         with Server(greet) as named:
             ended = self.python(f"print(at('127.0.0.1', {named.port}).recv(5))", "{allow: [\"${env:CRM_URL}\"]}",
@@ -194,8 +207,11 @@ class WayOut:
                "c.sendall(b'answer')\n")
 
     def listening(self, host, port, family, network):
-        code = AWAY + self.LISTENS.format(host=host, port=port, family=f"socket.{family.name}")
-        command = [BINARY, "run", "--audit", str(self.log), self.profile_with(network), "--", "python3", "-c", code]
+        return self.starting(self.LISTENS.format(host=host, port=port, family=f"socket.{family.name}"), network)
+
+    def starting(self, code, network):
+        words = ["python3", "-c", AWAY + code]
+        command = [BINARY, "run", "--audit", str(self.log), self.profile_with(network), "--", *words]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    preexec_fn=self.become(), env=self.environment, text=True)
         self.addCleanup(process.kill)
@@ -217,6 +233,35 @@ class WayOut:
                 flow = self.of_kind("net.flow")[0]  # as the plugin sees it: who came, what it was sent
                 self.assertEqual((flow["bytes_sent"], flow["bytes_received"], flow["local_port"]), (6, 3, port))
                 self.assertEqual(flow["address"], host)
+
+    ECHOES = ("s = socket.socket(socket.{family}, socket.SOCK_DGRAM)\n"
+              "s.bind(({host!r}, {port}))\n"
+              "print('ready', flush=True)\n"
+              "for _ in range(3):\n"
+              "    data, peer = s.recvfrom(65536)\n"
+              "    s.sendto(data.upper(), peer)\n")
+
+    def test_datagrams_of_the_host_reach_what_listens(self):
+        """Each peer gets its own answers, from the address that it asked; nobody else is in between."""
+        for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
+            with self.subTest(host=host), socket.socket(family, socket.SOCK_DGRAM) as one, \
+                    socket.socket(family, socket.SOCK_DGRAM) as other:
+                self.log.unlink(missing_ok=True)
+                port = free_port(host)
+                shown = f"[{host}]" if ":" in host else host
+                process = self.starting(self.ECHOES.format(host=host, port=port, family=family.name),
+                                        f"{{listen: [\"udp://{shown}:{port}\"]}}")
+                for peer, data in ((one, b"a" * 60000), (other, b"b"), (one, b"c")):
+                    peer.settimeout(SECONDS)
+                    peer.connect((host, port))
+                    peer.send(data)
+                    self.assertEqual(peer.recv(65536), data.upper())
+                process.communicate(timeout=SECONDS)
+                flows = self.of_kind("net.flow")
+                self.assertEqual(sorted((flow["bytes_received"], flow["bytes_sent"], flow["port"]) for flow in flows),
+                                 sorted([(60001, 60001, one.getsockname()[1]), (1, 1, other.getsockname()[1])]))
+                self.assertEqual({(flow["protocol"], flow["local_port"], flow["address"]) for flow in flows},
+                                 {("udp", port, host)})
 
     def test_what_is_not_named_is_not_reached_from_the_host(self):
         port, named = free_port(), free_port()
@@ -294,8 +339,7 @@ class WayOut:
         self.assertIn("network.allow", changed["reason"])
 
     def test_what_is_not_built_yet_is_refused_with_its_line(self):
-        for entry in ("tcp://127.0.0.0/8:80", "tcp://127.0.0.1:*",
-                      "tcp://127.0.0.1:1000-2000"):
+        for entry in ("tcp://127.0.0.1:*", "tcp://127.0.0.1:1000-2000"):
             with self.subTest(entry=entry):
                 ended = self.python("print('ran')", f"\n  allow: [\"tcp://127.0.0.1:80\", \"{entry}\"]")
                 self.assert_refused(ended, "test.yaml:5:", "not part of this version")
