@@ -1,5 +1,5 @@
-// Two connected stream sockets, and what is on its way between them. Neither side ever waits for the other's process:
-// what one does not take is kept, and so long nothing more is read for it.
+// Two connected stream sockets, and what is on its way between them; reset unless both sides have ended. Neither side
+// ever waits for the other's process: what one does not take is kept, and so long nothing more is read for it.
 #pragma once
 
 #include <array>

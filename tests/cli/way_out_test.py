@@ -325,18 +325,47 @@ class WayOut:
     def test_a_relay_that_dies_shuts_the_door(self):
         with Server(lambda connection: (greet(connection), connection.recv(1))) as server:
             process, relay = self.with_a_relay(
-                server.port, f"print(s.recv(1), why_not('127.0.0.1', {server.port}), flush=True)\n")
-            ended = os.pidfd_open(relay)
-            signal.pidfd_send_signal(ended, signal.SIGKILL)
-            limit = time.monotonic() + SECONDS
-            while "monitor.changed" not in self.kinds() and time.monotonic() < limit:
-                time.sleep(0.01)
-            os.close(ended)
+                server.port, "try: s.recv(1)\n"
+                             "except OSError as error: print(type(error).__name__)\n"
+                             f"print(why_not('127.0.0.1', {server.port}), flush=True)\n")
+            self.kill_relay(relay)
             out, _ = process.communicate("\n", timeout=SECONDS)
-            self.assertEqual(out.split(), ["b''", "ConnectionRefusedError"])
+            self.assertEqual(out.split(), ["ConnectionResetError", "ConnectionRefusedError"])
         self.assertEqual(process.returncode, 0)
         changed, = self.of_kind("monitor.changed")
         self.assertIn("network.allow", changed["reason"])
+
+    def kill_relay(self, relay):
+        ended = os.pidfd_open(relay)
+        signal.pidfd_send_signal(ended, signal.SIGKILL)
+        limit = time.monotonic() + SECONDS
+        while "monitor.changed" not in self.kinds() and time.monotonic() < limit:
+            time.sleep(0.01)
+        os.close(ended)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root finds the process")
+    def test_what_a_dead_relay_has_cut_off_is_not_whole(self):
+        """Neither to the plugin, in the midst of a download, nor to the server."""
+        answers = []
+        def answer(connection):
+            greet(connection)
+            connection.sendall(b"x" * (1 << 16))
+            try:
+                answers.append(connection.recv(1))
+            except OSError as error:
+                answers.append(type(error).__name__)
+        with Server(answer) as server:
+            process, relay = self.with_a_relay(server.port, "size = 0\n"
+                                               "try:\n"
+                                               "    while data := s.recv(1 << 16): size += len(data)\n"
+                                               "    print('whole', size)\n"
+                                               "except OSError as error: print(type(error).__name__, size)\n")
+            self.kill_relay(relay)
+            out, _ = process.communicate("\n", timeout=SECONDS)
+            limit = time.monotonic() + SECONDS
+            while not answers and time.monotonic() < limit:
+                time.sleep(0.01)
+        self.assertEqual((out.split()[0], answers), ("ConnectionResetError", ["ConnectionResetError"]))
 
     def test_what_is_not_built_yet_is_refused_with_its_line(self):
         for entry in ("tcp://127.0.0.1:*", "tcp://127.0.0.1:1000-2000"):
