@@ -349,8 +349,8 @@ class WayOut:
         answers = []
         def answer(connection):
             greet(connection)
-            connection.sendall(b"x" * (1 << 16))
             try:
+                connection.sendall(b"x" * (1 << 16))
                 answers.append(connection.recv(1))
             except OSError as error:
                 answers.append(type(error).__name__)
