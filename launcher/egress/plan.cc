@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "egress/names.h"
+
 namespace jail::egress {
 namespace {
 
@@ -35,10 +37,15 @@ bool is_whole(const Endpoint& network, const Address& at) {
 
 // Empty: there can be a door.
 std::string what_is_missing(const Endpoint& endpoint) {
-  if (endpoint.ports.empty()) return "a door to every port is not part of this version: name the ports";
+  const bool is_udp = endpoint.protocol == profile::Protocol::Udp;
+  if (endpoint.ports.empty() && is_udp) return "every port of UDP is not part of this version: name the ports";
+  if (endpoint.ports.empty() && is_of_this_host(endpoint))
+    return "every port of this host would leave the plugin none of its own, and is not part of this version: name them";
   if (count_ports(endpoint) > kMostPorts) return "more than 64 ports of one entry are not part of this version";
   return {};
 }
+
+bool has_every_port(const Endpoint& endpoint) { return endpoint.ports.empty(); }
 
 bool is_same_socket(const Door& one, const Door& other) { return one.protocol == other.protocol && one.at == other.at; }
 
@@ -89,6 +96,7 @@ class Planner {
       if (is_name(rule)) plan_.resolver = Plan::Resolver::Own;
     }
     for (const Endpoint& rule : network.allow) lead_out(rule);
+    if (std::ranges::any_of(network.allow, has_every_port)) add_door_of_all(network);
     leave_out_what_is_held(plan_.out);
     for (const Endpoint& listener : network.listen) lead_in(listener);
     if (plan_.out.size() + plan_.in.size() > kMostDoors)
@@ -110,6 +118,18 @@ class Planner {
       if (places.empty()) lack(kPortOfResolver, rule.place);
       for (const Address& at : places) add({rule.protocol, at, rule.place}, plan_.out);
     });
+  }
+
+  // The last port that nobody has named.
+  void add_door_of_all(const profile::Network& network) {
+    std::uint16_t port = 65'535;
+    const auto is_taken = [&](const Door& door) { return door.at.port == port; };
+    const auto is_named = [&](const Endpoint& one) { return !one.ports.empty() && has_port(one.ports, port); };
+    while (std::ranges::any_of(plan_.out, is_taken) || std::ranges::any_of(network.listen, is_named)) --port;
+    plan_.port_of_all = port;
+    const auto asks = std::ranges::find_if(network.allow, has_every_port);
+    for (const int family : {AF_INET, AF_INET6})
+      add({profile::Protocol::Tcp, {.family = family, .bytes = {}, .port = port}, asks->place}, plan_.out);
   }
 
   void lead_in(const Endpoint& listener) {

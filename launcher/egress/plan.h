@@ -7,6 +7,7 @@
 // any address, a door has one address.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ struct Plan {
   std::vector<Door> in;                  // of the host, each of which leads to the same port of the jail's loopback
   enum class Reach { Loopback, Abroad } reach = Reach::Loopback;  // Abroad: other hosts, too
   enum class Resolver { None, Own } resolver = Resolver::None;    // Own: some of them by name
+  // Where the door for every port of other hosts stands (TCP alone): the kernel leads to it what has no other.
+  std::optional<std::uint16_t> port_of_all;
 
   // What of the profile this version cannot do.
   struct Missing {

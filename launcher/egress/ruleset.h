@@ -37,23 +37,24 @@ struct Ruleset {
   };
   struct Set {
     // Links: networks of the host's own link, where the profile names them; Near: all of those. Told: ports, of either
-    // protocol and family (AF_UNSPEC).
-    enum class Sort { Addresses, Networks, Links, Names, Near, Doors, Told };
+    // protocol and family (AF_UNSPEC). AllOf...: what is permitted at every port.
+    enum class Sort { Addresses, Networks, Links, Names, Near, Doors, Told, AllOfNetworks, AllOfLinks, AllOfNames };
     Sort sort = Sort::Addresses;
     int family = AF_INET;
     std::vector<Element> elements;
   };
   struct Rule {
-    enum class What { FromDoors, Established, To, Own, Question, Error, Near, OnLoopback, Untold, Streams, All };
-    enum class Then { Accept, Refuse, Count, Tell, Reset, Drop };
+    enum class What { FromDoors, Established, To, ToAll, Own, Question, Error, Near, OnLoopback, Untold, Streams, All };
+    enum class Then { Accept, Refuse, Count, Tell, Reset, Drop, Lead };
     What what = What::All;
     Then then = Then::Accept;
     int family = AF_UNSPEC;                   // of To, Own, Error and Near
-    std::optional<Set::Sort> set = {};        // of To: which destinations; of Own: but for these ports
+    std::optional<Set::Sort> set = {};        // of To, ToAll: which destinations; of Own: but for these ports
     std::uint8_t protocol = 0;                // of Question and Untold
+    std::uint16_t port = 0;                   // of Lead: who listens there takes it, as it is (TPROXY)
   };
   struct Chain {
-    enum class Hook { None, Out, In, Forward } hook = Hook::None;
+    enum class Hook { None, Out, In, Forward, Arriving } hook = Hook::None;
     std::vector<Rule> rules;
   };
   std::vector<Set> sets;
@@ -75,6 +76,10 @@ std::optional<Ruleset> ruleset_of(const Plan& plan, Tells tells = Tells::All);
 // The ports that have a door at every address, ascending: what goes there is refused by the wall or the relay, what
 // goes to another port abroad finds nobody either way.
 std::vector<std::uint16_t> ports_abroad(const Plan& plan);
+
+bool has_networks(Ruleset::Set::Sort sort) noexcept;
+bool has_names(Ruleset::Set::Sort sort) noexcept;  // which come and pass
+bool is_of_all_ports(Ruleset::Set::Sort sort) noexcept;
 
 // As nft(8) has it, a line each, at most `most` elements of a set.
 std::vector<std::string> lines_of(const Ruleset& ruleset, std::size_t most);

@@ -33,6 +33,9 @@ bool is_exhaustion(int error) noexcept;
 // The sockets of the jail's network that answer for others: what they send passes the wall. Needs CAP_NET_ADMIN.
 void mark_as_doors(std::span<const Fd> sockets);
 
+// Of the plan's doors, the one for every port takes what the kernel leads to it. Needs CAP_NET_ADMIN.
+void take_all_ports(std::span<const Fd> doors, const Plan& plan);
+
 // What the plugin has sent that was refused.
 struct Attempt {
   std::uint8_t protocol = 0;  // IPPROTO_*

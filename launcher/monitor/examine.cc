@@ -196,6 +196,12 @@ bool has_listener(const Asker& asker, std::uint16_t port) {
 // What the wall refuses (egress/ruleset.h): a stream is reset, of a datagram the sending fails.
 int error_of_wall(Operation operation) { return operation == Operation::Connect ? ECONNREFUSED : EPERM; }
 
+bool is_to_a_door(const Rules& rules, const Address& address) {
+  if (address.reach == Reach::Abroad && rules.every_port_abroad) return true;
+  const bool is_of_the_internet = address.reach == Reach::Abroad || address.reach == Reach::Loopback;
+  return is_of_the_internet && std::ranges::binary_search(rules.ports_abroad, address.peer.port.value_or(0));
+}
+
 Prediction predict_address(const Rules& rules, const Places& places, const Asker& asker, Operation operation,
                            Address& address) {
   const Caller& caller = asker.caller;
@@ -210,20 +216,13 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
   if (rules.net == Rules::Net::Hosts) return {};
   if (address.reach == Reach::Abroad && rules.net == Rules::Net::Own) return refused_by("network", ENETUNREACH);
   if (address.reach == Reach::Abroad && rules.net == Rules::Net::Walled)
-    return std::ranges::binary_search(rules.ports_abroad, address.peer.port.value_or(0))
-               ? Prediction{}
-               : refused_by("network", error_of_wall(operation));
+    return is_to_a_door(rules, address) ? Prediction{} : refused_by("network", error_of_wall(operation));
   if ((address.reach == Reach::Loopback || address.reach == Reach::Abroad) &&
       !has_listener(asker, address.peer.port.value_or(0)))
     return refused_by("network", ECONNREFUSED);
   if (address.reach == Reach::Abstract && !caller.has_abstract_listener(address.peer.path.substr(1)))
     return refused_by("network", ECONNREFUSED);
   return {};
-}
-
-bool is_to_a_door(const Rules& rules, const Address& address) {
-  const bool is_of_the_internet = address.reach == Reach::Abroad || address.reach == Reach::Loopback;
-  return is_of_the_internet && std::ranges::binary_search(rules.ports_abroad, address.peer.port.value_or(0));
 }
 
 // --- The rest --------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ struct Rules {
   // line permits (egress/ruleset.h); of what goes to `ports_abroad`, ascending, the wall tells.
   enum class Net : std::uint8_t { Own, Relayed, Walled, Hosts } net = Net::Own;
   std::span<const std::uint16_t> ports_abroad{};
+  bool every_port_abroad = false;  // beside them, those of other addresses
   // Who tells the path sockets of a folder apart: nobody, Landlock (ABI 9), the supervisor (connector.h).
   enum class UnixPaths : std::uint8_t { Open, Landlock, Supervisor } unix_paths = UnixPaths::Open;
   enum class Signals : std::uint8_t { Open, Scoped } signals = Signals::Open;  // Scoped: Landlock ABI 6

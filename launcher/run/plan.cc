@@ -137,8 +137,12 @@ void plan_wall(Plan& plan) {
   if (plan.egress.missing) return;
   plan.ports_abroad = egress::ports_abroad(plan.egress);
   if (plan.egress.reach != egress::Plan::Reach::Abroad) return;
-  const bool all_calls_are_told = plan.monitor.source != monitor::Source::None;
-  plan.wall = egress::ruleset_of(plan.egress, all_calls_are_told ? egress::Tells::AtDoors : egress::Tells::All);
+  const bool has_every_port = plan.egress.port_of_all.has_value();
+  const bool others_are_told = plan.monitor.source != monitor::Source::None && !has_every_port;
+  plan.wall = egress::ruleset_of(plan.egress, others_are_told ? egress::Tells::AtDoors : egress::Tells::All);
+  if (!plan.wall && has_every_port)
+    plan.egress.missing = {"every port of a host needs the kernel's wall, which is not told of so many addresses",
+                           plan.egress.rules.back().place};
 }
 
 // The view has links of its own on the way to a tree, the digest has none.

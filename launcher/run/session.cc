@@ -149,6 +149,9 @@ class Session {
     const std::vector<Group::Failure> not_held = group_.hold(plan_.limits.of_group);
     if (const auto refusal = leave_out_limits(not_held)) return refuse(std::vector{*refusal});
     if (!not_held.empty()) record = started();
+    if (!construction.without_wall().empty() && plan_.egress.port_of_all)
+      return refuse(std::vector{Refusal{"net", "only the kernel leads every port out: " + construction.without_wall(),
+                                        "name the ports, or let the kernel load nft_tproxy", {}}});
     if (!construction.without_wall().empty()) {
       weaken(plan_, "net", construction.without_wall());
       plan_.wall.reset();
@@ -315,6 +318,7 @@ class Session {
                    : own      ? Rules::Net::Own
                               : Rules::Net::Hosts,
             .ports_abroad = plan_.ports_abroad,
+            .every_port_abroad = plan_.egress.port_of_all.has_value(),
             .unix_paths = told_apart ? Rules::UnixPaths::Landlock
                           : by_us    ? Rules::UnixPaths::Supervisor
                                      : Rules::UnixPaths::Open,

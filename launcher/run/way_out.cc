@@ -58,14 +58,14 @@ void join(std::vector<Fd> network, const confine::identity::Plan& identity) {
 
 // What it needs of the world.
 struct Reach {
-  std::vector<std::uint16_t> ports;  // of TCP, to connect to
+  std::optional<std::vector<std::uint16_t>> ports;  // of TCP, to connect to; none: to all
   confine::seccomp::Transports transports = confine::seccomp::Transports::Streams;
 };
 
 Reach reach_of(const std::vector<egress::Door>& doors) {
-  Reach reach;
+  Reach reach{.ports = std::vector<std::uint16_t>()};
   for (const egress::Door& door : doors)
-    if (door.protocol == profile::Protocol::Tcp) reach.ports.push_back(door.at.port);
+    if (door.protocol == profile::Protocol::Tcp) reach.ports->push_back(door.at.port);
     else reach.transports = confine::seccomp::Transports::StreamsAndDatagrams;
   return reach;
 }
@@ -73,7 +73,9 @@ Reach reach_of(const std::vector<egress::Door>& doors) {
 void confine_self(const Reach& reach) {
   sys::set_limit({.resource = RLIMIT_NOFILE, .value = egress::kMostRelayDescriptors});
   sys::set_no_new_privileges();
-  confine::landlock::enforce_nothing_allowed(confine::landlock::probe(), reach.ports);
+  using confine::landlock::Ports;
+  confine::landlock::enforce_nothing_allowed(confine::landlock::probe(),
+                                             reach.ports ? std::optional<Ports>(*reach.ports) : std::nullopt);
   sys::set_dumpable(sys::Dumpable::No);
   sys::set_parent_death_signal(SIGKILL);
   if (const int sealed = confine::seccomp::enforce(confine::seccomp::relay_program(reach.transports)); sealed < 0)
@@ -132,7 +134,7 @@ void become_resolver(egress::ResolverSockets sockets, const egress::Link& relay,
   egress::Names names(plan.egress.rules);
   egress::Upstreams upstreams = egress::read_upstreams(names, plan.egress.rules);
   take_identity(plan.identity);
-  confine_self({{egress::kDnsPort}, confine::seccomp::Transports::StreamsAndDatagrams});
+  confine_self({{{egress::kDnsPort}}, confine::seccomp::Transports::StreamsAndDatagrams});
   egress::resolve(std::move(sockets), std::move(names), std::move(upstreams), relay, told);
 }
 
@@ -198,8 +200,10 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
     keeper_.stand_between(std::move(resolver.openings), std::move(relays.theirs), empty_policy(plan), listed(plan));
     resolver.openings = std::move(relays.ours);
   }
+  Reach reach = reach_of(plan.egress.out);
+  if (plan.egress.port_of_all) reach.ports.reset();
   start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>, [&](const Fd& told) {
-    become_relay(std::move(relayed), {}, resolver, plan, reach_of(plan.egress.out), told);
+    become_relay(std::move(relayed), {}, resolver, plan, reach, told);
   });
   relayed.clear();
   resolver = {};

@@ -211,6 +211,12 @@ Expressions& Expressions::go_to(std::string_view chain) {
   return add("immediate", verdict(static_cast<std::uint32_t>(NFT_GOTO), chain));
 }
 
+Expressions& Expressions::lead_to(std::uint16_t port) {
+  add("immediate", number(NFTA_IMMEDIATE_DREG, word(0)) + data(NFTA_IMMEDIATE_DATA, raw(htons(port))));
+  return add("tproxy", number(NFTA_TPROXY_FAMILY, std::uint32_t{NFPROTO_UNSPEC}) +
+                           number(NFTA_TPROXY_REG_PORT, word(0)));
+}
+
 Batch::Batch(std::string table) : table_(std::move(table)), bytes_(boundary(NFNL_MSG_BATCH_BEGIN)) {}
 
 void Batch::message(std::uint16_t type, std::uint16_t flags, std::string_view attributes) {

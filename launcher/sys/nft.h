@@ -39,6 +39,7 @@ class Expressions {
   Expressions& accept();
   Expressions& drop();
   Expressions& go_to(std::string_view chain);
+  Expressions& lead_to(std::uint16_t port);  // to who listens there, in Hook::Arriving; of TCP
 
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
 
@@ -66,7 +67,8 @@ struct Element {
   bool is_end = false;  // of an interval of a single part: it ends before this one
 };
 
-enum class Hook : std::uint32_t { In = 1, Forward = 2, Out = 3 };  // NF_INET_*; what no rule accepts is dropped
+// NF_INET_*; what no rule accepts is dropped.
+enum class Hook : std::uint32_t { Arriving = 0, In = 1, Forward = 2, Out = 3 };
 
 // One transaction: all of it comes to be, or nothing.
 class Batch {

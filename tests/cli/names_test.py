@@ -161,6 +161,15 @@ def ask_by_stream(server):
                                    f"udp://[{API6}]:53", f"tcp://[{API6}]:53"))
         self.assertEqual(out, ["0/1 0/1 0/1 0/1", "3/0 3/0 3/0 3/0", "hello"])
 
+    def test_every_port_of_a_name(self):
+        """But for those of the resolver; of other names and addresses none."""
+        out = self.python(f"print(get('{API}', name='api.acme.example'))\n"
+                          "name = 'api.acme.example'\n"
+                          f"print(get(name), get(name, {PORT + 1}), get('{API}', name='x'))\n"
+                          f"print(get('{OTHER}'), look_up('evil.example'))", allowed=("tcp://*.acme.example:*",))
+        self.assertEqual(out, ["ConnectionRefusedError", "hello ConnectionResetError ConnectionResetError",
+                               "ConnectionRefusedError gaierror"])
+
     def test_wildcards_and_chains(self):
         out = self.python("for name in ('deep.down.acme.example', 'alias.acme.example'): print(get(name))")
         self.assertEqual(out, ["hello"] * 2)

@@ -92,11 +92,21 @@ TEST(EgressPlan, AServerAtPort53HasADoorAtItsAddressBesideTheResolver) {
 }
 
 TEST(EgressPlan, WhatThisVersionCannotDoHasItsLine) {
-  for (const char* entry : {"tcp://127.0.0.1:*", "tcp://203.0.113.1:*", "tcp://127.0.0.1:1000-2000"}) {
+  for (const char* entry : {"tcp://127.0.0.1:*", "udp://203.0.113.1:*", "tcp://127.0.0.1:1000-2000"}) {
     const Plan plan = egress::plan(allowing({"tcp://127.0.0.1:80", entry}));
     ASSERT_TRUE(plan.missing) << entry;
     EXPECT_EQ(plan.missing->place.line, 1) << entry;
   }
+}
+
+TEST(EgressPlan, TheDoorOfAllPortsHasOneThatNobodyNames) {
+  EXPECT_FALSE(egress::plan(allowing({"tcp://203.0.113.1:443"})).port_of_all);
+  profile::Network network = allowing({"tcp://203.0.113.1:*", "tcp://203.0.113.2:65535"});
+  network.listen.push_back(endpoint("tcp://127.0.0.1:65533-65534", 7));
+  const Plan plan = egress::plan(network);
+  EXPECT_FALSE(plan.missing);
+  EXPECT_EQ(plan.port_of_all, 65532);
+  EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 65535", "0.0.0.0 65532", ":: 65532"}));
 }
 
 TEST(EgressPlan, APortLeadsOutOrIn) {

@@ -108,6 +108,27 @@ TEST(Ruleset, WhatLiesNearIsRefusedBeforeNetworksUnlessItIsNamed) {
   EXPECT_LT(networks, end);
 }
 
+Endpoint at_every_port(Endpoint endpoint) {
+  endpoint.ports.clear();
+  return endpoint;
+}
+
+TEST(Ruleset, WhatIsPermittedAtEveryPortIsLedToItsDoor) {
+  const auto all = lines({at_every_port(network("10.0.0.0", 8, 0)), at_every_port(network("10.1.0.0", 16, 0)),
+                          at_every_port(address("169.254.169.254", 0)), at_every_port(address("203.0.113.1", 0)),
+                          address("203.0.113.2", 443)});
+  EXPECT_TRUE(has(all, "set all_networks4 { type ipv4_addr . inet_proto; flags interval; elements = "
+                       "{ 10.0.0.0/8 . tcp, 203.0.113.1 . tcp } }"));
+  EXPECT_TRUE(has(all, "set all_links4 { type ipv4_addr . inet_proto; flags interval; elements = "
+                       "{ 169.254.169.254 . tcp } }"));
+  const std::vector<std::string> leading(all.end() - 4, all.end());
+  EXPECT_EQ(leading, (std::vector<std::string>{"chain prerouting: ip daddr 127.0.0.0/8 accept",
+                                               "chain prerouting: ip6 daddr ::1 accept",
+                                               "chain prerouting: meta l4proto tcp tproxy to :65535",
+                                               "chain prerouting: accept"}));
+  EXPECT_FALSE(has(lines({address("203.0.113.2", 443)}), "chain prerouting: accept"));
+}
+
 // The wall's list and the policy's function are the same.
 TEST(Ruleset, WhatLiesNearIsWhatThePolicySays) {
   for (const int family : {AF_INET, AF_INET6})
