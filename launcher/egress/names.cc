@@ -70,7 +70,7 @@ bool Names::permits(const Address& address) const noexcept {
 std::optional<Rule> Names::find(const Address& address) const noexcept {
   const bool is_near = is_of_this_link(address);
   const auto has = [&](const Prefix& one) {
-    return is_within(address, one.address, one.bits) && (!is_near || (one.bits != 0 && is_of_this_link(one.address)));
+    return is_within(address, one.address, one.bits) && (!is_near || is_of_this_link(one.address, one.bits));
   };
   const auto found = std::ranges::find_if(prefixes_, has);
   return found == prefixes_.end() ? std::nullopt : std::optional(found->rule);

@@ -41,7 +41,8 @@ void add_ports(const Endpoint& rule, Element element, std::vector<Element>& elem
 // What is permitted at every port: an address is a network of itself.
 std::optional<Sort> sort_of_all(const Endpoint& rule, const Address& at) {
   if (rule.kind != HostKind::Address && rule.kind != HostKind::Prefix) return std::nullopt;
-  const bool lies_near = (rule.kind == HostKind::Address || rule.prefix_length != 0) && is_of_this_link(at);
+  const int whole = static_cast<int>(octets(at).size() * 8);
+  const bool lies_near = is_of_this_link(at, rule.kind == HostKind::Prefix ? rule.prefix_length : whole);
   return lies_near ? Sort::AllOfLinks : Sort::AllOfNetworks;
 }
 
@@ -50,7 +51,7 @@ std::optional<Sort> sort_of(const Endpoint& rule, const Address& at, bool near_o
   if (rule.ports.empty()) return sort_of_all(rule, at);
   if (rule.kind == HostKind::Address) return near_ones ? std::nullopt : std::optional(Sort::Addresses);
   if (rule.kind != HostKind::Prefix) return std::nullopt;
-  const bool lies_near = rule.prefix_length != 0 && is_of_this_link(at);
+  const bool lies_near = is_of_this_link(at, rule.prefix_length);
   return lies_near == near_ones ? std::optional(Sort::Networks) : std::nullopt;
 }
 

@@ -105,6 +105,9 @@ class Abroad:
                           f"tcp://0.0.0.0/0:{PORT}", f"tcp://[::]/0:{PORT}")
         refused, reset = "ConnectionRefusedError", "ConnectionResetError"  # by the kernel; by the relay, which alone
         self.assertEqual(out, [refused, refused, reset, refused, reset])  # knows this host's own addresses
+        out = self.python(f"print(tcp('{METADATA}'), tcp('127.0.0.1'), tcp('{NAMED}'), tcp('::1'), tcp('{NAMED6}'))",
+                          *(f"tcp://{half}/1:{PORT}" for half in ("0.0.0.0", "128.0.0.0", "[::]", "[8000::]")))
+        self.assertEqual(out, [refused, refused, reset, refused, reset], "nor are all of them in two")
         out = self.python(f"print(tcp('{METADATA}'), tcp('{NAMED}'))", f"tcp://169.254.0.0/16:{PORT}")
         self.assertEqual(out, ["hello", "ConnectionRefusedError"])
 
