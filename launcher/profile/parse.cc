@@ -117,7 +117,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (document_.nodes.size() >= kMostNodes) stop(mark, "more than 65536 values in one file", {});
     if (open_.empty()) return;
     const std::size_t most = open_.back().kind == NodeKind::Mapping ? 2 * kMostEntries : kMostEntries;
-    if (++open_.back().children > most) stop(mark, "more than 4096 entries", {});
+    if (++open_.back().children > most) stop(mark, "more than 16384 entries", {});
   }
 
   void add(NodeKind kind, const YAML::Mark& mark, std::string_view tag, YAML::anchor_t anchor, std::string_view text) {

@@ -89,10 +89,10 @@ TEST(Parse, BoundsListsMappingsAndTheWhole) {
     for (int i = 0; i < size; ++i) text += "- x\n";
     return text;
   };
-  EXPECT_EQ(faults(list(4096)), "");
-  EXPECT_EQ(faults(list(4097)), "x.yaml:4097:3: error: more than 4096 entries\n");
+  EXPECT_EQ(faults(list(16384)), "");
+  EXPECT_EQ(faults(list(16385)), "x.yaml:16385:3: error: more than 16384 entries\n");
   std::string lists;
-  for (int i = 0; i < 4096; ++i) lists += "- [a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a]\n";
+  for (int i = 0; i < 16384; ++i) lists += "- [a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a]\n";
   EXPECT_NE(faults(lists).find("more than 65536 values in one file"), std::string::npos);
 }
 
