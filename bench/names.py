@@ -1,7 +1,8 @@
 """JAIL [ROUNDS]: what a permission for a name costs, in a world of its own (tests/cli/world.py); needs root.
 
     start-up with one name and with 10,000; a look-up among them, of one that was never asked for and of one that was;
-    a request by HTTP over a connection of its own, where the address is permitted, the name, and the name with `sni: off`.
+    a request by HTTP over a connection of its own, where the address is permitted, where the name is, and where it is
+    with `sni: off`.
 
 All in turn in one run. Prints medians, and what each is more than the first of its kind.
 """
@@ -78,8 +79,8 @@ def show(what, unit, figures):
 
 def main():
     jail, rounds = sys.argv[1], int((sys.argv[2:] + ["7"])[0])
-    world = World([ADDRESS], [f"--address=/example/{ADDRESS}", "--cache-size=0", "--local-ttl=60"], [["python3", "-c", SERVER]],
-                  ["n0.example", (ADDRESS, PORT)])
+    world = World([ADDRESS], [f"--address=/example/{ADDRESS}", "--cache-size=0", "--local-ttl=60"],
+                  [["python3", "-c", SERVER]], ["n0.example", (ADDRESS, PORT)])
     starts, looks, requests = {}, {}, {}
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         names = {count: profile_in(folder, f"names{count}", [f"tcp://n{i}.example:{PORT}" for i in range(count)])
