@@ -89,8 +89,8 @@ void add_answers(Lookup& told, const std::vector<Given>& addresses) {
 
 class Resolver {
  public:
-  Resolver(ResolverSockets sockets, Names names, Upstreams upstreams, const Link& relay, const Fd& told)
-      : names_(std::move(names)),
+  Resolver(ResolverSockets sockets, const Names& names, Upstreams upstreams, const Link& relay, const Fd& told)
+      : names_(names),
         upstreams_(std::move(upstreams)),
         relay_(relay.openings),
         told_(told),
@@ -338,7 +338,7 @@ class Resolver {
     return is_taken;
   }
 
-  Names names_;
+  const Names& names_;
   Upstreams upstreams_;
   const Fd& relay_;
   const Fd& told_;
@@ -362,8 +362,8 @@ class Resolver {
 
 }  // namespace
 
-void resolve(ResolverSockets sockets, Names names, Upstreams upstreams, const Link& relay, const Fd& told) {
-  Resolver(std::move(sockets), std::move(names), std::move(upstreams), relay, told).run();
+void resolve(ResolverSockets sockets, const Names& names, Upstreams upstreams, const Link& relay, const Fd& told) {
+  Resolver(std::move(sockets), names, std::move(upstreams), relay, told).run();
 }
 
 }  // namespace jail::egress
