@@ -27,7 +27,7 @@ using Outcome = Lookup::Outcome;
 
 constexpr std::size_t kMostPending = 128;
 constexpr std::uint64_t kPatience = 8 * kSecond;
-constexpr std::uint32_t kQuestionsPerSecond = 4000;
+constexpr std::uint32_t kQuestionsPerSecond = 2000;
 constexpr std::uint32_t kForwardedPerSecond = 500;  // to the host's servers
 constexpr std::size_t kNamesPerMinute = 256;
 constexpr std::size_t kLongestForwarded = 200;  // octets of a name

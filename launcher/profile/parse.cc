@@ -65,10 +65,10 @@ class Events {
 
 class TreeBuilder {
  public:
-  TreeBuilder(std::size_t size, Document& document, Diagnostics& diagnostics)
-      : document_(document), diagnostics_(diagnostics) {
-    document_.nodes.reserve(size / 8 + 8);
-    document_.text.reserve(size);
+  TreeBuilder(std::string_view text, Document& document, Diagnostics& diagnostics)
+      : document_(document), diagnostics_(diagnostics), lines_(1 + std::ranges::count(text, '\n')) {
+    document_.nodes.reserve(text.size() / 8 + 8);
+    document_.text.reserve(text.size());
   }
 
   // False: a bound was passed, and going on would only cost time.
@@ -99,7 +99,7 @@ class TreeBuilder {
 
   void refuse(const yaml_mark_t& mark, std::string_view message, std::string_view hint) {
     diagnostics_.push_back({Diagnostic::Severity::Error,
-                            {document_.file, static_cast<int>(mark.line) + 1, static_cast<int>(mark.column) + 1},
+                            {document_.file, line_of(mark), static_cast<int>(mark.column) + 1},
                             std::string(message),
                             std::string(hint)});
   }
@@ -118,6 +118,11 @@ class TreeBuilder {
     NodeKind kind;
     std::size_t children;
   };
+
+  // The library counts the end of the file as a line of its own.
+  int line_of(const yaml_mark_t& mark) const {
+    return static_cast<int>(std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(mark.line) + 1, lines_));
+  }
 
   bool is_at_key() const {
     return !open_.empty() && open_.back().kind == NodeKind::Mapping && open_.back().children % 2 == 0;
@@ -162,7 +167,7 @@ class TreeBuilder {
     if (diagnostics_.size() >= kMostDiagnostics) return stop(mark, "more errors than are worth listing", {});
     count_child(mark);
     document_.nodes.push_back(
-        {kind, static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1), 0, {}});
+        {kind, static_cast<std::uint32_t>(line_of(mark)), static_cast<std::uint32_t>(mark.column + 1), 0, {}});
     if (kind == NodeKind::Null) text = {};
     document_.text.insert(document_.text.end(), text.begin(), text.end());
     lengths_.push_back(text.size());
@@ -183,6 +188,7 @@ class TreeBuilder {
 
   Document& document_;
   Diagnostics& diagnostics_;
+  std::ptrdiff_t lines_;
   std::vector<Open> open_;
   std::vector<std::size_t> lengths_;
   int documents_ = 0;
@@ -263,7 +269,7 @@ Parsed parse(std::string_view text, std::string file) {
   parsed.document.sha256 = sha256_hex(text);
   check_bytes(text, parsed.document.file, parsed.diagnostics);
   if (!parsed.diagnostics.empty()) return parsed;
-  TreeBuilder builder(text.size(), parsed.document, parsed.diagnostics);
+  TreeBuilder builder(text, parsed.document, parsed.diagnostics);
   if (begins_with_directive(text)) builder.refuse({}, "a directive", "remove the line that begins with '%'");
   read(text, builder);
   if (parsed.document.root != nullptr) refuse_duplicates(parsed.document, parsed.diagnostics);

@@ -32,7 +32,7 @@ std::string_view reason_of(egress::Lookup::Outcome outcome) {
     case Malformed: return "no question that is answered here";
     case TooLong: return "too long a name to be passed on below a wildcard";
     case TooManyNames: return "more than 256 names below the wildcard within a minute";
-    case TooFast: return "more than 500 questions a second that the host's servers are asked, or 4000 in all";
+    case TooFast: return "more than 500 questions a second that the host's servers are asked, or 2000 in all";
     case Busy: return "more than 128 questions at once";
     case AddressesRefused: return "it points to addresses that a name may not point to";
     case Failed: return "no server answered";
