@@ -11,9 +11,12 @@
 #include <cstring>
 #include <sstream>
 
+#include "sys/process.h"
+
 namespace jail::confine::cgroup {
 namespace {
 
+constexpr const char* kNoGroups = "no control groups of version 2 here";
 // Not "jail-", by which jaild knows a plugin's group.
 constexpr const char* kLeaf = "supervisor_of_jails";
 
@@ -89,7 +92,7 @@ class Search {
     for (const char* file : {".", "cgroup.procs"})
       if (!may_write(group, file)) return say(path + " may not be used by uid " + std::to_string(::geteuid()));
     const unsigned on = controllers_in(sys::read_group_file(group, "cgroup.subtree_control"));
-    Place place{.parent = path, .entry = Place::Entry::AsWeAre, .support = {.controllers = on}};
+    Place place{.parent = path, .entry = Place::Entry::AsWeAre, .support = {.controllers = on}, .own = {}};
     if (there != on && may_write(group, "cgroup.subtree_control")) add_what_can_be_given(group, own, there, place);
     const bool more_is_there = (there & ~place.support.controllers) != 0;
     if (more_is_there) say(path + " has other processes in it");
@@ -141,10 +144,18 @@ struct sysinfo look_at_machine() {
   return machine;
 }
 
+// A group of threads cannot take a process in (cgroup-v2.rst, "Threads").
+void drop_of_threads(std::optional<sys::Cgroup>& group, std::string& why) {
+  if (sys::read_group_file(group->folder(), "cgroup.type") == "domain") return;
+  why = group->path() + " is for threads";
+  group.reset();
+}
+
 }  // namespace
 
 Place find_in(const sys::GroupTree& tree, pid_t self) {
   Place place = Search(tree, self).run();
+  place.own = tree.own;
   const struct sysinfo machine = look_at_machine();
   place.support.ram = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
   return place;
@@ -152,7 +163,9 @@ Place find_in(const sys::GroupTree& tree, pid_t self) {
 
 Place find() {
   if (const auto tree = sys::find_groups()) return find_in(*tree, ::getpid());
-  return {.parent = {}, .entry = Place::Entry::AsWeAre, .support = {.why = "no control groups of version 2 here"}};
+  Place none;
+  none.support.why = kNoGroups;
+  return none;
 }
 
 int give(const Place& place, Controller controller) { return give_in(open_folder(place.parent), controller); }
@@ -177,13 +190,21 @@ std::optional<sys::Cgroup> make(Place& place, const std::string& name) {
   std::optional<sys::Cgroup> group;
   if (error != 0) support.why = "giving controllers to groups in " + place.parent + ": " + std::strerror(error);
   else group = sys::Cgroup::make(place.parent, name, support.why);
-  // A group of threads cannot take a process in (cgroup-v2.rst, "Threads").
-  if (group && sys::read_group_file(group->folder(), "cgroup.type") != "domain") {
-    support.why = place.parent + " is for threads";
-    group.reset();
-  }
+  if (group) drop_of_threads(group, support.why);
   if (!group) support.controllers = 0;
   else support.counts_swap = is_there(group->folder(), "memory.swap.max") || look_at_machine().totalswap == 0;
+  return group;
+}
+
+// clone3(2) asks for the right to move a process from our group there; a container's filter may have put it away.
+std::optional<sys::Cgroup> make_bare(const Place& place, const std::string& name, std::string& why) {
+  if (place.own.empty()) why = kNoGroups;
+  else if (!may_write(open_folder(place.own), "cgroup.procs"))
+    why = place.own + " may not be used by uid " + std::to_string(::geteuid());
+  else if (!sys::can_fork_into_group()) why = "no clone3 here";
+  if (!why.empty()) return std::nullopt;
+  std::optional<sys::Cgroup> group = sys::Cgroup::make(place.own, name, why);
+  if (group) drop_of_threads(group, why);
   return group;
 }
 

@@ -33,6 +33,7 @@ struct Place {
   std::string parent;
   Entry entry = Entry::AsWeAre;
   Support support;
+  std::string own;  // our own group; empty: there are none here
 };
 
 // Looks and changes nothing.
@@ -41,6 +42,8 @@ Place find_in(const sys::GroupTree& tree, pid_t self);
 
 // A group of that name there, given its controllers; none: `place.support` says why there are none after all.
 std::optional<sys::Cgroup> make(Place& place, const std::string& name);
+// Below our own, without controllers: it limits nothing. None: `why`.
+std::optional<sys::Cgroup> make_bare(const Place& place, const std::string& name, std::string& why);
 // When that group is gone: nothing else of ours stays there either.
 void leave(const Place& place) noexcept;
 // One more controller for it. 0 or errno.

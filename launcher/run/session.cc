@@ -118,7 +118,7 @@ class Session {
     auto guard = Guard::watch(plan_.view);  // before anything is opened that is built upon
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
-    if (const auto refusal = tracing_.make_group(plan_, group_)) return refuse(std::vector{*refusal});
+    if (const auto refusal = tracing_.take_group(plan_, group_)) return refuse(std::vector{*refusal});
     tracing_.ask(plan_, std::get<Worker>(init_));
     if (const auto refusal = way_out_.listen(plan_)) return refuse(std::vector{*refusal});
     StdioEnds ends = make_ends(stdio_);

@@ -22,8 +22,9 @@ namespace {
 
 constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 constexpr std::uint64_t kNsPerMs = 1'000'000;
-constexpr std::uint64_t kSparedMs[] = {10, 1000};  // a moment, a second
-constexpr int kFrozenMs = 10;  // between two looks at whether the jail may go on, and whether it does
+constexpr std::uint64_t kMomentMs = 10, kSecondMs = 1000;
+constexpr int kFrozenMs = 100;  // between two looks at whether the jail may go on
+constexpr int kStoppedMs = 10;  // and at whether it does, where only signals hold it
 
 Fd open_timer() { return Fd(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")); }
 
@@ -42,7 +43,8 @@ std::uint64_t milliseconds(const timeval& time) {
 class Loop {
  public:
   Loop(Jail& jail, StdioProxy& stdio, const Fd& signals, const Watch& watch)
-      : jail_(jail), stdio_(stdio), signals_(signals), watch_(watch), timer_(open_timer()), freezer_(jail) {
+      : jail_(jail), stdio_(stdio), signals_(signals), watch_(watch), timer_(open_timer()),
+        freezer_(jail, watch.group) {
     if (watch_.time_ms) arm(timer_, *watch_.time_ms);
   }
 
@@ -97,7 +99,8 @@ class Loop {
   [[nodiscard]] int most_ms() const {
     const int due = ms_to_due();
     if (!stands_still()) return due;
-    return due < 0 ? kFrozenMs : std::min(due, kFrozenMs);
+    const int look = freezer_.needs_looks() ? kStoppedMs : kFrozenMs;
+    return due < 0 ? look : std::min(due, look);
   }
 
   // Until what a shorter run is spared; -1: nothing is left of it.
@@ -335,7 +338,7 @@ class Loop {
   }
 
   void kill_jail() const {
-    if (watch_.group != nullptr) watch_.group->let_end();
+    if (watch_.group != nullptr) watch_.group->kill();
     if (jail_.init.pid() != 0) (void)sys::pidfd_send_signal(jail_.init.pidfd(), SIGKILL);
   }
 
