@@ -56,7 +56,8 @@ void plan_pids(const profile::Limits& wanted, const cgroup::Support& group, Plan
   if (held) plan.layers.push_back(layer("limits.pids", wanted.pids.stated));
   else
     plan.layers.push_back(layer("limits.pids", wanted.pids.stated, LayerState::Partial,
-                                without_group(group) + ": counted by RLIMIT_NPROC in the jail's user namespace"));
+                                without_group(group) + ": counted by RLIMIT_NPROC in the jail's user namespace; that " +
+                                    "it was reached may be missed"));
 }
 
 void plan_cpu(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {

@@ -103,15 +103,20 @@ class Loop {
     return due < 0 ? look : std::min(due, look);
   }
 
-  // Until what a shorter run is spared; -1: nothing is left of it.
+  // Until what a shorter run is spared, and then each second; -1: that, and the plugin has ended.
   [[nodiscard]] int ms_to_due() const {
-    if (done_ == std::size(kSparedMs)) return -1;
+    if (jail_.plugin.pid() == 0 && due_ms_ > kSecondMs) return -1;
     const std::uint64_t age = age_ms();
-    return age < kSparedMs[done_] ? static_cast<int>(kSparedMs[done_] - age) : 0;
+    return age < due_ms_ ? static_cast<int>(due_ms_ - age) : 0;
   }
 
   void do_what_is_due() {
-    while (ms_to_due() == 0) done_++ == 0 ? watch_.after_a_moment() : watch_.after_a_second();
+    while (ms_to_due() == 0) {
+      const std::uint64_t due = std::exchange(due_ms_, due_ms_ == kMomentMs ? kSecondMs : age_ms() + kSecondMs);
+      if (due == kMomentMs) watch_.after_a_moment();
+      if (due == kSecondMs) watch_.after_a_second();
+      if (due >= kSecondMs && jail_.plugin.pid() != 0) watch_.each_second();
+    }
   }
 
   [[nodiscard]] std::uint64_t age_ms() const { return (clock::boottime_ns() - started_ns_) / kNsPerMs; }
@@ -444,7 +449,7 @@ class Loop {
   std::optional<std::string> stopped_;  // by the operator, and why
   std::optional<std::string> blinded_;  // why it was ended: events were lost
   bool reports_open_ = true;
-  std::size_t done_ = 0;  // of what a shorter run is spared
+  std::uint64_t due_ms_ = kMomentMs;
   bool time_passed_ = false;
   bool timed_out_ = false;  // and it ended the plugin
   bool orphaned_ = false;

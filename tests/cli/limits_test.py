@@ -18,6 +18,22 @@ TOP = pathlib.Path("/sys/fs/cgroup")
 WANTED = {"memory", "pids", "cpu"}
 NUMBERS = itertools.count(1)
 MIB = 1 << 20
+TAKES = """
+import os, sys, threading
+def take(name, limit, one):
+    try:
+        for number in range(limit * 2 if name in sys.argv else limit // 2):
+            one(number)
+    except (OSError, RuntimeError):
+        pass
+idle, zero = threading.Event(), os.open("/dev/zero", os.O_RDONLY)
+full = os.open("/tmp/full", os.O_CREAT | os.O_WRONLY)
+take("limits.pids", 20, lambda _: threading.Thread(target=idle.wait, daemon=True).start())
+take("limits.temporary", 4 << 8, lambda _: os.write(full, bytes(4096)))
+take("limits.temporary_inodes", 1024, lambda number: os.symlink("x", f"/tmp/{number}"))
+take("limits.files", 64, lambda _: os.dup(zero))
+sys.stdin.read()
+"""
 
 
 def own_group():
@@ -79,6 +95,36 @@ class OfEachProcess(Limited):
         (which, value, limit), = self.reached()
         self.assertEqual((which, limit), ("limits.time", 1000))
         self.assertGreaterEqual(value, 1000)
+
+    def held(self, *full):
+        """Whose limits are told of a plugin that has reached these, and of the others half."""
+        self.log.unlink(missing_ok=True)
+        profile = self.document("version: 1\nname: full\nextends: [python]\nfilesystem: {temporary: 4M}\n"
+                                "limits: {pids: 20, files: 64}\n")
+        process = subprocess.Popen([BINARY, "run", "--audit", str(self.log), profile, "--", "python3", "-c", TAKES,
+                                    *full], preexec_fn=self.become(), env=self.environment, cwd=self.dir / "write",
+                                   stdin=subprocess.PIPE)
+        try:
+            wait_for(lambda: self.log.exists() and self.log.read_text().count("limit.reached") == len(full), full)
+        finally:
+            process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 0)
+        return {(which, limit) for which, value, limit in self.reached() if value == limit}
+
+    def test_what_nobody_is_woken_for(self):
+        """Each of the two runs is the control of the other."""
+        self.assertEqual(self.held("limits.pids", "limits.temporary"),
+                         {("limits.pids", 20), ("limits.temporary", 4 * MIB)})
+        self.assertEqual(self.held("limits.files", "limits.temporary_inodes"),
+                         {("limits.files", 64), ("limits.temporary_inodes", 1024)})
+
+    def test_what_is_full_at_the_end(self):
+        profile = self.document("version: 1\nname: full\nextends: [shell]\nfilesystem: {temporary: 1M}\n")
+        for bytes_written, told in ((MIB // 2, []), (2 * MIB, [("limits.temporary", MIB, MIB)])):
+            self.log.unlink(missing_ok=True)
+            self.jail("run", "--audit", self.log, profile, "--", "sh", "-c",
+                      f"head -c {bytes_written} /dev/zero > /tmp/full")
+            self.assertEqual(self.reached(), told)
 
     def test_without_a_group(self):
         if controllers_of(own_group(), "cgroup.controllers"):
