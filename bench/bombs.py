@@ -33,9 +33,9 @@ BOMBS = {
                         "        os.open('/dev/null', os.O_RDONLY)\n    except OSError:\n        pass\n"),
     "bytes in /tmp": ("", "import os\nfull = os.open('/tmp/full', os.O_CREAT | os.O_WRONLY)\nwhile True:\n    try:\n"
                           "        os.write(full, bytes(1 << 16))\n    except OSError:\n        pass\n"),
-    "files in /tmp": ("", "import itertools, os\nfor number in itertools.count():\n    try:\n"
+    "files in /tmp": ("", "import os\nnumber = 0\nwhile True:\n    number += 1\n    try:\n"
                           "        os.mknod(f'/tmp/{number}')\n    except OSError:\n        pass\n"),
-    "files on disk": (", file_size: 16M", "import os\nwhile True:\n    one = os.open('full', os.O_CREAT | os.O_WRONLY)\n"
+    "files on disk": (", file_size: 16M", "import os\nwhile True:\n    one = os.open('full', os.O_CREAT | 1)\n"
                       "    for _ in range(255):\n        os.write(one, bytes(1 << 16))\n    os.fsync(one)\n"
                       "    os.close(one)\n    os.unlink('full')\n"),
     "spin": ("", "import os\nfor _ in range(5):\n    os.fork()\nwhile True:\n    pass\n"),
