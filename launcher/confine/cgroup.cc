@@ -1,6 +1,7 @@
 #include "confine/cgroup.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -12,10 +13,13 @@
 #include <sstream>
 
 #include "sys/process.h"
+#include "sys/user_manager.h"
 
 namespace jail::confine::cgroup {
 namespace {
 
+constexpr std::string_view kManagersLeaf = "/init.scope";
+constexpr int kMostToMoveMs = 2000;
 constexpr const char* kNoGroups = "no control groups of version 2 here";
 // Not "jail-", by which jaild knows a plugin's group.
 constexpr const char* kLeaf = "supervisor_of_jails";
@@ -138,6 +142,46 @@ int give_in(const Fd& parent, Controller controller) {
   return EINVAL;
 }
 
+// Where a group outside `inside` would no longer be held to a limit that holds us. Empty: nowhere.
+std::string limited_below(const sys::GroupTree& tree, const std::string& inside) {
+  std::string path = tree.own;
+  while (path.size() > tree.top.size() && !(inside + "/").starts_with(path + "/")) {
+    if (const Fd group = open_folder(path); !group || *limit_of(group) != '\0') return path;
+    path.resize(path.rfind('/'));
+  }
+  return {};
+}
+
+// What the user's systemd may pass on: it is in a leaf of what is its own.
+void look_for_scope(const sys::GroupTree& tree, Place& place) {
+  const auto manager = sys::UserManager::connect();
+  const auto groups = manager ? sys::find_groups(std::to_string(manager->pid())) : std::nullopt;
+  if (!groups || !groups->own.ends_with(kManagersLeaf)) return;
+  const std::string base = groups->own.substr(0, groups->own.size() - kManagersLeaf.size());
+  const unsigned controllers = controllers_in(sys::read_group_file(open_folder(base), "cgroup.controllers"));
+  if (std::popcount(controllers) <= std::popcount(place.support.controllers)) return;
+  const std::string limited = limited_below(tree, base);
+  if (!limited.empty()) {
+    place.support.why += "; for a scope of systemd's we would leave " + limited + ", which has a limit of its own";
+    return;
+  }
+  place.support.controllers = controllers;
+  place.entry = Place::Entry::ThroughAScope;
+}
+
+// Empty, or why we are still where we were.
+std::string enter_scope() {
+  const std::string name = "supervisor_of_jail-" + std::to_string(::getpid()) + ".scope";
+  auto manager = sys::UserManager::connect();
+  if (std::string problem = manager ? manager->start_scope(name) : "it has gone"; !problem.empty()) return problem;
+  for (int waited_ms = 0; waited_ms < kMostToMoveMs; ++waited_ms) {
+    const auto tree = sys::find_groups();
+    if (tree && tree->own.ends_with("/" + name)) return {};
+    (void)::poll(nullptr, 0, 1);
+  }
+  return "it has not moved us";
+}
+
 struct sysinfo look_at_machine() {
   struct sysinfo machine {};
   (void)::sysinfo(&machine);
@@ -161,11 +205,14 @@ Place find_in(const sys::GroupTree& tree, pid_t self) {
   return place;
 }
 
-Place find() {
-  if (const auto tree = sys::find_groups()) return find_in(*tree, ::getpid());
-  Place none;
-  none.support.why = kNoGroups;
-  return none;
+Place find(unsigned needed) {
+  Place place;
+  place.support.why = kNoGroups;
+  const auto tree = sys::find_groups();
+  if (!tree) return place;
+  place = find_in(*tree, ::getpid());
+  if ((needed & ~place.support.controllers) != 0 && ::geteuid() != 0) look_for_scope(*tree, place);
+  return place;
 }
 
 int give(const Place& place, Controller controller) { return give_in(open_folder(place.parent), controller); }
@@ -180,6 +227,11 @@ void leave(const Place& place) noexcept {
 
 // The processor's controller costs those beside it something and is given when it is asked for.
 std::optional<sys::Cgroup> make(Place& place, const std::string& name) {
+  if (place.entry == Place::Entry::ThroughAScope) {
+    const std::string problem = enter_scope();
+    place = find();
+    if (!problem.empty()) place.support.why += "; systemd gives no scope: " + problem;
+  }
   Support& support = place.support;
   if (support.controllers == 0) return std::nullopt;
   const Fd parent = open_folder(place.parent);

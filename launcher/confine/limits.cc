@@ -90,6 +90,14 @@ Plan plan(const profile::Limits& wanted, const cgroup::Support& group) {
   return plan;
 }
 
+unsigned needed(const profile::Limits& stated) {
+  return (stated.memory.value ? cgroup::kMemory : 0U) | (stated.cpu.value ? cgroup::kCpu : 0U);
+}
+
+unsigned needed(const OfGroup& planned) {
+  return (planned.memory ? cgroup::kMemory : 0U) | (planned.millicpu ? cgroup::kCpu : 0U);
+}
+
 // The kernel counts memory in pages (page_counter_memparse), takes no quota under a millisecond
 // (cpu_period_quota_parse), and no more processes than it has numbers for (pids_max_write).
 std::vector<Setting> settings_of(const OfGroup& limits) {

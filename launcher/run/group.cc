@@ -57,8 +57,25 @@ Group::~Group() {
   confine::cgroup::leave(place_);
 }
 
-const confine::cgroup::Support& Group::make() {
-  place_ = confine::cgroup::find();
+const confine::cgroup::Support& Group::make() { return make_at(confine::cgroup::find()); }
+
+bool Group::make_in_scope(unsigned needed, const std::function<void()>& empty) {
+  if ((needed & ~place_.support.controllers) == 0) return false;
+  confine::cgroup::Place place = confine::cgroup::find(needed);
+  if (place.entry != confine::cgroup::Place::Entry::ThroughAScope) {
+    place_.support.why = std::move(place.support.why);
+    return false;
+  }
+  empty();
+  group_.reset();
+  confine::cgroup::leave(place_);
+  make_at(std::move(place));
+  return true;
+}
+
+const confine::cgroup::Support& Group::make_at(confine::cgroup::Place place) {
+  place_ = std::move(place);
+  why_none_.clear();
   group_ = confine::cgroup::make(place_, own_name());
   if (!group_) group_ = confine::cgroup::make_bare(place_, own_name(), why_none_);
   return place_.support;
@@ -66,7 +83,11 @@ const confine::cgroup::Support& Group::make() {
 
 std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) {
   std::vector<Failure> failures;
-  if (!group_) return failures;
+  if (!group_) {
+    for (const confine::limits::Setting& setting : confine::limits::settings_of(limits))
+      failures.push_back({setting.layer, place_.support.why});
+    return failures;
+  }
   limits_ = limits;
   const int error = limits.millicpu ? confine::cgroup::give(place_, confine::cgroup::kCpu) : 0;
   if (error != 0) failures.push_back({"limits.cpu", "no controller for it: " + std::string(std::strerror(error))});

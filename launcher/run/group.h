@@ -30,6 +30,9 @@ class Group {
   // Where limits can be held by it; else below our own, where it limits nothing: it tells the jail's processes from
   // others, and freezes and ends them. Before the first process of the jail.
   const confine::cgroup::Support& make();
+  // The same anew where a scope of systemd's alone has what a profile needs (confine/limits.h). `empty` ends whoever is
+  // in it. False: nothing has changed.
+  bool make_in_scope(unsigned needed, const std::function<void()>& empty);
   [[nodiscard]] const Fd* folder() const { return group_ ? &group_->folder() : nullptr; }
   [[nodiscard]] std::string path() const { return group_ ? group_->path() : ""; }
   [[nodiscard]] const std::string& why_none() const { return why_none_; }
@@ -69,6 +72,7 @@ class Group {
   [[nodiscard]] Use use() const;
 
  private:
+  const confine::cgroup::Support& make_at(confine::cgroup::Place place);
   void reached(std::string_view which, std::uint64_t times, std::uint64_t limit, const Log& log);
   void look_at_memory(const Log& log);
   void look_at_pids(const Log& log);

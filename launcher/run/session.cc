@@ -66,6 +66,8 @@ class Session {
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     if (const auto disabled = registry::find_disabled(prepared_.places.disabled, prepared_.profile.name))
       return refuse(std::vector{disabled_by(*disabled)});
+    if (group_.make_in_scope(confine::limits::needed(prepared_.profile.limits), [this] { init_ = Worker(); }))
+      start_early();
     plan_ = plan_for(prepared_, options_.wanted, by_group, tracing_.access);
     plan_.umask = umask_;
     plan_.builder_name = auditing_.name_for(plan_);

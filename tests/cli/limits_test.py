@@ -306,9 +306,28 @@ class Limits(Delegated):
             self.assertIn("EAGAIN", ended.out, ended)
             self.assertEqual(self.reached()[0], ("limits.pids", 20, 20))
             self.assertRegex(self.started()["cgroup"], rf"^{group}/.+\.scope/jail-[0-9]+$")
+            self.check_that_a_scope_is_asked_for(group, environment)
         finally:
             manager.terminate()
             manager.wait()
+
+    def check_that_a_scope_is_asked_for(self, group, environment):
+        """By jail itself, where nothing else has the controllers for what is stated, and not for what is not."""
+        for path in (self.tree, self.command):
+            os.chown(path, 0, 0)
+        self.assert_refused(self.limited("cpu: 0.5", "exit", 0), "may not be used by uid")
+        self.assertEqual(self.limited("pids: 20", "exit", 3, environment=environment).code, 3)
+        self.assertEqual(self.layer("limits.pids")["state"], "partial")
+        ended = self.limited("cpu: 1, memory: 48M, pids: 20", "processes", 60, environment=environment)
+        self.assertIn("EAGAIN", ended.out, ended)
+        self.assertRegex(self.started()["cgroup"], rf"^{group}/.+/supervisor_of_jail-[0-9]+\.scope/jail-[0-9]+$")
+        for name in ("limits.pids", "limits.memory", "limits.cpu"):
+            self.assertEqual(self.layer(name)["state"], "enforced")
+        shown = self.jail("show", "--plan", self.dir / "profile" / "test.yaml", environment=environment).out
+        self.assertRegex(shown, r"limits.memory +at most 48 MiB for all")
+        wait_for(lambda: not list(group.glob("**/supervisor_of_jail-*")), "the scope to go")
+        write(self.command / "pids.max", "500")
+        self.assert_refused(self.limited("cpu: 0.5", "exit", 0, environment=environment), "limit of its own")
 
     def test_the_limits_around_it_are_never_left(self):
         crowded = self.new_group(self.tree)
