@@ -1,5 +1,5 @@
-// Limits that the kernel holds and of which it tells nobody: looked at each second, and what is still to be seen at the
-// end. A limit that was reached and left again between two looks is missed; one that is told was reached.
+// Limits that the kernel holds and of which it tells nobody: looked at now and then, and what is still there to be seen
+// at the end. A limit that was reached and left again between two looks is missed; one that is told was reached.
 #pragma once
 
 #include <sys/types.h>

@@ -253,7 +253,7 @@ class Session {
                                    [&] { tracing_.read_along(Tracing::Since::Moment, jail.init); },
                                .after_a_second =
                                    [this] { log_->keep(); },
-                               .each_second =
+                               .now_and_then =
                                    [this, &jail] {
                                      group_.look(to_log());
                                      looks_.look(jail, to_log());
