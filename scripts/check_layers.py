@@ -20,7 +20,7 @@ FLOORS = [
 ]
 # First words of an include in <> -> the only modules that may have it.
 LIBRARIES = {
-    "yaml-cpp/": {"profile"},
+    "yaml.h": {"profile"},
     "CLI/": {"cli"},
     "rapidjson/": {"base"},
     "sodium": {"base"},

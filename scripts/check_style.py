@@ -36,7 +36,6 @@ CATCHERS = {
     "launcher/trace/watch.cc",  # another thread
     "launcher/trace/landlock_watch.cc",  # another thread
     "launcher/monitor/listener.cc",  # a thread has no caller: it says why it ends, and closes the listener
-    "launcher/profile/parse.cc",  # yaml-cpp reports a broken document by throwing
 }
 
 

@@ -12,6 +12,7 @@ import textwrap
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
+LONGEST_REASON = 400
 UNAVAILABLE = 75  # status of vm/fetch: this kernel cannot be had now
 
 
@@ -34,7 +35,8 @@ def googletest_results(output):
             running, said = match.group(2), []
         elif match and match.group(2) == running:
             reason = " ".join(text for text in said if not re.search(r": (Skipped|Failure)$", text))
-            results.append(Result(running, outcomes[match.group(1)], reason if match.group(1) == "SKIPPED" else ""))
+            outcome = outcomes[match.group(1)]
+            results.append(Result(running, outcome, "" if outcome == "passed" else shortened(reason)))
             running = None
         elif running and line.strip():
             said.append(line.strip())
@@ -46,18 +48,33 @@ def googletest_results(output):
     return results
 
 
+def shortened(reason):
+    return textwrap.shorten(reason, LONGEST_REASON, placeholder=" ...")
+
+
+def unittest_failures(output):
+    """Name -> the last line of its traceback that begins one: "AssertionError: ..." and what follows."""
+    failures = {}
+    blocks = r"^(?:FAIL|ERROR): test\w* \(([\w.]+)\)\n(.*?)(?=^={70}$|^Ran \d|\Z)"
+    for name, block in re.findall(blocks, output, re.M | re.S):
+        said = re.findall(r"^(\w[\w.]*(?:Error|Exception|Expired)\b.*?)(?=^Traceback|^-{70}$|\Z)", block, re.M | re.S)
+        failures[name.removeprefix("__main__.")] = shortened(" ".join(said[-1].split())) if said else ""
+    return failures
+
+
 def silent_skips(number, why):
     return [Result(f"skipped in silence, {index + 1}", "skipped", why) for index in range(number)]
 
 
 def unittest_results(output):
     """One result for every test that `python3 -m unittest -v` names; its docstring may stand before the dots."""
-    results = []
+    results, failures = [], unittest_failures(output)
     for match in re.finditer(r"^(test\w*) \(([\w.]+)\)(?:\n.*?)?? \.\.\. (?:.*\n)*?(.*?)(ok|FAIL|ERROR|skipped (.*))$",
                              output, re.M):
         name = match.group(2) if match.group(2).endswith(match.group(1)) else f"{match.group(2)}.{match.group(1)}"
         outcome = {"ok": "passed", "FAIL": "failed", "ERROR": "failed"}.get(match.group(4), "skipped")
-        results.append(Result(name.removeprefix("__main__."), outcome, (match.group(5) or "").strip("'\"")))
+        name = name.removeprefix("__main__.")
+        results.append(Result(name, outcome, (match.group(5) or "").strip("'\"") or failures.get(name, "")))
     unnamed = re.search(r"^OK \(.*skipped=(\d+)", output, re.M)
     if unnamed and not results:
         results = silent_skips(int(unnamed.group(1)), "unittest without -v shows no reason")
@@ -94,6 +111,11 @@ def case_results(case):
 def read(folder, name, default=""):
     file = folder / name
     return file.read_text(errors="replace").strip() if file.exists() else default
+
+
+def failed_before(folder):
+    """Names of tests that ctest says have failed, whatever became of them when they were tried again."""
+    return set(re.findall(r"^ *\d+/\d+ Test +#\d+: (\S+).*\*\*\*(?!Skipped|Not Run)", read(folder, "output"), re.M))
 
 
 def leg_results(folder):
@@ -134,6 +156,10 @@ def print_by_reason(legs, outcome):
 def main(folder, names):
     legs = {name: leg_results(folder / name) for name in names}
     print_by_reason(legs, "skipped")
+    for name, results in legs.items():
+        failed = {result.name.split(": ")[0] for result in results if result.outcome == "failed"}
+        if again := failed_before(folder / name) - failed:
+            print(f"\npassed on {name} at a further try only ({len(again)}): {', '.join(sorted(again))}")
     print_by_reason(legs, "failed")
     print(f"\n{'leg':<12}{'passed':>8}{'failed':>8}{'skipped':>8}{'seconds':>8}")
     for name, results in legs.items():

@@ -90,10 +90,16 @@ bool may_end_a_word(const Character& character) {
 
 enum class Deceptive { Keep, Show };
 
+bool is_as_it_is(char byte) { return byte >= ' ' && byte <= '~' && byte != '\\'; }
+
 std::string rewrite(std::string_view bytes, Deceptive deceptive) {
   std::string out;
   out.reserve(bytes.size());
-  while (!bytes.empty()) {
+  for (;;) {
+    const auto odd = std::ranges::find_if_not(bytes, is_as_it_is);
+    out.append(bytes.begin(), odd);
+    bytes = {odd, bytes.end()};
+    if (bytes.empty()) return out;
     const Character character = first_character(bytes);
     if (!character.valid) append_byte(out, static_cast<unsigned char>(character.point));
     else if (character.point == '\\') out += "\\\\";
@@ -101,7 +107,6 @@ std::string rewrite(std::string_view bytes, Deceptive deceptive) {
     else out += bytes.substr(0, character.size);
     bytes.remove_prefix(character.size);
   }
-  return out;
 }
 
 // The value of a lower-case hexadecimal digit, or 16 and more.

@@ -1,20 +1,19 @@
 // `jail ps`, and what acts on live jails: `kill`, `freeze`, `thaw`.
 #include "cli/jails.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "sys/accounts.h"
 
 namespace jail::cli {
 namespace {
@@ -44,12 +43,9 @@ Examples:
   jail thaw acme-crm
 )";
 
-// Without the name services: the program is static.
 std::string user_name(uid_t uid) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> accounts(std::fopen("/etc/passwd", "re"), std::fclose);
-  while (const passwd* entry = accounts ? ::fgetpwent(accounts.get()) : nullptr)
-    if (entry->pw_uid == uid) return text::for_people(entry->pw_name);
-  return std::to_string(uid);
+  const auto account = sys::account_of(uid);
+  return account ? text::for_people(account->name) : std::to_string(uid);
 }
 
 std::chrono::nanoseconds age_of(const Status& status) {

@@ -1,14 +1,12 @@
 #include "confine/identity.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
-#include <memory>
 
 #include "base/error.h"
+#include "sys/accounts.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -68,11 +66,8 @@ Plan started_by_user(const profile::User& user, const Launcher& launcher, std::o
 
 std::optional<Account> find_account(const std::string& name) {
   if (const auto account = account_by_number(name)) return account;
-  const std::unique_ptr<FILE, int (*)(FILE*)> accounts(std::fopen("/etc/passwd", "re"), std::fclose);
-  if (!accounts) return std::nullopt;
-  while (const passwd* entry = ::fgetpwent(accounts.get()))
-    if (name == entry->pw_name) return Account{entry->pw_uid, entry->pw_gid};
-  return std::nullopt;
+  const auto found = sys::account_named(name);
+  return found ? std::optional(Account{found->uid, found->gid}) : std::nullopt;
 }
 
 Plan plan(const profile::Setting<profile::User>& wanted, const Launcher& launcher, std::optional<Account> named) {

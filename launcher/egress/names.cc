@@ -27,6 +27,8 @@ bool has_port(const std::vector<profile::PortRange>& ranges, std::uint16_t port)
 }
 
 Names::Names(const std::vector<profile::Endpoint>& allow) {
+  ports_.reserve(allow.size());
+  exact_.reserve(allow.size());
   for (Rule rule = 0; rule < allow.size(); ++rule) add(allow[rule], rule);
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "egress/answered.h"
+#include "egress/dns_cache.h"
 #include "egress/dns_exchange.h"
 #include "egress/dns_limits.h"
 #include "egress/dns_message.h"
@@ -26,8 +27,8 @@ using Outcome = Lookup::Outcome;
 
 constexpr std::size_t kMostPending = 128;
 constexpr std::uint64_t kPatience = 8 * kSecond;
-constexpr std::uint32_t kQuestionsPerSecond = 200;
-constexpr std::uint32_t kBurst = 400;
+constexpr std::uint32_t kQuestionsPerSecond = 2000;
+constexpr std::uint32_t kForwardedPerSecond = 500;  // to the host's servers
 constexpr std::size_t kNamesPerMinute = 256;
 constexpr std::size_t kLongestForwarded = 200;  // octets of a name
 constexpr std::uint32_t kTtlOfHosts = 60;       // /etc/hosts has none
@@ -88,8 +89,8 @@ void add_answers(Lookup& told, const std::vector<Given>& addresses) {
 
 class Resolver {
  public:
-  Resolver(ResolverSockets sockets, Names names, Upstreams upstreams, const Link& relay, const Fd& told)
-      : names_(std::move(names)),
+  Resolver(ResolverSockets sockets, const Names& names, Upstreams upstreams, const Link& relay, const Fd& told)
+      : names_(names),
         upstreams_(std::move(upstreams)),
         relay_(relay.openings),
         told_(told),
@@ -175,19 +176,27 @@ class Resolver {
     one.rules = std::move(match.rules);
     const Question& question = one.query.question;
     if (question.type != kTypeA && question.type != kTypeAaaa) return reply(one, Rcode::NoError, Outcome::Answered);
-    const auto known = upstreams_.hosts.find(name);
     if (pending_.size() >= kMostPending) return reply(one, Rcode::ServFail, Outcome::Busy);
-    if (known == upstreams_.hosts.end()) {
+    const std::optional<Answer> known = known_answer(name, question.type, one.told.asked_ns);
+    if (!known) {
       if (question.wire.size() > kLongestForwarded) return reply(one, Rcode::Refused, Outcome::TooLong);
       if (!match.zone.empty() && !budget_.take(match.zone, name, one.told.asked_ns))
         return reply(one, Rcode::Refused, Outcome::TooManyNames);
+      if (!forwarded_.take(one.told.asked_ns)) return refuse_too_fast(one);
     }
     one.deadline = one.told.asked_ns + kPatience;
     const std::uint64_t number = next_++;
     Pending& kept = pending_.emplace(number, std::move(one)).first->second;
-    if (known != upstreams_.hosts.end()) return open(number, of_type(known->second, kept.query.question.type));
+    if (known) return settle(number, *known);
     kept.exchange = std::make_unique<Exchange>(poll_, number, upstreams_.servers, kept.query.question);
     take(number, kept.exchange->begin(kept.told.asked_ns));
+  }
+
+  [[nodiscard]] std::optional<Answer> known_answer(const std::string& name, std::uint16_t type,
+                                                   std::uint64_t now) const {
+    const auto listed = upstreams_.hosts.find(name);
+    if (listed == upstreams_.hosts.end()) return cache_.find(name, type, now);
+    return Answer{.rcode = Rcode::NoError, .is_whole = true, .addresses = of_type(listed->second, type)};
   }
 
   void carry(std::uint64_t number) {
@@ -198,8 +207,14 @@ class Resolver {
   void take(std::uint64_t number, Exchange::State state) {
     if (state == Exchange::State::Waiting) return;
     if (state == Exchange::State::Failed) return finish(number, Rcode::ServFail, Outcome::Failed);
-    const Answer answer = pending_.at(number).exchange->answer();
-    pending_.at(number).exchange.reset();
+    Pending& one = pending_.at(number);
+    const Answer answer = one.exchange->answer();
+    one.exchange.reset();
+    cache_.put(one.told.name.data(), one.told.type, answer, clock::boottime_ns());
+    settle(number, answer);
+  }
+
+  void settle(std::uint64_t number, const Answer& answer) {
     if (answer.rcode != Rcode::NoError) return finish(number, answer.rcode, Outcome::Answered);
     open(number, answer.addresses);
   }
@@ -323,7 +338,7 @@ class Resolver {
     return is_taken;
   }
 
-  Names names_;
+  const Names& names_;
   Upstreams upstreams_;
   const Fd& relay_;
   const Fd& told_;
@@ -333,7 +348,9 @@ class Resolver {
   Judge judge_;
   std::unordered_map<std::uint64_t, Pending> pending_;
   std::deque<Opening> queue_;
-  RateLimit rate_{kQuestionsPerSecond, kBurst};
+  DnsCache cache_;
+  RateLimit rate_{kQuestionsPerSecond, 2 * kQuestionsPerSecond};
+  RateLimit forwarded_{kForwardedPerSecond, 2 * kForwardedPerSecond};
   NameBudget budget_{kNamesPerMinute};
   std::uint64_t next_ = 0;
   std::uint64_t told_too_fast_ = 0;
@@ -345,8 +362,8 @@ class Resolver {
 
 }  // namespace
 
-void resolve(ResolverSockets sockets, Names names, Upstreams upstreams, const Link& relay, const Fd& told) {
-  Resolver(std::move(sockets), std::move(names), std::move(upstreams), relay, told).run();
+void resolve(ResolverSockets sockets, const Names& names, Upstreams upstreams, const Link& relay, const Fd& told) {
+  Resolver(std::move(sockets), names, std::move(upstreams), relay, told).run();
 }
 
 }  // namespace jail::egress

@@ -16,6 +16,6 @@ namespace jail::egress {
 // Over `relay` addresses are opened, and streams are looked at (judge.h); each question is told by `told`, another
 // one, without waiting for whom it tells (lookup.h). Once that has no more to say to us (shutdown(2)) what is under way
 // is told as failed. SysError: of what it cannot do without; ECONNRESET: the relay is gone.
-void resolve(ResolverSockets sockets, Names names, Upstreams upstreams, const Link& relay, const Fd& told);
+void resolve(ResolverSockets sockets, const Names& names, Upstreams upstreams, const Link& relay, const Fd& told);
 
 }  // namespace jail::egress

@@ -50,6 +50,11 @@ void add(Key& key, const event::ProcessExec& body) {
 
 void add(Key& key, const event::NetConnect& body) { key.add(body.peer), key.add(std::string_view(body.reason)); }
 
+void add(Key& key, const event::NetDns& body) {
+  for (const std::string& text : {body.name, body.type, body.rcode, body.reason}) key.add(std::string_view(text));
+  for (const std::string& address : body.answers) key.add(std::string_view(address));
+}
+
 template <typename Body>
 void add_call(Key& key, const Body& body) {
   key.add(std::uint64_t{body.number});

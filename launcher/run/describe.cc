@@ -21,6 +21,8 @@ std::string line(std::string_view layer, std::string_view text) {
   return all.append(text) + "\n";
 }
 
+std::string placed(const profile::Place& place) { return "  # " + profile::to_string(place); }
+
 std::string places(const std::vector<profile::Place>& places) {
   if (places.empty()) return "  (jail's own)";
   std::string all = "  #";
@@ -56,7 +58,7 @@ std::string describe_view(const confine::view::Plan& plan) {
   for (const confine::view::Link& link : plan.links)
     all += line("mount", "link " + text::for_people(link.path) + " -> " + text::for_people(link.text));
   for (const confine::view::Mask& mask : plan.masks)
-    all += line("mount", "hide " + text::for_people(mask.path) + places({mask.place}));
+    all += line("mount", "hide " + text::for_people(mask.path) + placed(mask.place));
   for (const std::string& pin : plan.pins)
     all += line("mount", "pin " + text::for_people(pin) + " (renamed, it would take along what is protected below)");
   all += line("mount", "tmpfs of " + text::human_size(plan.temporary_bytes) + " for /tmp and /dev/shm");
@@ -73,10 +75,10 @@ std::string describe_network(const Plan& plan) {
     for (const std::string& one : egress::lines_of(*plan.wall, kMostShown)) all += line("net", "nft " + one);
   for (const profile::Endpoint& rule : plan.egress.rules)
     all += line("net", "allow " + profile::to_string(rule) + (rule.sni == profile::Sni::Off ? " (sni: off)" : "") +
-                           places({rule.place}));
+                           placed(rule.place));
   for (const egress::Door& door : plan.egress.in)
     all += line("net", "listen at " + egress::shown(door.at) +
-                           " of the host, for the same port of the jail's loopback" + places({door.place}));
+                           " of the host, for the same port of the jail's loopback" + placed(door.place));
   return all;
 }
 
@@ -152,7 +154,7 @@ std::string describe_seccomp(const confine::seccomp::Plan& plan) {
                                         " by their arguments, the rest refused");
   for (const confine::seccomp::Change& change : plan.changes)
     all += line("seccomp", (change.effect == confine::seccomp::Change::Effect::Allowed ? "allow " : "deny ") +
-                               change.name + places({change.place}));
+                               change.name + placed(change.place));
   return all;
 }
 
@@ -170,16 +172,16 @@ std::string describe_files(const Plan& plan) {
   std::string all;
   if (plan.integrity)
     all += line("integrity", text::for_people(plan.integrity->path) + " with digest " + plan.integrity->sha256 +
-                                 places({plan.integrity->place}));
+                                 placed(plan.integrity->place));
   for (const monitor::HashedFiles& files : plan.hashed)
-    all += line("monitor", "digest of " + text::for_people(files.pattern.glob) + places({files.pattern.place}));
+    all += line("monitor", "digest of " + text::for_people(files.pattern.glob) + placed(files.pattern.place));
   return all;
 }
 
 std::string describe_layer(const confine::Layer& layer) {
   std::string text = confine::name_of(layer.state);
   if (!layer.reason.empty()) text += ": " + layer.reason;
-  if (layer.asked_by) text += places({*layer.asked_by});
+  if (layer.asked_by) text += placed(*layer.asked_by);
   return line(layer.name, text);
 }
 

@@ -32,7 +32,7 @@ std::string_view reason_of(egress::Lookup::Outcome outcome) {
     case Malformed: return "no question that is answered here";
     case TooLong: return "too long a name to be passed on below a wildcard";
     case TooManyNames: return "more than 256 names below the wildcard within a minute";
-    case TooFast: return "more than 200 questions a second";
+    case TooFast: return "more than 500 questions a second that the host's servers are asked, or 2000 in all";
     case Busy: return "more than 128 questions at once";
     case AddressesRefused: return "it points to addresses that a name may not point to";
     case Failed: return "no server answered";
@@ -84,7 +84,8 @@ void EgressEvents::add(const egress::Lookup& lookup) {
   const std::size_t told = std::min<std::size_t>(lookup.count, lookup.answers.size());
   for (std::size_t i = 0; i < told; ++i)
     names_.add({lookup.answers[i].family, lookup.answers[i].address, 0}, lookup.name.data());
-  log_(event_of(lookup));
+  event::Event event = event_of(lookup);
+  lookup.more == 0 ? add_alike(std::move(event)) : log_(event);
 }
 
 void EgressEvents::add(event::Event event) {

@@ -1,19 +1,17 @@
 #include "run/places.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 
 #include "base/error.h"
 #include "profile/paths.h"
 #include "registry/disabled.h"
+#include "sys/accounts.h"
 #include "sys/file.h"
 
 namespace jail::run {
@@ -35,10 +33,8 @@ std::string home_of(std::uint32_t uid) {
   // HOME is the operator's own word, except for root, who may have kept a user's (sudo -E).
   const char* home = std::getenv("HOME");
   if (uid != 0 && home != nullptr && home[0] == '/') return home;
-  const std::unique_ptr<FILE, int (*)(FILE*)> accounts(std::fopen("/etc/passwd", "re"), std::fclose);
-  while (const passwd* entry = accounts ? ::fgetpwent(accounts.get()) : nullptr)
-    if (entry->pw_uid == uid) return entry->pw_dir;
-  return "/";
+  const auto account = sys::account_of(uid);
+  return account ? account->home : "/";
 }
 
 std::string xdg(const char* name, const std::string& otherwise, std::string& problem) {

@@ -95,45 +95,44 @@ egress::Policy empty_policy(const Plan& plan) {
 }
 
 // What the host's own list of names says holds from the start: a plugin that has it does not ask.
-std::vector<WallKeeper::Listed> listed(const Plan& plan) {
+std::vector<WallKeeper::Listed> listed_by(const egress::Names& names) {
   std::vector<WallKeeper::Listed> all;
-  if (plan.egress.resolver == egress::Plan::Resolver::None) return all;
-  const egress::Names names(plan.egress.rules);
   for (const auto& [name, addresses] : egress::read_hosts(names))
     for (const egress::Rule rule : names.permits(name).rules)
       for (const egress::Address& address : addresses) all.push_back({rule, address});
   return all;
 }
 
-egress::Policy make_policy(const Plan& plan) {
+egress::Policy make_policy(const Plan& plan, const std::vector<WallKeeper::Listed>& listed) {
   egress::Policy policy = empty_policy(plan);
-  for (const WallKeeper::Listed& one : listed(plan))
+  for (const WallKeeper::Listed& one : listed)
     (void)policy.open(one.rule, one.address, egress::Policy::kMostSeconds, clock::boottime_ns());
   return policy;
 }
 
 void become_relay(std::vector<egress::Relayed> doors, std::vector<Fd> network, const egress::Link& resolver,
-                  const Plan& plan, const Reach& reach, const Fd& told) {
+                  const Plan& plan, const std::vector<WallKeeper::Listed>& listed, const Reach& reach,
+                  const Fd& told) {
   std::vector<int> keep{told.get(), resolver.openings.get(), resolver.judgements.get()};
   for (const egress::Relayed& door : doors) keep.push_back(door.socket.get());
   for (const Fd& one : network) keep.push_back(one.get());
   keep_only(std::move(keep));
-  egress::Policy policy = make_policy(plan);
+  egress::Policy policy = make_policy(plan, listed);
   join(std::move(network), plan.identity);
   confine_self(reach);
   egress::relay(std::move(doors), std::move(policy), resolver, told);
 }
 
-void become_resolver(egress::ResolverSockets sockets, const egress::Link& relay, const Plan& plan, const Fd& told) {
+void become_resolver(egress::ResolverSockets sockets, const egress::Names& names, const egress::Link& relay,
+                     const Plan& plan, const Fd& told) {
   std::vector<int> keep{told.get(), relay.openings.get(), relay.judgements.get()};
   for (const auto* some : {&sockets.datagram, &sockets.stream})
     for (const Fd& socket : *some) keep.push_back(socket.get());
   keep_only(std::move(keep));
-  egress::Names names(plan.egress.rules);
   egress::Upstreams upstreams = egress::read_upstreams(names, plan.egress.rules);
   take_identity(plan.identity);
   confine_self({{egress::kDnsPort}, confine::seccomp::Transports::StreamsAndDatagrams});
-  egress::resolve(std::move(sockets), std::move(names), std::move(upstreams), relay, told);
+  egress::resolve(std::move(sockets), names, std::move(upstreams), relay, told);
 }
 
 // Records of one sort, as they come. False: who told them is gone.
@@ -190,22 +189,27 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
   std::vector<egress::Relayed> relayed;
   for (std::size_t i = 0; i < doors.size(); ++i)
     relayed.push_back({std::move(doors[i]), plan.egress.out[i].protocol, plan.egress.out[i].at.port, std::nullopt});
+  std::optional<egress::Names> names;
+  std::vector<WallKeeper::Listed> listed;
+  if (!resolvers.empty()) listed = listed_by(names.emplace(plan.egress.rules));
   egress::Link resolver;
   egress::Link relay;
   if (!resolvers.empty()) pair_up(resolver, relay);
   if (!resolvers.empty() && keeper_.keeps()) {
     sys::SocketPair relays = sys::socket_pair();
-    keeper_.stand_between(std::move(resolver.openings), std::move(relays.theirs), empty_policy(plan), listed(plan));
+    keeper_.stand_between(std::move(resolver.openings), std::move(relays.theirs), empty_policy(plan), listed);
     resolver.openings = std::move(relays.ours);
   }
   start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>, [&](const Fd& told) {
-    become_relay(std::move(relayed), {}, resolver, plan, reach_of(plan.egress.out), told);
+    become_relay(std::move(relayed), {}, resolver, plan, listed, reach_of(plan.egress.out), told);
   });
   relayed.clear();
   resolver = {};
   if (resolvers.empty()) return;
   start("the resolver has died: no name is looked up any more, and no stream to one begins", hear<egress::Lookup>,
-        [&](const Fd& told) { become_resolver(egress::sockets_of(std::move(resolvers)), relay, plan, told); });
+        [&](const Fd& told) {
+          become_resolver(egress::sockets_of(std::move(resolvers)), *names, relay, plan, told);
+        });
 }
 
 void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
@@ -215,7 +219,7 @@ void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
   listeners_.clear();
   start("the relay has died: the doors of network.listen are shut", hear<egress::Flow>,
         [&](const Fd& told) {
-          become_relay(std::move(relayed), std::move(network), {}, plan, reach_of(plan.egress.in), told);
+          become_relay(std::move(relayed), std::move(network), {}, plan, {}, reach_of(plan.egress.in), told);
         });
 }
 

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <utility>
 
+#include "sys/netlink.h"
+
 namespace jail::sys::nft {
 namespace {
 
@@ -86,30 +88,6 @@ std::string boundary(std::uint16_t type) {
 
 std::uint32_t aligned_size_of(Type type) { return NLA_ALIGN(size_of(type)); }
 
-// Each message in turn, until `each` says false.
-template <typename Each>
-void for_each_message(std::string_view bytes, const Each& each) {
-  nlmsghdr header{};
-  while (bytes.size() >= sizeof header) {
-    std::memcpy(&header, bytes.data(), sizeof header);
-    if (header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size()) return;
-    if (!each(header, bytes.substr(NLMSG_HDRLEN, header.nlmsg_len - NLMSG_HDRLEN))) return;
-    bytes.remove_prefix(std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), bytes.size()));
-  }
-}
-
-// The value of an attribute among others; nothing: it is not there.
-std::optional<std::string_view> find(std::string_view attributes, int type) {
-  nlattr head{};
-  while (attributes.size() >= sizeof head) {
-    std::memcpy(&head, attributes.data(), sizeof head);
-    if (head.nla_len < NLA_HDRLEN || head.nla_len > attributes.size()) return std::nullopt;
-    if ((head.nla_type & NLA_TYPE_MASK) == type) return attributes.substr(NLA_HDRLEN, head.nla_len - NLA_HDRLEN);
-    attributes.remove_prefix(std::min<std::size_t>(NLA_ALIGN(head.nla_len), attributes.size()));
-  }
-  return std::nullopt;
-}
-
 bool send(const Fd& socket, std::string_view bytes) noexcept {
   return ::send(socket.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size());
 }
@@ -126,11 +104,9 @@ std::string receive(const Fd& socket) {
 int answer_to(const Fd& socket) {
   std::optional<int> error;
   for (std::string bytes = receive(socket); !bytes.empty(); bytes = receive(socket))
-    for_each_message(bytes, [&](const nlmsghdr& header, std::string_view body) {
-      std::int32_t value = 0;
-      if (header.nlmsg_type != NLMSG_ERROR || body.size() < sizeof value) return true;
-      std::memcpy(&value, body.data(), sizeof value);
-      if (!error || *error == 0) error = -value;
+    netlink::for_each_message(bytes, [&](const nlmsghdr& header, std::string_view body) {
+      const auto value = netlink::value_in<std::int32_t>(body);
+      if (header.nlmsg_type == NLMSG_ERROR && value && error.value_or(0) == 0) error = -*value;
       return true;
     });
   return error.value_or(EPROTO);
@@ -320,10 +296,10 @@ std::optional<std::uint64_t> packets(const Fd& socket, const std::string& table,
                      number(NFTA_OBJ_TYPE, std::uint32_t{NFT_OBJECT_COUNTER}));
   std::optional<std::uint64_t> count;
   if (!send(socket, ask)) return count;
-  for_each_message(receive(socket), [&](const nlmsghdr& header, std::string_view body) {
+  netlink::for_each_message(receive(socket), [&](const nlmsghdr& header, std::string_view body) {
     if (header.nlmsg_type != of_tables(NFT_MSG_NEWOBJ) || body.size() < sizeof(nfgenmsg)) return true;
-    const auto held = find(body.substr(NLMSG_ALIGN(sizeof(nfgenmsg))), NFTA_OBJ_DATA);
-    const auto value = held ? find(*held, NFTA_COUNTER_PACKETS) : std::nullopt;
+    const auto held = netlink::attribute_in(body.substr(NLMSG_ALIGN(sizeof(nfgenmsg))), NFTA_OBJ_DATA);
+    const auto value = held ? netlink::attribute_in(*held, NFTA_COUNTER_PACKETS) : std::nullopt;
     std::uint64_t big_endian = 0;
     if (!value || value->size() != sizeof big_endian) return true;
     std::memcpy(&big_endian, value->data(), sizeof big_endian);
@@ -349,10 +325,10 @@ std::optional<std::vector<std::string>> logged(const Fd& socket) {
   const std::string bytes = receive(socket);
   if (bytes.empty()) return std::nullopt;
   std::vector<std::string> packets;
-  for_each_message(bytes, [&](const nlmsghdr& header, std::string_view body) {
+  netlink::for_each_message(bytes, [&](const nlmsghdr& header, std::string_view body) {
     constexpr std::uint16_t kPacket = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET;
     if (header.nlmsg_type != kPacket || body.size() < sizeof(nfgenmsg)) return true;
-    const auto packet = find(body.substr(NLMSG_ALIGN(sizeof(nfgenmsg))), NFULA_PAYLOAD);
+    const auto packet = netlink::attribute_in(body.substr(NLMSG_ALIGN(sizeof(nfgenmsg))), NFULA_PAYLOAD);
     if (packet) packets.emplace_back(*packet);
     return true;
   });

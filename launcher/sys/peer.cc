@@ -32,6 +32,11 @@ void read_control(const cmsghdr& part, Letter& letter) {
   letter.descriptor = Fd(raw);
 }
 
+bool pass_senders(const Fd& socket) noexcept {
+  const int yes = 1;
+  return ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == 0;
+}
+
 }  // namespace
 
 Fd listen_at(const std::string& path, int backlog) {
@@ -44,11 +49,9 @@ Fd listen_at(const std::string& path, int backlog) {
 Fd try_listen_at(const std::string& path, int backlog, int& error) noexcept {
   const std::optional<UnixAddress> made = address_of_path(path);
   Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int yes = 1;
   const bool listens = socket && made &&
                        ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&made->address), made->size) == 0 &&
-                       ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == 0 &&
-                       ::listen(socket.get(), backlog) == 0;
+                       pass_senders(socket) && ::listen(socket.get(), backlog) == 0;
   error = listens ? 0 : made ? errno : ENAMETOOLONG;
   if (!listens) socket.reset();
   return socket;
@@ -79,8 +82,7 @@ Fd process_of_peer(const Fd& socket, const Peer& peer) noexcept {
 }
 
 void ask_for_senders(const Fd& socket) {
-  const int yes = 1;
-  check(::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes), "setsockopt", "SO_PASSCRED");
+  if (!pass_senders(socket)) throw SysError(errno, "setsockopt", "SO_PASSCRED");
 }
 
 std::optional<Letter> receive_letter(const Fd& socket, std::size_t most) {

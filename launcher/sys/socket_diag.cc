@@ -9,13 +9,19 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
+#include <utility>
 
 #include "base/error.h"
+#include "sys/netlink.h"
 
 namespace jail::sys {
 namespace {
+
+constexpr std::size_t kMostAnswered = std::size_t{32} << 10;  // octets at once
 
 struct Request {
   nlmsghdr header;
@@ -71,32 +77,15 @@ std::optional<bool> SocketDiag::has_tcp_listener(int family, std::uint16_t port)
 namespace {
 
 // Of one answer to a list; nothing where it lacks what is wanted.
-std::optional<UnixListener> listener_in(const nlmsghdr& header) {
-  unix_diag_msg message;
-  if (header.nlmsg_len < NLMSG_LENGTH(sizeof message)) return std::nullopt;
-  const auto* const body = reinterpret_cast<const char*>(&header) + NLMSG_HDRLEN;
-  std::memcpy(&message, body, sizeof message);
-  if (message.udiag_type != SOCK_SEQPACKET) return std::nullopt;
-  UnixListener found;
-  bool has_owner = false;
-  std::size_t left = header.nlmsg_len - NLMSG_LENGTH(sizeof message);
-  const char* next = body + NLMSG_ALIGN(sizeof message);
-  while (left >= sizeof(nlattr)) {
-    nlattr attribute;
-    std::memcpy(&attribute, next, sizeof attribute);
-    if (attribute.nla_len < NLA_HDRLEN || attribute.nla_len > left) break;
-    const std::size_t size = attribute.nla_len - static_cast<std::size_t>(NLA_HDRLEN);
-    if (attribute.nla_type == UNIX_DIAG_NAME) found.name.assign(next + NLA_HDRLEN, size);
-    if (attribute.nla_type == UNIX_DIAG_UID && size == sizeof found.uid) {
-      std::memcpy(&found.uid, next + NLA_HDRLEN, size);
-      has_owner = true;
-    }
-    const std::size_t step = NLA_ALIGN(attribute.nla_len);
-    if (step >= left) break;
-    left -= step;
-    next += step;
-  }
-  return has_owner && !found.name.empty() ? std::optional(std::move(found)) : std::nullopt;
+std::optional<UnixListener> listener_in(std::string_view body) {
+  const auto message = netlink::value_in<unix_diag_msg>(body);
+  if (!message || message->udiag_type != SOCK_SEQPACKET) return std::nullopt;
+  body.remove_prefix(std::min<std::size_t>(NLMSG_ALIGN(sizeof *message), body.size()));
+  const auto name = netlink::attribute_in(body, UNIX_DIAG_NAME);
+  const auto owner = netlink::attribute_in(body, UNIX_DIAG_UID);
+  const auto uid = owner ? netlink::value_in<uid_t>(*owner) : std::nullopt;
+  if (!name || name->empty() || !uid) return std::nullopt;
+  return UnixListener{std::string(*name), *uid};
 }
 
 }  // namespace
@@ -116,19 +105,19 @@ std::vector<UnixListener> unix_listeners() {
   const Fd socket(check(open_socket_diag(), "socket", "sock_diag"));
   check(::send(socket.get(), &request, sizeof request, 0), "sock_diag");
   std::vector<UnixListener> all;
-  alignas(nlmsghdr) char answer[32 * 1024];
-  for (;;) {
-    const ssize_t size = check(TEMP_FAILURE_RETRY(::recv(socket.get(), answer, sizeof answer, 0)), "sock_diag");
-    auto left = static_cast<unsigned>(size);
-    for (const auto* header = reinterpret_cast<const nlmsghdr*>(answer); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_type == NLMSG_DONE) return all;
-      std::int32_t error = 0;
-      if (header->nlmsg_type == NLMSG_ERROR) std::memcpy(&error, NLMSG_DATA(header), sizeof error);
-      if (header->nlmsg_type == NLMSG_ERROR) throw SysError(-error, "sock_diag");
-      if (auto found = listener_in(*header)) all.push_back(std::move(*found));
-    }
+  std::string answer(kMostAnswered, '\0');
+  for (bool is_over = false; !is_over;) {
+    const ssize_t size = check(TEMP_FAILURE_RETRY(::recv(socket.get(), answer.data(), answer.size(), 0)), "sock_diag");
+    const std::string_view received(answer.data(), static_cast<std::size_t>(size));
+    netlink::for_each_message(received, [&](const nlmsghdr& header, std::string_view body) {
+      if (header.nlmsg_type == NLMSG_ERROR)
+        throw SysError(-netlink::value_in<std::int32_t>(body).value_or(-EPROTO), "sock_diag");
+      is_over = header.nlmsg_type == NLMSG_DONE;
+      if (auto found = is_over ? std::nullopt : listener_in(body)) all.push_back(std::move(*found));
+      return !is_over;
+    });
   }
+  return all;
 }
 
 }  // namespace jail::sys

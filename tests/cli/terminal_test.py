@@ -149,11 +149,12 @@ class OnATerminal(unittest.TestCase):
 
     def test_jobs_can_be_stopped_and_resumed_in_the_jail(self):
         self.into_jail()
-        self.start_in_jail("sleep 30")
+        self.start_in_jail("cat")
         self.terminal.press("\x1a")
         self.assertIn("Stopped", self.terminal.until("<plugin>"))
         self.terminal.press("fg\r")
-        self.terminal.until("sleep 30")  # the shell says what it resumes
+        self.terminal.press("line\r")
+        self.terminal.until("line\r\n(.|\n)*line\r\n")  # it reads, so it is in the foreground
         self.terminal.press("\x03")
         self.terminal.until("<plugin>")
         self.leave_jail(0)
@@ -175,7 +176,8 @@ class OnATerminal(unittest.TestCase):
 
     def test_in_the_background_it_writes_and_waits_and_in_the_foreground_it_reads(self):
         self.terminal.press("J sh sh -c 'echo u\"\"p; read line; echo got:$line' &\r")
-        self.terminal.until("up")
+        if "up\r" not in self.terminal.until(re.escape(PROMPT)):
+            self.terminal.until("up\r")
         self.assertIn("mine", self.terminal.run("echo mine"))
         self.assertIn("Running", self.terminal.run("jobs"))
         self.terminal.press("fg\r")
@@ -184,21 +186,22 @@ class OnATerminal(unittest.TestCase):
         self.terminal.until(re.escape(PROMPT))
 
     def test_the_answers_of_the_terminal_do_not_become_a_command(self):
-        self.terminal.press("J sh printf '\\033[6n'\r")
+        self.terminal.press("J sh sh -c 'printf \"\\033[6n\"; sleep 1'\r")
         self.terminal.until("\x1b\\[6n")
         self.terminal.press("\x1b[1;1R;echo injected\r")
+        self.terminal.until("injected")
         self.terminal.until(re.escape(PROMPT))
         self.assertEqual(self.terminal.quiet(0.5), "")
         self.assertEqual(self.terminal.run("echo clean"), "clean")
 
     def test_a_pager_behind_it_gets_the_keys(self):
         pager = ("import os,sys,termios,tty; t=os.open(\"/dev/tty\",os.O_RDWR); "
-                 "old=termios.tcgetattr(t); tty.setcbreak(t);"
+                 "old=termios.tcgetattr(t); tty.setcbreak(t); print(\"READY\",flush=True);"
                  "text=sys.stdin.read(); print(\"PAGE\",text.strip(),flush=True);"
                  "keys=b\"\".join(os.read(t,1) for _ in range(3)); termios.tcsetattr(t,termios.TCSANOW,old);"
                  "print(\"KEYS\",keys.decode())")
         self.terminal.press(f"J sh sh -c 'echo text; sleep 2' | python3 -c '{pager}'\r")
-        time.sleep(1)
+        self.terminal.until("READY\r?\n")  # what is typed before is flushed
         self.terminal.press("a")
         self.terminal.until("PAGE text")
         self.terminal.press("bc")

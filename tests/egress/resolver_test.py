@@ -339,9 +339,11 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
     one.settimeout(20)
     one.connect(("192.0.2.53", 53))
     codes = set()
-    for number in range(5000):
-        one.send(question("nowhere.example", number=number))
-        codes.add(rcode(one.recv(512)))
+    for first in range(0, 8000, 50):
+        for number in range(first, first + 50):
+            one.send(question("nowhere.example", number=number))
+        for _ in range(50):
+            codes.add(rcode(one.recv(512)))
     say(sorted(codes))
 """, "api.corp.example")
         self.assertEqual(told.said, [[3, 5]])
@@ -349,7 +351,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         denied = [one for one in told.lookups if one["outcome"] == "not-permitted"]
         untold = sum(int(one["more"]) + int(one["lost"]) for one in told.lookups)
         last = int(fast[-1]["name"] == "-")  # no question of its own
-        self.assertEqual(len(denied) + len(fast) - last + untold, 5000)
+        self.assertEqual(len(denied) + len(fast) - last + untold, 8000)
 
     def test_rubbish_does_not_harm(self):
         seed = random.randrange(1 << 32)

@@ -55,6 +55,30 @@ class Summary(unittest.TestCase):
     def expect(self, last_line, returncode, summary):
         self.assertEqual((summary[1].splitlines()[-1], summary[0]), (last_line, returncode), summary[1])
 
+    def test_says_why_something_failed(self):
+        output = UNITTEST + "=" * 70 + """
+FAIL: test_e (__main__.T.test_e)
+With a docstring.
+----------------------------------------------------------------------
+Traceback (most recent call last):
+  File "x.py", line 1, in test_e
+    self.assertEqual(1, 2)
+AssertionError: 1 != 2 : of all things
+
+----------------------------------------------------------------------
+Ran 5 tests in 0.1s
+"""
+        self.assertIn("failed on host: AssertionError: 1 != 2 : of all things\n    u: T.test_e",
+                      self.summary([case("u", "fail", output)], status="8")[1])
+        self.assertIn("failed on host: 1\n    g: P/A.Fails/0", self.summary([case("g", "fail", GOOGLETEST)], "8")[1])
+
+    def test_names_what_passed_at_a_further_try(self):
+        output = ("1/2 Test #1: a .....***Failed    0.08 sec\n    Test #1: a .....   Passed    0.06 sec\n"
+                  "2/2 Test #2: b .....***Skipped   0.08 sec\n")
+        returncode, said = self.summary([case("a", "run"), case("b", "run")], extra=[("output", output)])
+        self.assertIn("passed on host at a further try only (1): a\n", said)
+        self.assertEqual(returncode, 0)
+
     def test_counts_what_passed(self):
         self.expect("2 passed, 0 failed, 0 skipped", 0, self.summary([case("a", "run"), case("b", "run")]))
 
@@ -67,7 +91,7 @@ class Summary(unittest.TestCase):
         summary = self.summary([case("all", "fail", GOOGLETEST)], "8")
         self.expect("1 passed, 1 failed, 1 skipped", 1, summary)
         self.assertIn("skipped on host: this kernel has no Landlock\n    all: A.Skips\n", summary[1])
-        self.assertIn("failed on host: failed\n    all: P/A.Fails/0\n", summary[1])
+        self.assertIn("failed on host: 1\n    all: P/A.Fails/0\n", summary[1])
 
     def test_sees_a_crash_inside_a_googletest_program(self):
         output = "[ RUN      ] A.Passes\n[       OK ] A.Passes (0 ms)\n[ RUN      ] A.Crashes\n"

@@ -40,7 +40,7 @@ TEST(Parse, KeepsEveryNodeWithItsPlace) {
 
 TEST(Parse, TellsQuotedFromPlainAndNothingFromBoth) {
   EXPECT_EQ(tree("a: ~\nb:\nc: null\nd: \"~\"\ne: |\n  t\nf: >-\n  u\n"),
-            "{}@1:1(a@1:1 null@1:4 b@2:1 null@3:1 c@3:1 null@3:4 d@4:1 '~'@4:4 e@5:1 't\n'@5:4 f@7:1 'u'@7:4)");
+            "{}@1:1(a@1:1 null@1:4 b@2:1 null@2:3 c@3:1 null@3:4 d@4:1 '~'@4:4 e@5:1 't\n'@5:4 f@7:1 'u'@7:4)");
 }
 
 TEST(Parse, ReadsFilesWithCarriageReturns) { EXPECT_EQ(tree("a: b\r\nc: d\r\n"), "{}@1:1(a@1:1 b@1:4 c@2:1 d@2:4)"); }
@@ -77,7 +77,7 @@ TEST(Parse, RefusesNestingDeeperThan32) {
   const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']') + "\n"; };
   EXPECT_EQ(faults(nested(32)), "");
   EXPECT_EQ(faults(nested(33)), "x.yaml:1:33: error: nested deeper than 32 levels\n");
-  EXPECT_EQ(faults(std::string(400'000, '[')).substr(0, 18), "x.yaml:1:1: error:");
+  EXPECT_EQ(faults(std::string(400'000, '[')), "x.yaml:1:33: error: nested deeper than 32 levels\n");
   std::string block;
   for (int i = 0; i < 100'000; ++i) block += "- ";
   EXPECT_EQ(faults(block), "x.yaml:1:65: error: nested deeper than 32 levels\n");
@@ -89,17 +89,18 @@ TEST(Parse, BoundsListsMappingsAndTheWhole) {
     for (int i = 0; i < size; ++i) text += "- x\n";
     return text;
   };
-  EXPECT_EQ(faults(list(4096)), "");
-  EXPECT_EQ(faults(list(4097)), "x.yaml:4097:3: error: more than 4096 entries\n");
+  EXPECT_EQ(faults(list(16384)), "");
+  EXPECT_EQ(faults(list(16385)), "x.yaml:16385:3: error: more than 16384 entries\n");
   std::string lists;
-  for (int i = 0; i < 4096; ++i) lists += "- [a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a]\n";
+  for (int i = 0; i < 16384; ++i) lists += "- [a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a]\n";
   EXPECT_NE(faults(lists).find("more than 65536 values in one file"), std::string::npos);
 }
 
 TEST(Parse, SaysOfATabWhatItIs) {
   EXPECT_EQ(faults("a:\n\tb: [c]\n"),
-            "x.yaml:2:3: error: not valid YAML: a ':' where no value can follow\n"
-            "  hint: indent with spaces (YAML knows no tabs), and quote texts that hold ': '\n");
+            "x.yaml:2:1: error: not valid YAML: a tab\n"
+            "  hint: indent with spaces: YAML knows no tabs\n");
+  EXPECT_EQ(faults("a:\tb\nc: [\td]\n"), "") << "not where it indents";
 }
 
 // An alias bomb is refused for its first anchor; nothing is ever expanded.
@@ -122,7 +123,7 @@ TEST(Parse, ListsAtMostAHundredFaultsOfAFile) {
   EXPECT_EQ(parse(text, "x.yaml").diagnostics.size(), 101u);
 }
 
-// The library's cost is linear but high; a quarter of a mebibyte of anything must stay within seconds, unoptimised.
+// A quarter of a mebibyte of anything must stay within seconds, unoptimised.
 TEST(Parse, EndsSoonWhateverTheText) {
   const std::size_t size = 1 << 18;
   for (const char* unit :
