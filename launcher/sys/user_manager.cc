@@ -175,7 +175,7 @@ std::string UserManager::start_scope(const std::string& name) {
   for (int heard = 0; heard < kMostHeard; ++heard) {
     const Heard message = hear(socket_);
     if (message.type == kReturn) return {};
-    if (message.type == kError) return first_text(message.body);
+    if (message.type == kError) return "it says no: " + first_text(message.body);
     if (message.type == 0) break;
   }
   return "no answer";
