@@ -68,6 +68,8 @@ EgressEvents::EgressEvents(const egress::Plan& plan, Log log)
       due_(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")) {}
 
 void EgressEvents::add(const egress::Flow& flow) {
+  carried_.sent += flow.sent;
+  carried_.received += flow.received;
   if (!is_of_many(flow)) return log_(event_of(flow));
   add_alike(event_of(flow));
 }
