@@ -123,6 +123,8 @@ void tell(Sentence& out, const event::RunEnded& ended) {
   out.add(" after " + text::human_duration(std::chrono::milliseconds(cost.wall_ms)));
   out.add(", cpu " + text::human_duration(std::chrono::milliseconds(cost.user_ms + cost.sys_ms)));
   if (cost.memory_peak) out.add(", memory " + text::human_size(*cost.memory_peak));
+  if (cost.bytes_sent.value_or(0) + cost.bytes_received.value_or(0) != 0)
+    out.add(", sent " + text::human_size(*cost.bytes_sent) + ", received " + text::human_size(*cost.bytes_received));
   if (cost.throttled_ms.value_or(0) != 0)
     out.add(", throttled " + text::human_duration(std::chrono::milliseconds(*cost.throttled_ms)));
   if (!ended.reason.empty()) out.add(": ").quote(ended.reason);

@@ -1,6 +1,7 @@
 #include "confine/cgroup.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -11,9 +12,15 @@
 #include <cstring>
 #include <sstream>
 
+#include "sys/process.h"
+#include "sys/user_manager.h"
+
 namespace jail::confine::cgroup {
 namespace {
 
+constexpr std::string_view kManagersLeaf = "/init.scope";
+constexpr int kMostToMoveMs = 2000;
+constexpr const char* kNoGroups = "no control groups of version 2 here";
 // Not "jail-", by which jaild knows a plugin's group.
 constexpr const char* kLeaf = "supervisor_of_jails";
 
@@ -89,7 +96,7 @@ class Search {
     for (const char* file : {".", "cgroup.procs"})
       if (!may_write(group, file)) return say(path + " may not be used by uid " + std::to_string(::geteuid()));
     const unsigned on = controllers_in(sys::read_group_file(group, "cgroup.subtree_control"));
-    Place place{.parent = path, .entry = Place::Entry::AsWeAre, .support = {.controllers = on}};
+    Place place{.parent = path, .entry = Place::Entry::AsWeAre, .support = {.controllers = on}, .own = {}};
     if (there != on && may_write(group, "cgroup.subtree_control")) add_what_can_be_given(group, own, there, place);
     const bool more_is_there = (there & ~place.support.controllers) != 0;
     if (more_is_there) say(path + " has other processes in it");
@@ -135,24 +142,77 @@ int give_in(const Fd& parent, Controller controller) {
   return EINVAL;
 }
 
+// Where a group outside `inside` would no longer be held to a limit that holds us. Empty: nowhere.
+std::string limited_below(const sys::GroupTree& tree, const std::string& inside) {
+  std::string path = tree.own;
+  while (path.size() > tree.top.size() && !(inside + "/").starts_with(path + "/")) {
+    if (const Fd group = open_folder(path); !group || *limit_of(group) != '\0') return path;
+    path.resize(path.rfind('/'));
+  }
+  return {};
+}
+
+// What the user's systemd may pass on: it is in a leaf of what is its own.
+void look_for_scope(const sys::GroupTree& tree, Place& place) {
+  const auto manager = sys::UserManager::connect();
+  const auto groups = manager ? sys::find_groups(std::to_string(manager->pid())) : std::nullopt;
+  if (!groups || !groups->own.ends_with(kManagersLeaf)) return;
+  const std::string base = groups->own.substr(0, groups->own.size() - kManagersLeaf.size());
+  const unsigned controllers = controllers_in(sys::read_group_file(open_folder(base), "cgroup.controllers"));
+  if (std::popcount(controllers) <= std::popcount(place.support.controllers)) return;
+  const std::string limited = limited_below(tree, base);
+  if (!limited.empty()) {
+    place.support.why += "; for a scope of systemd's we would leave " + limited + ", which has a limit of its own";
+    return;
+  }
+  place.support.controllers = controllers;
+  place.entry = Place::Entry::ThroughAScope;
+}
+
+// Empty, or why we are still where we were.
+std::string enter_scope() {
+  const std::string name = "supervisor_of_jail-" + std::to_string(::getpid()) + ".scope";
+  auto manager = sys::UserManager::connect();
+  if (std::string problem = manager ? manager->start_scope(name) : "it has gone"; !problem.empty()) return problem;
+  for (int waited_ms = 0; waited_ms < kMostToMoveMs; ++waited_ms) {
+    const auto tree = sys::find_groups();
+    if (tree && tree->own.ends_with("/" + name)) return {};
+    (void)::poll(nullptr, 0, 1);
+  }
+  return "it has not moved us";
+}
+
 struct sysinfo look_at_machine() {
   struct sysinfo machine {};
   (void)::sysinfo(&machine);
   return machine;
 }
 
+// A group of threads cannot take a process in (cgroup-v2.rst, "Threads").
+void drop_of_threads(std::optional<sys::Cgroup>& group, std::string& why) {
+  if (sys::read_group_file(group->folder(), "cgroup.type") == "domain") return;
+  why = group->path() + " is for threads";
+  group.reset();
+}
+
 }  // namespace
 
 Place find_in(const sys::GroupTree& tree, pid_t self) {
   Place place = Search(tree, self).run();
+  place.own = tree.own;
   const struct sysinfo machine = look_at_machine();
   place.support.ram = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
   return place;
 }
 
-Place find() {
-  if (const auto tree = sys::find_groups()) return find_in(*tree, ::getpid());
-  return {.parent = {}, .entry = Place::Entry::AsWeAre, .support = {.why = "no control groups of version 2 here"}};
+Place find(unsigned needed) {
+  Place place;
+  place.support.why = kNoGroups;
+  const auto tree = sys::find_groups();
+  if (!tree) return place;
+  place = find_in(*tree, ::getpid());
+  if ((needed & ~place.support.controllers) != 0 && ::geteuid() != 0) look_for_scope(*tree, place);
+  return place;
 }
 
 int give(const Place& place, Controller controller) { return give_in(open_folder(place.parent), controller); }
@@ -167,6 +227,11 @@ void leave(const Place& place) noexcept {
 
 // The processor's controller costs those beside it something and is given when it is asked for.
 std::optional<sys::Cgroup> make(Place& place, const std::string& name) {
+  if (place.entry == Place::Entry::ThroughAScope) {
+    const std::string problem = enter_scope();
+    place = find();
+    if (!problem.empty()) place.support.why += "; systemd gives no scope: " + problem;
+  }
   Support& support = place.support;
   if (support.controllers == 0) return std::nullopt;
   const Fd parent = open_folder(place.parent);
@@ -177,13 +242,21 @@ std::optional<sys::Cgroup> make(Place& place, const std::string& name) {
   std::optional<sys::Cgroup> group;
   if (error != 0) support.why = "giving controllers to groups in " + place.parent + ": " + std::strerror(error);
   else group = sys::Cgroup::make(place.parent, name, support.why);
-  // A group of threads cannot take a process in (cgroup-v2.rst, "Threads").
-  if (group && sys::read_group_file(group->folder(), "cgroup.type") != "domain") {
-    support.why = place.parent + " is for threads";
-    group.reset();
-  }
+  if (group) drop_of_threads(group, support.why);
   if (!group) support.controllers = 0;
   else support.counts_swap = is_there(group->folder(), "memory.swap.max") || look_at_machine().totalswap == 0;
+  return group;
+}
+
+// clone3(2) asks for the right to move a process from our group there; a container's filter may have put it away.
+std::optional<sys::Cgroup> make_bare(const Place& place, const std::string& name, std::string& why) {
+  if (place.own.empty()) why = kNoGroups;
+  else if (!may_write(open_folder(place.own), "cgroup.procs"))
+    why = place.own + " may not be used by uid " + std::to_string(::geteuid());
+  else if (!sys::can_fork_into_group()) why = "no clone3 here";
+  if (!why.empty()) return std::nullopt;
+  std::optional<sys::Cgroup> group = sys::Cgroup::make(place.own, name, why);
+  if (group) drop_of_threads(group, why);
   return group;
 }
 

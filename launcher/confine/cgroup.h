@@ -4,7 +4,8 @@
 // to. One with processes in it cannot; so it is often one above the caller's. Who is put there is no longer held to the
 // limits of the caller's: where that has any of its own, the search ends. A group that is the caller's alone
 // (`systemd-run --user --scope -p Delegate=yes`, the first process of a container) is used itself: the caller moves
-// into a leaf of it, and back when the run has ended. Nobody else is ever moved.
+// into a leaf of it, and back when the run has ended. An ordinary user's systemd makes such a group when it is asked,
+// which takes some time: so it is only for what a profile states. Nobody else is ever moved.
 #pragma once
 
 #include <sys/types.h>
@@ -29,18 +30,23 @@ struct Support {
 };
 
 struct Place {
-  enum class Entry { AsWeAre, ThroughALeaf };  // ThroughALeaf: it is our own group, and we must get out of its way
+  // ThroughALeaf: it is our own group, and we must get out of its way. ThroughAScope: systemd has to make it.
+  enum class Entry { AsWeAre, ThroughALeaf, ThroughAScope };
   std::string parent;
   Entry entry = Entry::AsWeAre;
   Support support;
+  std::string own;  // our own group; empty: there are none here
 };
 
-// Looks and changes nothing.
-Place find();
+// Looks and changes nothing. `needed`: controllers without which a stated limit holds in part or not at all.
+Place find(unsigned needed = 0);
 Place find_in(const sys::GroupTree& tree, pid_t self);
 
-// A group of that name there, given its controllers; none: `place.support` says why there are none after all.
+// A group of that name there, given its controllers; none: `place.support` says why there are none after all. `place`
+// is where it then is: of a scope nobody knows before.
 std::optional<sys::Cgroup> make(Place& place, const std::string& name);
+// Below our own, without controllers: it limits nothing. None: `why`.
+std::optional<sys::Cgroup> make_bare(const Place& place, const std::string& name, std::string& why);
 // When that group is gone: nothing else of ours stays there either.
 void leave(const Place& place) noexcept;
 // One more controller for it. 0 or errno.

@@ -56,7 +56,8 @@ void plan_pids(const profile::Limits& wanted, const cgroup::Support& group, Plan
   if (held) plan.layers.push_back(layer("limits.pids", wanted.pids.stated));
   else
     plan.layers.push_back(layer("limits.pids", wanted.pids.stated, LayerState::Partial,
-                                without_group(group) + ": counted by RLIMIT_NPROC in the jail's user namespace"));
+                                without_group(group) + ": counted by RLIMIT_NPROC in the jail's user namespace; that " +
+                                    "it was reached may be missed"));
 }
 
 void plan_cpu(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {
@@ -87,6 +88,14 @@ Plan plan(const profile::Limits& wanted, const cgroup::Support& group) {
   }
   if (wanted.time_ms.value) plan.layers.push_back(layer("limits.time", wanted.time_ms.stated));
   return plan;
+}
+
+unsigned needed(const profile::Limits& stated) {
+  return (stated.memory.value ? cgroup::kMemory : 0U) | (stated.cpu.value ? cgroup::kCpu : 0U);
+}
+
+unsigned needed(const OfGroup& planned) {
+  return (planned.memory ? cgroup::kMemory : 0U) | (planned.millicpu ? cgroup::kCpu : 0U);
 }
 
 // The kernel counts memory in pages (page_counter_memparse), takes no quota under a millisecond

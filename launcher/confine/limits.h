@@ -41,6 +41,10 @@ struct Plan {
 
 Plan plan(const profile::Limits& wanted, const cgroup::Support& group = {});
 
+// Controllers without which what the profile states would hold for each process alone, or not at all.
+unsigned needed(const profile::Limits& stated);
+unsigned needed(const OfGroup& planned);
+
 // What `of_group` is in the group's files.
 std::vector<Setting> settings_of(const OfGroup& limits);
 // Writes one and reads it again: empty, or why it does not stand there.

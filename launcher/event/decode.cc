@@ -58,7 +58,9 @@ Accounts accounts(Value value) {
           .blocks_read = value["blocks_read"].natural(),
           .blocks_written = value["blocks_written"].natural(),
           .bytes_read = value["bytes_read"].natural(),
-          .bytes_written = value["bytes_written"].natural()};
+          .bytes_written = value["bytes_written"].natural(),
+          .bytes_sent = value["bytes_sent"].natural(),
+          .bytes_received = value["bytes_received"].natural()};
 }
 
 std::optional<std::vector<Layer>> policy(Value value) {

@@ -46,6 +46,8 @@ void write(Fields& out, const Accounts& accounts) {
   out.number("blocks_written", accounts.blocks_written);
   out.number("bytes_read", accounts.bytes_read);
   out.number("bytes_written", accounts.bytes_written);
+  out.number("bytes_sent", accounts.bytes_sent);
+  out.number("bytes_received", accounts.bytes_received);
 }
 
 void write(Fields& out, const Fault& fault) {

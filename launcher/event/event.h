@@ -73,6 +73,8 @@ struct Accounts {
   std::optional<std::uint64_t> blocks_written{};
   std::optional<std::uint64_t> bytes_read{};  // from devices, as a control group counts them
   std::optional<std::uint64_t> bytes_written{};
+  std::optional<std::uint64_t> bytes_sent{};  // by what network.allow and network.listen let through
+  std::optional<std::uint64_t> bytes_received{};
   bool operator==(const Accounts&) const = default;
 };
 

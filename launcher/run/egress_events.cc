@@ -71,6 +71,8 @@ EgressEvents::EgressEvents(const egress::Plan& plan, std::shared_ptr<Destination
       due_(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")) {}
 
 void EgressEvents::add(const egress::Flow& flow) {
+  carried_.sent += flow.sent;
+  carried_.received += flow.received;
   event::Event event = event_of(flow);
   if (!is_of_many(flow)) return log_(event);
   destinations_->complete(event, flow.began_ns);

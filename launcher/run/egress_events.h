@@ -33,6 +33,12 @@ class EgressEvents {
   // Everything that was counted.
   void finish();
 
+  // Bytes by the plugin and to it, of all that has been told.
+  struct Carried {
+    std::uint64_t sent = 0, received = 0;
+  };
+  [[nodiscard]] const Carried& carried() const { return carried_; }
+
  private:
   void add_alike(event::Event event);
   void rearm();
@@ -44,6 +50,7 @@ class EgressEvents {
   std::shared_ptr<Destinations> destinations_;
   Log log_;
   monitor::Coalescer alike_;
+  Carried carried_;
   Fd due_;
 };
 

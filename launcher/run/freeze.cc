@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "sys/process.h"
@@ -60,7 +61,8 @@ bool runs_below(pid_t root) {
 
 Frozen Freezer::freeze() {
   awake_ = 0;
-  return stop_all();
+  by_group_ = group_ != nullptr && group_->freeze();
+  return by_group_ ? Frozen::Whole : stop_all();
 }
 
 Frozen Freezer::stop_all() {
@@ -77,6 +79,7 @@ Frozen Freezer::stop_all() {
 }
 
 void Freezer::thaw() {
+  if (std::exchange(by_group_, false)) return group_->thaw();
   Sender sender(SIGCONT);
   sender.send_below(jail_.plugin.pid());
   sender.send_below(jail_.init.pid());
@@ -84,7 +87,7 @@ void Freezer::thaw() {
 }
 
 void Freezer::look() {
-  if (jail_.plugin.pid() == 0) return;
+  if (by_group_ || jail_.plugin.pid() == 0) return;
   const bool running = sys::motion_of(jail_.plugin.pid()) == sys::Motion::Running ||
                        runs_below(jail_.plugin.pid()) || runs_below(jail_.init.pid());
   if (!running) return;

@@ -1,11 +1,13 @@
-// Stops a whole jail and lets it go on, from outside and without a cgroup: SIGSTOP to each of its processes but pid 1,
-// again and again until nobody new is met. One that has the signal can no longer fork (fork(2) restarts behind it), so
-// there is an end to that; but SIGCONT, from a timer or a socket of its own, lets it go on until somebody looks. Found
-// by /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN), which asks no file system.
+// Stops a whole jail and lets it go on, from outside. By its control group where it has one (cgroup.freeze of version
+// 2, Linux 5.2): the kernel holds each process, whatever signals it gets but SIGKILL. Else by SIGSTOP to each of its
+// processes but pid 1, again and again until nobody new is met. One that has the signal can no longer fork (fork(2)
+// restarts behind it), so there is an end to that; but SIGCONT, from a timer or a socket of its own, lets it go on
+// until somebody looks. Found by /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN), which asks no file system.
 #pragma once
 
 #include "base/fd.h"
 #include "run/build.h"
+#include "run/group.h"
 
 namespace jail::run {
 
@@ -13,7 +15,7 @@ enum class Frozen { Whole, Partly };  // Partly: somebody may still run
 
 class Freezer {
  public:
-  explicit Freezer(const Jail& jail) : jail_(jail) {}
+  Freezer(const Jail& jail, const Group* group) : jail_(jail), group_(group) {}  // null: there is none
 
   Frozen freeze();
   void thaw();
@@ -21,6 +23,7 @@ class Freezer {
   void look();
   // More often than what may come once, such as the end of a parent, or who has not yet noticed explain.
   [[nodiscard]] bool wakes_itself() const { return awake_ >= kMostAwake; }
+  [[nodiscard]] bool needs_looks() const { return !by_group_; }
 
  private:
   static constexpr int kMostAwake = 30;
@@ -28,6 +31,8 @@ class Freezer {
   Frozen stop_all();
 
   const Jail& jail_;
+  const Group* group_;
+  bool by_group_ = false;
   int awake_ = 0;  // looks that found somebody running
 };
 

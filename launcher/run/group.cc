@@ -8,12 +8,14 @@
 #include <cstring>
 #include <utility>
 
+#include "base/clock.h"
 #include "sys/cgroup.h"
 
 namespace jail::run {
 namespace {
 
 constexpr std::uint64_t kUsPerMs = 1000;
+constexpr std::uint64_t kFreezeNs = 20'000'000;  // what lasts longer is somebody in the kernel
 
 std::string own_name() { return "jail-" + std::to_string(::getpid()); }
 
@@ -55,22 +57,37 @@ Group::~Group() {
   confine::cgroup::leave(place_);
 }
 
-const confine::cgroup::Support& Group::make() {
-  place_ = confine::cgroup::find();
-  group_ = confine::cgroup::make(place_, own_name());
-  return place_.support;
+const confine::cgroup::Support& Group::make() { return make_at(confine::cgroup::find()); }
+
+bool Group::make_in_scope(unsigned needed, const std::function<void()>& empty) {
+  if ((needed & ~place_.support.controllers) == 0) return false;
+  confine::cgroup::Place place = confine::cgroup::find(needed);
+  if (place.entry != confine::cgroup::Place::Entry::ThroughAScope) {
+    place_.support.why = std::move(place.support.why);
+    return false;
+  }
+  empty();
+  group_.reset();
+  confine::cgroup::leave(place_);
+  make_at(std::move(place));
+  return true;
 }
 
-bool Group::make_bare(std::string& why) {
-  const auto tree = sys::find_groups();
-  if (!tree) why = "no control groups of version 2 here";
-  else if (auto made = sys::Cgroup::make(tree->own, own_name(), why)) group_.emplace(std::move(*made));
-  return group_.has_value();
+const confine::cgroup::Support& Group::make_at(confine::cgroup::Place place) {
+  place_ = std::move(place);
+  why_none_.clear();
+  group_ = confine::cgroup::make(place_, own_name());
+  if (!group_) group_ = confine::cgroup::make_bare(place_, own_name(), why_none_);
+  return place_.support;
 }
 
 std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) {
   std::vector<Failure> failures;
-  if (!group_) return failures;
+  if (!group_) {
+    for (const confine::limits::Setting& setting : confine::limits::settings_of(limits))
+      failures.push_back({setting.layer, place_.support.why});
+    return failures;
+  }
   limits_ = limits;
   const int error = limits.millicpu ? confine::cgroup::give(place_, confine::cgroup::kCpu) : 0;
   if (error != 0) failures.push_back({"limits.cpu", "no controller for it: " + std::string(std::strerror(error))});
@@ -82,6 +99,27 @@ std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) 
   (void)read_events(memory_events_);
   (void)read_events(pids_events_);
   return failures;
+}
+
+// From the write on nobody comes back from the kernel: who is long in there holds it up, but does not run.
+bool Group::freeze() const {
+  if (!group_ || sys::write_group_file(*folder(), "cgroup.freeze", "1") != 0) return false;
+  const Fd events = open_events(*folder(), "cgroup.events");
+  const std::uint64_t until = clock::boottime_ns() + kFreezeNs;
+  while (count_of(events, "frozen") == 0 && clock::boottime_ns() < until) {
+    pollfd change{events.get(), POLLPRI, 0};
+    (void)::poll(&change, 1, 1);
+  }
+  return true;
+}
+
+void Group::thaw() const {
+  if (group_) (void)sys::write_group_file(*folder(), "cgroup.freeze", "0");
+}
+
+void Group::kill() const noexcept {
+  let_end();
+  if (group_) (void)sys::write_group_file(*folder(), "cgroup.kill", "1");
 }
 
 void Group::add_to(std::vector<pollfd>& polled) {

@@ -27,12 +27,15 @@ class Group {
 
   using Log = std::function<void(const event::Event&)>;
 
-  // Where limits can be held by it. Before the first process of the jail.
+  // Where limits can be held by it; else below our own, where it limits nothing: it tells the jail's processes from
+  // others, and freezes and ends them. Before the first process of the jail.
   const confine::cgroup::Support& make();
-  // Below our own, to tell the jail's processes from others; it limits nothing. False: `why`.
-  bool make_bare(std::string& why);
+  // The same anew where a scope of systemd's alone has what a profile needs (confine/limits.h). `empty` ends whoever is
+  // in it. False: nothing has changed.
+  bool make_in_scope(unsigned needed, const std::function<void()>& empty);
   [[nodiscard]] const Fd* folder() const { return group_ ? &group_->folder() : nullptr; }
   [[nodiscard]] std::string path() const { return group_ ? group_->path() : ""; }
+  [[nodiscard]] const std::string& why_none() const { return why_none_; }
 
   // The limits, written and read again. Once the jail is built, which takes a process more than it is allowed; nothing
   // of the plugin runs yet. The layers that do not hold, and why.
@@ -41,6 +44,12 @@ class Group {
     std::string reason;
   };
   std::vector<Failure> hold(const confine::limits::OfGroup& limits);
+
+  // All of it, pid 1 too, which SIGKILL still ends. False: there is no group, or its kernel cannot.
+  [[nodiscard]] bool freeze() const;
+  void thaw() const;
+  // Everybody at once (Linux 5.14).
+  void kill() const noexcept;
 
   // While it runs. Each limit is logged when it is reached for the first time.
   void add_to(std::vector<pollfd>& polled);
@@ -63,6 +72,7 @@ class Group {
   [[nodiscard]] Use use() const;
 
  private:
+  const confine::cgroup::Support& make_at(confine::cgroup::Place place);
   void reached(std::string_view which, std::uint64_t times, std::uint64_t limit, const Log& log);
   void look_at_memory(const Log& log);
   void look_at_pids(const Log& log);
@@ -74,6 +84,7 @@ class Group {
   std::size_t first_ = 0;  // of ours among what is polled
   std::map<std::string_view, std::uint64_t> reached_;
   std::optional<sys::Cgroup> group_;
+  std::string why_none_;
 };
 
 }  // namespace jail::run

@@ -157,7 +157,8 @@ Prepared prepare(const Wanted& wanted, State state) {
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
   TraceAccess access;
-  return plan_for(prepared, wanted, confine::cgroup::find().support, access);
+  return plan_for(prepared, wanted, confine::cgroup::find(confine::limits::needed(prepared.profile.limits)).support,
+                  access);
 }
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted, const confine::cgroup::Support& group,

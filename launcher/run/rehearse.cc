@@ -18,6 +18,7 @@ std::optional<BuildFailure> rehearse(Plan& plan, Proc proc) {
   StdioEnds ends;
   Group group;
   if (plan.limits.of_group.any()) (void)group.make();
+  (void)group.make_in_scope(confine::limits::needed(plan.limits.of_group), [] {});
   auto init = start_init(plan.identity, group.folder());
   if (auto* failure = std::get_if<BuildFailure>(&init)) return *failure;
   Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, {}, {}, group.folder());

@@ -27,6 +27,7 @@
 #include "run/findings.h"
 #include "run/group.h"
 #include "run/guard.h"
+#include "run/looks.h"
 #include "run/passed.h"
 #include "run/record.h"
 #include "run/status.h"
@@ -66,6 +67,8 @@ class Session {
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     if (const auto disabled = registry::find_disabled(prepared_.places.disabled, prepared_.profile.name))
       return refuse(std::vector{disabled_by(*disabled)});
+    if (group_.make_in_scope(confine::limits::needed(prepared_.profile.limits), [this] { init_ = Worker(); }))
+      start_early();
     plan_ = plan_for(prepared_, options_.wanted, by_group, tracing_.access);
     plan_.umask = umask_;
     plan_.builder_name = auditing_.name_for(plan_);
@@ -119,7 +122,7 @@ class Session {
     auto guard = Guard::watch(plan_.view);  // before anything is opened that is built upon
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
-    if (const auto refusal = tracing_.make_group(plan_, group_)) return refuse(std::vector{*refusal});
+    if (const auto refusal = tracing_.take_group(plan_, group_)) return refuse(std::vector{*refusal});
     tracing_.ask(plan_, std::get<Worker>(init_));
     if (const auto refusal = way_out_.listen(plan_)) return refuse(std::vector{*refusal});
     StdioEnds ends = make_ends(stdio_);
@@ -247,33 +250,40 @@ class Session {
 
   Result watch(Jail& jail, StdioEnds ends, Fd handover) {
     StdioProxy stdio(stdio_, std::move(ends), std::move(jail.masters));
+    looks_ = Looks(prepared_.profile.limits,
+                   plan_.limits.of_group.pids ? Looks::Processes::ByGroup : Looks::Processes::Here, jail.plugin.pid());
     send_proceed(jail.plugin.socket());
     log_->start([loss = loss_](const audit::WriteError& error) { tell(*loss, error); });
     if (handover) listening_.emplace(listening_start(jail, std::move(handover)));  // first: the plugin waits for it
     tracing_.read_along(Tracing::Since::Start, jail.init);
-    const Ending ending = supervise(jail, stdio, signals_,
-                                    {.time_ms = plan_.time_ms,
-                                     .grace_ms = plan_.grace_ms,
-                                     .command = options_.wanted.command.front(),
-                                     .parent = parent_ ? &parent_ : nullptr,
-                                     .way_out = &way_out_,
-                                     .guard = &guard_,
-                                     .group = &group_,
-                                     .limits = &prepared_.profile.limits,
-                                     .after_a_moment =
-                                         [&] { tracing_.read_along(Tracing::Since::Moment, jail.init); },
-                                     .after_a_second =
-                                         [this] {
-                                           log_->keep();
-                                           group_.look(to_log());
-                                         },
-                                     .loss = loss_.get(),
-                                     .say_frozen = [this](const std::string& why) { say_frozen(why); },
-                                     .while_frozen = [this] { if (listening_) listening_->look_up(); },
-                                     .control = &control_,
-                                     .about_run = [this] { return about_run(); },
-                                     .log = to_log()});
+    Ending ending = supervise(jail, stdio, signals_,
+                              {.time_ms = plan_.time_ms,
+                               .grace_ms = plan_.grace_ms,
+                               .command = options_.wanted.command.front(),
+                               .parent = parent_ ? &parent_ : nullptr,
+                               .way_out = &way_out_,
+                               .guard = &guard_,
+                               .group = &group_,
+                               .limits = &prepared_.profile.limits,
+                               .after_a_moment =
+                                   [&] { tracing_.read_along(Tracing::Since::Moment, jail.init); },
+                               .after_a_second =
+                                   [this] { log_->keep(); },
+                               .now_and_then =
+                                   [this, &jail] {
+                                     group_.look(to_log());
+                                     looks_.look(jail, to_log());
+                                   },
+                               .loss = loss_.get(),
+                               .say_frozen = [this](const std::string& why) { say_frozen(why); },
+                               .while_frozen = [this] { if (listening_) listening_->look_up(); },
+                               .control = &control_,
+                               .about_run = [this] { return about_run(); },
+                               .log = to_log()});
+    looks_.look_at_temporary(to_log());
+    looks_ = {};
     way_out_.finish();
+    if (const auto carried = way_out_.carried()) take_over(*carried, ending.record.accounts);
     const bool traced_all = tracing_.finish();
     if (!finish_listening() || !traced_all)
       result_.problem = "the source of events hangs in a file system that does not answer";
@@ -293,6 +303,11 @@ class Session {
     status.events = so_far.events;
     status.denied = so_far.denied;
     return status;
+  }
+
+  static void take_over(const EgressEvents::Carried& carried, event::Accounts& accounts) {
+    accounts.bytes_sent = carried.sent;
+    accounts.bytes_received = carried.received;
   }
 
   bool finish_listening() {
@@ -457,6 +472,7 @@ class Session {
   StdioPlan stdio_;
   Guard guard_;
   Group group_;  // outlives whoever is in it
+  Looks looks_;
   std::variant<Worker, BuildFailure> init_;
   std::shared_ptr<audit::Log> log_;  // shared with the thread that listens, which may hang in it
   std::shared_ptr<Destinations> destinations_ = std::make_shared<Destinations>(plan_.egress);

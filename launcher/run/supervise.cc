@@ -6,6 +6,7 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -22,8 +23,9 @@ namespace {
 
 constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 constexpr std::uint64_t kNsPerMs = 1'000'000;
-constexpr std::uint64_t kSparedMs[] = {10, 1000};  // a moment, a second
-constexpr int kFrozenMs = 10;  // between two looks at whether the jail may go on, and whether it does
+constexpr std::uint64_t kMomentMs = 10, kSecondMs = 1000, kMostBetweenLooksMs = 5000;
+constexpr int kFrozenMs = 100;  // between two looks at whether the jail may go on
+constexpr int kStoppedMs = 10;  // and at whether it does, where only signals hold it
 
 Fd open_timer() { return Fd(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")); }
 
@@ -42,7 +44,8 @@ std::uint64_t milliseconds(const timeval& time) {
 class Loop {
  public:
   Loop(Jail& jail, StdioProxy& stdio, const Fd& signals, const Watch& watch)
-      : jail_(jail), stdio_(stdio), signals_(signals), watch_(watch), timer_(open_timer()), freezer_(jail) {
+      : jail_(jail), stdio_(stdio), signals_(signals), watch_(watch), timer_(open_timer()),
+        freezer_(jail, watch.group) {
     if (watch_.time_ms) arm(timer_, *watch_.time_ms);
   }
 
@@ -97,18 +100,29 @@ class Loop {
   [[nodiscard]] int most_ms() const {
     const int due = ms_to_due();
     if (!stands_still()) return due;
-    return due < 0 ? kFrozenMs : std::min(due, kFrozenMs);
+    const int look = freezer_.needs_looks() ? kStoppedMs : kFrozenMs;
+    return due < 0 ? look : std::min(due, look);
   }
 
-  // Until what a shorter run is spared; -1: nothing is left of it.
+  // Until what a shorter run is spared, and then what comes again; -1: that, and the plugin has ended.
   [[nodiscard]] int ms_to_due() const {
-    if (done_ == std::size(kSparedMs)) return -1;
+    if (jail_.plugin.pid() == 0 && due_ms_ > kSecondMs) return -1;
     const std::uint64_t age = age_ms();
-    return age < kSparedMs[done_] ? static_cast<int>(kSparedMs[done_] - age) : 0;
+    return age < due_ms_ ? static_cast<int>(due_ms_ - age) : 0;
+  }
+
+  // With 200 jails that live long, a look of each every second would take some hundredths of a processor.
+  [[nodiscard]] std::uint64_t next_look_ms() const {
+    return age_ms() + std::clamp(age_ms() / 10, kSecondMs, kMostBetweenLooksMs);
   }
 
   void do_what_is_due() {
-    while (ms_to_due() == 0) done_++ == 0 ? watch_.after_a_moment() : watch_.after_a_second();
+    while (ms_to_due() == 0) {
+      const std::uint64_t due = std::exchange(due_ms_, due_ms_ == kMomentMs ? kSecondMs : next_look_ms());
+      if (due == kMomentMs) watch_.after_a_moment();
+      if (due == kSecondMs) watch_.after_a_second();
+      if (due >= kSecondMs && jail_.plugin.pid() != 0) watch_.now_and_then();
+    }
   }
 
   [[nodiscard]] std::uint64_t age_ms() const { return (clock::boottime_ns() - started_ns_) / kNsPerMs; }
@@ -335,7 +349,7 @@ class Loop {
   }
 
   void kill_jail() const {
-    if (watch_.group != nullptr) watch_.group->let_end();
+    if (watch_.group != nullptr) watch_.group->kill();
     if (jail_.init.pid() != 0) (void)sys::pidfd_send_signal(jail_.init.pidfd(), SIGKILL);
   }
 
@@ -441,7 +455,7 @@ class Loop {
   std::optional<std::string> stopped_;  // by the operator, and why
   std::optional<std::string> blinded_;  // why it was ended: events were lost
   bool reports_open_ = true;
-  std::size_t done_ = 0;  // of what a shorter run is spared
+  std::uint64_t due_ms_ = kMomentMs;
   bool time_passed_ = false;
   bool timed_out_ = false;  // and it ended the plugin
   bool orphaned_ = false;

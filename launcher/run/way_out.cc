@@ -261,6 +261,10 @@ void WayOut::finish() {
   end();
 }
 
+std::optional<EgressEvents::Carried> WayOut::carried() const {
+  return events_ ? std::optional(events_->carried()) : std::nullopt;
+}
+
 // By pidfd: as pid 1 of a container the supervisor may have reaped them already.
 void WayOut::end() noexcept {
   for (const Helper& helper : helpers_) {

@@ -41,6 +41,8 @@ class WayOut {
 
   // The helpers end; what they have told is heard.
   void finish();
+  // After that; none: it has none.
+  [[nodiscard]] std::optional<EgressEvents::Carried> carried() const;
 
  private:
   // False: it has gone.

@@ -84,10 +84,10 @@ std::optional<std::string> group_of(const std::string& lines) {
   return group == "/" ? "" : group;
 }
 
-std::optional<GroupTree> find_groups() {
+std::optional<GroupTree> find_groups(const std::string& process) {
   const std::vector<MountEntry> mounts = parse_mounts(read(AT_FDCWD, "/proc/self/mountinfo"));
   const auto mount = std::ranges::find(mounts, "cgroup2", &MountEntry::type);
-  const std::optional<std::string> group = group_of(read(AT_FDCWD, "/proc/self/cgroup"));
+  const std::optional<std::string> group = group_of(read(AT_FDCWD, ("/proc/" + process + "/cgroup").c_str()));
   if (mount == mounts.end() || !group) return std::nullopt;
   if (mount->root == "/") return GroupTree{mount->path, mount->path + *group};
   if (!group->starts_with(mount->root)) return std::nullopt;

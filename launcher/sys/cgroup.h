@@ -11,12 +11,12 @@
 
 namespace jail::sys {
 
-// Folders: the highest group that this process can see, and its own.
+// Folders: the highest group that this process can see, and its own; or that of another process.
 struct GroupTree {
   std::string top;
   std::string own;
 };
-std::optional<GroupTree> find_groups();
+std::optional<GroupTree> find_groups(const std::string& process = "self");
 
 // The group above all that this process can see; empty: there is none.
 Fd open_top_group();

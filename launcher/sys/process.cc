@@ -56,6 +56,8 @@ Child fork_into_group(const Fd& group) {
   return child;
 }
 
+bool can_fork_into_group() noexcept { return ::syscall(SYS_clone3, nullptr, 0) < 0 && errno == EINVAL; }
+
 Child try_fork_into_group(const Fd& group, std::uint64_t namespaces, int& error) {
   assert(single_threaded());
   int pidfd = -1;

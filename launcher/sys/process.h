@@ -29,6 +29,8 @@ Child try_fork_into(std::uint64_t namespaces, int& error);
 // The same in a control group of version 2, from its first moment (clone3(2), Linux 5.7): to move a process there later
 // waits for every processor, some 15 ms.
 Child fork_into_group(const Fd& group);
+// Of a filter that denies clone3 altogether (ENOSYS, EPERM), as some containers have.
+bool can_fork_into_group() noexcept;
 Child try_fork_into_group(const Fd& group, std::uint64_t namespaces, int& error);
 
 // The same for a child of the caller's own parent (CLONE_PARENT): whoever set the caller up reaps it.

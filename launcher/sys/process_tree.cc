@@ -1,11 +1,13 @@
 #include "sys/process_tree.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,7 +21,8 @@ namespace jail::sys {
 namespace {
 
 // The number of proc_pid_stat(5); its second, the name, may hold anything but ends with the last ')'.
-constexpr int kFirstAfterName = 3, kUserTime = 14, kLastTime = 17, kResident = 24;
+constexpr int kFirstAfterName = 3, kUserTime = 14, kLastTime = 17, kThreads = 20, kResident = 24;
+constexpr int kMostFoldersRead = 16;  // of open descriptors, each time
 
 std::uint64_t number_in(std::string_view word) {
   std::uint64_t number = 0;
@@ -27,23 +30,45 @@ std::uint64_t number_in(std::string_view word) {
   return number;
 }
 
+std::string stat_of(pid_t process) {
+  std::array<char, 1024> stat;
+  const Fd file(::open(("/proc/" + std::to_string(process) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t size = file ? ::read(file.get(), stat.data(), stat.size()) : 0;
+  return {stat.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
+
+std::uint64_t number_of_field(std::string_view stat, int wanted) {
+  stat.remove_prefix(std::min(stat.rfind(')'), stat.size()));
+  for (int field = kFirstAfterName - 1; field < wanted && !stat.empty(); ++field)
+    stat.remove_prefix(std::min(stat.find(' '), stat.size() - 1) + 1);
+  return number_in(stat.substr(0, stat.find(' ')));
+}
+
 void add_use(std::string_view stat, TreeUse& use) {
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string_view::npos) return;
-  stat.remove_prefix(std::min(name_end + 2, stat.size()));
+  if (stat.empty()) return;
   std::uint64_t ticks = 0;
-  std::uint64_t pages = 0;
-  for (int field = kFirstAfterName; field <= kResident && !stat.empty(); ++field) {
-    const std::string_view word = stat.substr(0, stat.find(' '));
-    stat.remove_prefix(std::min(word.size() + 1, stat.size()));
-    if (field >= kUserTime && field <= kLastTime) ticks += number_in(word);
-    if (field == kResident) pages = number_in(word);
-  }
+  for (int field = kUserTime; field <= kLastTime; ++field) ticks += number_of_field(stat, field);
   static const auto kTicksPerSecond = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   static const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   ++use.processes;
   use.cpu_ms += ticks * 1000 / kTicksPerSecond;
-  use.memory += pages * kPage;
+  use.memory += number_of_field(stat, kResident) * kPage;
+}
+
+// How many descriptors its table has room for: what the kernel has made of the highest that it ever had.
+std::uint64_t size_of_table(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("FDSize:")) return std::strtoull(line.c_str() + sizeof "FDSize:", nullptr, 10);
+  return 0;
+}
+
+std::uint64_t entries_of(const std::string& folder) {
+  std::uint64_t entries = 0;
+  std::error_code gone;
+  for (std::filesystem::directory_iterator entry(folder, gone), end; !gone && entry != end; entry.increment(gone))
+    ++entries;
+  return entries;
 }
 
 // By the third word of proc_pid_stat(5).
@@ -82,19 +107,38 @@ Motion motion_of(pid_t process) {
   return most;
 }
 
-TreeUse use_of_trees(std::vector<pid_t> roots) {
-  TreeUse use;
+std::vector<pid_t> with_all_below(std::vector<pid_t> roots) {
   std::vector<pid_t> known = std::move(roots);
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    std::array<char, 1024> stat;
-    const Fd file(::open(("/proc/" + std::to_string(known[i]) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-    const ssize_t size = file ? ::read(file.get(), stat.data(), stat.size()) : -1;
-    if (size <= 0) continue;
-    add_use({stat.data(), static_cast<std::size_t>(size)}, use);
+  for (std::size_t i = 0; i < known.size(); ++i)
     for (const pid_t child : children_of(known[i]))
       if (known.size() < kMostCounted) known.push_back(child);
-  }
+  return known;
+}
+
+TreeUse use_of_trees(std::vector<pid_t> roots) {
+  TreeUse use;
+  for (const pid_t process : with_all_below(std::move(roots))) add_use(stat_of(process), use);
   return use;
+}
+
+std::uint64_t threads_of(const std::vector<pid_t>& processes) {
+  std::uint64_t threads = 0;
+  for (const pid_t process : processes) threads += number_of_field(stat_of(process), kThreads);
+  return threads;
+}
+
+std::uint64_t most_descriptors(const std::vector<pid_t>& processes, std::uint64_t interesting) {
+  std::uint64_t most = 0;
+  int counted = 0;
+  for (const pid_t process : processes) {
+    const std::string folder = "/proc/" + std::to_string(process) + "/fd";
+    struct stat found {};
+    if (::stat(folder.c_str(), &found) != 0) continue;
+    std::uint64_t here = static_cast<std::uint64_t>(found.st_size);
+    if (here == 0 && size_of_table(process) >= interesting && counted++ < kMostFoldersRead) here = entries_of(folder);
+    if (here >= interesting) most = std::max(most, here);
+  }
+  return most;
 }
 
 }  // namespace jail::sys

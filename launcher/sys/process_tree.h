@@ -19,13 +19,23 @@ std::vector<pid_t> children_of(pid_t parent);
 enum class Motion { None, InKernel, Running };
 Motion motion_of(pid_t process);
 
+// These and all below them; at most kMostCounted.
+inline constexpr std::size_t kMostCounted = 8192;
+std::vector<pid_t> with_all_below(std::vector<pid_t> roots);
+
+// How many threads they have, all together.
+std::uint64_t threads_of(const std::vector<pid_t>& processes);
+
+// The most open descriptors that one of them has, 0 where none has `interesting` of them. By the size of /proc/PID/fd
+// (Linux 6.2); before, of a few processes with large tables, by counting.
+std::uint64_t most_descriptors(const std::vector<pid_t>& processes, std::uint64_t interesting);
+
 struct TreeUse {
   std::uint64_t processes = 0;
   std::uint64_t cpu_ms = 0;  // theirs, and of their children that they have waited for
   std::uint64_t memory = 0;  // bytes, resident; what is shared counts for each
 };
-// Of these and all below them; at most kMostCounted.
+// Of these and all below them.
 TreeUse use_of_trees(std::vector<pid_t> roots);
-inline constexpr std::size_t kMostCounted = 8192;
 
 }  // namespace jail::sys

@@ -18,6 +18,22 @@ TOP = pathlib.Path("/sys/fs/cgroup")
 WANTED = {"memory", "pids", "cpu"}
 NUMBERS = itertools.count(1)
 MIB = 1 << 20
+TAKES = """
+import os, sys, threading
+def take(name, limit, one):
+    try:
+        for number in range(limit * 2 if name in sys.argv else limit // 2):
+            one(number)
+    except (OSError, RuntimeError):
+        pass
+idle, zero = threading.Event(), os.open("/dev/zero", os.O_RDONLY)
+full = os.open("/tmp/full", os.O_CREAT | os.O_WRONLY)
+take("limits.pids", 20, lambda _: threading.Thread(target=idle.wait, daemon=True).start())
+take("limits.temporary", 4 << 8, lambda _: os.write(full, bytes(4096)))
+take("limits.temporary_inodes", 1024, lambda number: os.symlink("x", f"/tmp/{number}"))
+take("limits.files", 64, lambda _: os.dup(zero))
+sys.stdin.read()
+"""
 
 
 def own_group():
@@ -79,6 +95,36 @@ class OfEachProcess(Limited):
         (which, value, limit), = self.reached()
         self.assertEqual((which, limit), ("limits.time", 1000))
         self.assertGreaterEqual(value, 1000)
+
+    def held(self, *full):
+        """Whose limits are told of a plugin that has reached these, and of the others half."""
+        self.log.unlink(missing_ok=True)
+        profile = self.document("version: 1\nname: full\nextends: [python]\nfilesystem: {temporary: 4M}\n"
+                                "limits: {pids: 20, files: 64}\n")
+        process = subprocess.Popen([BINARY, "run", "--audit", str(self.log), profile, "--", "python3", "-c", TAKES,
+                                    *full], preexec_fn=self.become(), env=self.environment, cwd=self.dir / "write",
+                                   stdin=subprocess.PIPE)
+        try:
+            wait_for(lambda: self.log.exists() and self.log.read_text().count("limit.reached") == len(full), full)
+        finally:
+            process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 0)
+        return {(which, limit) for which, value, limit in self.reached() if value == limit}
+
+    def test_what_nobody_is_woken_for(self):
+        """Each of the two runs is the control of the other."""
+        self.assertEqual(self.held("limits.pids", "limits.temporary"),
+                         {("limits.pids", 20), ("limits.temporary", 4 * MIB)})
+        self.assertEqual(self.held("limits.files", "limits.temporary_inodes"),
+                         {("limits.files", 64), ("limits.temporary_inodes", 1024)})
+
+    def test_what_is_full_at_the_end(self):
+        profile = self.document("version: 1\nname: full\nextends: [shell]\nfilesystem: {temporary: 1M}\n")
+        for bytes_written, told in ((MIB // 2, []), (2 * MIB, [("limits.temporary", MIB, MIB)])):
+            self.log.unlink(missing_ok=True)
+            self.jail("run", "--audit", self.log, profile, "--", "sh", "-c",
+                      f"head -c {bytes_written} /dev/zero > /tmp/full")
+            self.assertEqual(self.reached(), told)
 
     def test_without_a_group(self):
         if controllers_of(own_group(), "cgroup.controllers"):
@@ -260,9 +306,28 @@ class Limits(Delegated):
             self.assertIn("EAGAIN", ended.out, ended)
             self.assertEqual(self.reached()[0], ("limits.pids", 20, 20))
             self.assertRegex(self.started()["cgroup"], rf"^{group}/.+\.scope/jail-[0-9]+$")
+            self.check_that_a_scope_is_asked_for(group, environment)
         finally:
             manager.terminate()
             manager.wait()
+
+    def check_that_a_scope_is_asked_for(self, group, environment):
+        """By jail itself, where nothing else has the controllers for what is stated, and not for what is not."""
+        for path in (self.tree, self.command):
+            os.chown(path, 0, 0)
+        self.assert_refused(self.limited("cpu: 0.5", "exit", 0), "may not be used by uid")
+        self.assertEqual(self.limited("pids: 20", "exit", 3, environment=environment).code, 3)
+        self.assertEqual(self.layer("limits.pids")["state"], "partial")
+        ended = self.limited("cpu: 1, memory: 48M, pids: 20", "processes", 60, environment=environment)
+        self.assertIn("EAGAIN", ended.out, ended)
+        self.assertRegex(self.started()["cgroup"], rf"^{group}/.+/supervisor_of_jail-[0-9]+\.scope/jail-[0-9]+$")
+        for name in ("limits.pids", "limits.memory", "limits.cpu"):
+            self.assertEqual(self.layer(name)["state"], "enforced")
+        shown = self.jail("show", "--plan", self.dir / "profile" / "test.yaml", environment=environment).out
+        self.assertRegex(shown, r"limits.memory +at most 48 MiB for all")
+        wait_for(lambda: not list(group.glob("**/supervisor_of_jail-*")), "the scope to go")
+        write(self.command / "pids.max", "500")
+        self.assert_refused(self.limited("cpu: 0.5", "exit", 0, environment=environment), "limit of its own")
 
     def test_the_limits_around_it_are_never_left(self):
         crowded = self.new_group(self.tree)
@@ -271,7 +336,8 @@ class Limits(Delegated):
             write(crowded / "pids.max", "500")
             ended = self.limited("pids: 20, memory: 48M", "processes", 60, group=crowded)
             self.assertIn("EAGAIN", ended.out)  # by RLIMIT_NPROC
-            self.assertEqual((self.layer("limits.pids")["state"], self.started().get("cgroup")), ("partial", None))
+            self.assertEqual(self.layer("limits.pids")["state"], "partial")
+            self.assertTrue(self.started()["cgroup"].startswith(f"{crowded}/jail-"))
             self.assertIn("has other processes in it", self.layer("limits.pids")["reason"])
             self.assert_refused(self.limited("cpu: 0.5", "exit", 0, group=crowded), "limits.cpu", "other processes")
             self.assertEqual((crowded / "cgroup.procs").read_text().split(), [str(other.pid)])

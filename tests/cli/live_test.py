@@ -19,6 +19,7 @@ from world import CLONE_NEWNS, LIBC, MNT_DETACH, leave_the_hosts
 
 COUNTER = "i=0; while :; do i=$((i+1)); echo $i > count; done"
 STRANGER = 60001
+TOLD = "it wakes itself: 'jail kill' ends it"
 
 
 def wait_for(condition, what, seconds=30):
@@ -169,23 +170,35 @@ class Live(Started):
     def actions(self):
         return [record for record in self.records() if record["kind"] == "operator.action"]
 
-    def test_who_is_woken_again_and_again_is_stopped_again(self):
-        """As by a socket or a timer of its own."""
-        process = self.start("sh", "-c", "while :; do :; done")
-        plugin = self.mine(process)["pid"]
-        self.assertEqual(self.act("freeze", "live").code, 0)
+    def group(self):
+        return next(record for record in self.records() if record["kind"] == "run.started").get("cgroup")
 
-        def is_told():
-            for _ in range(20):
-                os.kill(plugin, signal.SIGCONT)
-                time.sleep(0.002)
-            return "it wakes itself: 'jail kill' ends it" in self.mine(process)["reason"]
-        wait_for(is_told, "what jail ps says")
-        state = pathlib.Path(f"/proc/{plugin}/stat")
-        wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "a stop")
-        self.assertEqual([action.get("reason") for action in self.actions()],
-                         [None, "it wakes itself: 'jail kill' ends it"])
+    def wake(self, plugin):
+        """As a timer or a socket of its own would."""
+        for _ in range(20):
+            os.kill(plugin, signal.SIGCONT)
+            time.sleep(0.002)
+
+    def test_who_is_woken_again_and_again(self):
+        """Its group holds it; without one it is stopped again, and the operator is told."""
+        process = self.start("sh", "-c", COUNTER)
+        plugin = self.mine(process)["pid"]
+        wait_for(lambda: self.count() > 10, "the counter")
+        self.assertEqual(self.act("freeze", "live").code, 0)
+        if self.group():
+            before = (self.dir / "write" / "count").read_text()
+            for _ in range(5):
+                self.wake(plugin)
+                self.assertEqual((self.dir / "write" / "count").read_text(), before)
+            self.assertEqual([action.get("reason") for action in self.actions()], [None])
+        else:
+            wait_for(lambda: self.wake(plugin) or TOLD in self.mine(process)["reason"], "what jail ps says")
+            state = pathlib.Path(f"/proc/{plugin}/stat")
+            wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "a stop")
+            self.assertEqual([action.get("reason") for action in self.actions()], [None, TOLD])
+        before = self.count()
         self.assertEqual(self.act("thaw", "live").code, 0)
+        wait_for(lambda: self.count() > before + 10, "the counter to go on")
         self.assertEqual(self.mine(process)["state"], "running")
 
     def test_who_is_frozen_can_be_ended(self):

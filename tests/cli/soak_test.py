@@ -41,6 +41,15 @@ for line in sys.stdin.buffer:
 """
 
 
+def own_groups():
+    """The control groups of version 2 below our own."""
+    mounts = [line.split() for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+    path = next((words[4] for words in mounts if "cgroup2" in words), None)
+    own = next((line[4:] for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines()
+                if line.startswith("0::/")), "")
+    return os.listdir(f"{path}/{own}") if path else []
+
+
 @both_launchers
 class ManyRuns:
     def in_child(self, work):
@@ -155,7 +164,7 @@ class KilledAtAnyMoment:
                                 "network: {allow: [\"tcp://127.0.0.1:9\"]}\n")
         quiet = os.open("/dev/null", os.O_RDWR)
         self.addCleanup(os.close, quiet)
-        ends = []
+        ends, killed = [], []
         for number in range(KILLED):
             process = subprocess.Popen([BINARY, "run", "--audit", self.log, profile, "--", "sh", "-c", self.BUSY],
                                        stdin=quiet, stdout=quiet, stderr=quiet, preexec_fn=self.become(),
@@ -164,7 +173,11 @@ class KilledAtAnyMoment:
             victim = process.pid if number % 2 == 0 else self.first_child_of(process.pid)
             os.kill(victim or process.pid, signal.SIGKILL)
             ends.append(process.wait(SECONDS))
+            killed.append(process.pid)
         self.assertEqual(self.survivors(), [])
+        after = self.jail("run", "--audit", "/dev/null", profile, "--", "sh", "-c", "exit 3")
+        self.assertEqual(after.code, 3, after)  # it takes away what they have left
+        self.assertEqual([pid for pid in killed if f"jail-{pid}" in own_groups()], [])
         self.assertTrue(any(end == -signal.SIGKILL for end in ends), "no supervisor was killed")
         self.assertTrue(any(end in (125, 137) for end in ends), "no pid 1 was killed")
         kinds = {}

@@ -151,6 +151,8 @@ class WayOut:
             self.assertEqual(ended.out.split(), ["True", "True"], ended)
         flow, = self.of_kind("net.flow")
         self.assertEqual(flow["bytes_sent"], 8 << 20)
+        last, = self.of_kind("run.ended")
+        self.assertEqual((last["bytes_sent"], last["bytes_received"]), (8 << 20, flow["bytes_received"]))
 
     def test_nobody_listens_on_the_host(self):
         """The connection is reset at once, and the log says what the host said."""
