@@ -10,11 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "run/exit_status.h"
 #include "run/freeze.h"
 #include "sys/process_tree.h"
 
@@ -37,10 +35,6 @@ void arm(const Fd& timer, std::uint64_t ms) {
   check(::timerfd_settime(timer.get(), 0, &when, nullptr), "timerfd_settime");
 }
 
-std::uint64_t milliseconds(const timeval& time) {
-  return static_cast<std::uint64_t>(time.tv_sec) * 1000 + static_cast<std::uint64_t>(time.tv_usec) / 1000;
-}
-
 class Loop {
  public:
   Loop(Jail& jail, StdioProxy& stdio, const Fd& signals, const Watch& watch)
@@ -57,7 +51,7 @@ class Loop {
     if (watch_.group != nullptr) watch_.group->let_end();
     init_ = jail_.init.end();
     if (watch_.group != nullptr) watch_.group->look(watch_.log);
-    Ending ending = describe();
+    Ending ending = ending_of(seen());
     stdio_.plugin_ended();
     while (stdio_.pending() && !asked_to_end_ && !time_passed_) step();
     stdio_.drain();
@@ -73,7 +67,7 @@ class Loop {
     polled[kReports] = {reports_open_ ? jail_.plugin.socket().get() : -1, POLLIN, 0};
     polled[kPlugin] = {jail_.plugin.pid() != 0 ? jail_.plugin.pidfd().get() : -1, POLLIN, 0};
     polled[kInit] = {jail_.plugin.pid() != 0 ? jail_.init.pidfd().get() : -1, POLLIN, 0};
-    polled[kParent] = {watch_.parent != nullptr && !orphaned_ ? watch_.parent->get() : -1, POLLIN, 0};
+    polled[kParent] = {watch_.parent != nullptr && !causes_.orphaned ? watch_.parent->get() : -1, POLLIN, 0};
     polled[kTimer] = {timer_.get(), POLLIN, 0};
     polled[kLoss] = {watch_.loss != nullptr ? watch_.loss->change() : -1, POLLIN, 0};
     stdio_.add_to(polled);
@@ -134,9 +128,9 @@ class Loop {
 
   // First of all: every moment counts.
   void look_for_breach(const std::vector<pollfd>& polled) {
-    if (watch_.guard == nullptr || breach_) return;
-    breach_ = watch_.guard->breach(polled);
-    if (!breach_) return;
+    if (watch_.guard == nullptr || causes_.breach) return;
+    causes_.breach = watch_.guard->breach(polled);
+    if (!causes_.breach) return;
     (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGKILL);  // at once; pid 1 takes the others along
     kill_jail();
   }
@@ -246,7 +240,7 @@ class Loop {
   }
 
   std::string stop(std::string reason) {
-    stopped_ = std::move(reason);
+    causes_.stopped = std::move(reason);
     kill_jail();
     return {};
   }
@@ -270,14 +264,14 @@ class Loop {
   }
 
   void end_for_loss(std::string reason) {
-    blinded_ = std::move(reason);
+    causes_.blinded = std::move(reason);
     kill_jail();
   }
 
   void read_report() {
     std::optional<Received> received = receive_report(jail_.plugin.socket());
     if (!received) reports_open_ = false;  // closed by a successful execve
-    else exec_failure_ = received->report;
+    else causes_.exec_failure = received->report;
   }
 
   void read_signals() {
@@ -322,8 +316,7 @@ class Loop {
   void tell_limit_of(int signal) const {
     const profile::Limits& limits = *watch_.limits;
     if (signal == SIGXCPU && limits.cpu_time_ms.value)
-      reached("limits.cpu_time", milliseconds(plugin_.usage.ru_utime) + milliseconds(plugin_.usage.ru_stime),
-              *limits.cpu_time_ms.value);
+      reached("limits.cpu_time", cpu_ms(plugin_), *limits.cpu_time_ms.value);
     if (signal == SIGXFSZ && limits.file_size.value)
       reached("limits.file_size", *limits.file_size.value, *limits.file_size.value);
   }
@@ -333,18 +326,18 @@ class Loop {
     if (::read(timer_.get(), &expirations, sizeof expirations) < 0) return;
     if (!std::exchange(time_passed_, true)) reached("limits.time", age_ms(), watch_.time_ms.value_or(0));
     if (jail_.plugin.pid() == 0) return;  // only its output is still to be read
-    if (timed_out_ || stands_still() || watch_.grace_ms == 0) {  // who is frozen could make no use of grace
+    if (causes_.timed_out || stands_still() || watch_.grace_ms == 0) {  // who is frozen could make no use of grace
       kill_jail();
     } else {
       (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGTERM);
       (void)sys::pidfd_send_signal(jail_.plugin.pidfd(), SIGCONT);  // a stopped plugin would sleep through its grace
       arm(timer_, watch_.grace_ms);
     }
-    timed_out_ = true;
+    causes_.timed_out = true;
   }
 
   void parent_ended() {
-    orphaned_ = asked_to_end_ = true;
+    causes_.orphaned = asked_to_end_ = true;
     kill_jail();
   }
 
@@ -353,88 +346,13 @@ class Loop {
     if (jail_.init.pid() != 0) (void)sys::pidfd_send_signal(jail_.init.pidfd(), SIGKILL);
   }
 
-  [[nodiscard]] Ending describe() const {
-    Ending ending;
-    ending.record.accounts = accounts();
-    if (watch_.group != nullptr) ending.record.limits = watch_.group->reached();
-    if (stopped_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, *stopped_);
-    else if (timed_out_) end(ending, event::Outcome::Timeout, kExitTimeout, "limits.time was reached");
-    else if (breach_) end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, *breach_);
-    else if (blinded_) end(ending, event::Outcome::MonitorLost, kExitJailFailed, *blinded_);
-    else if (orphaned_)
-      end(ending, event::Outcome::Killed, kExitSignal + SIGKILL, "the process that started jail ended");
-    else if (exec_failure_) end_before_exec(ending);
-    else if (ran_out_of_memory()) end_for_memory(ending);
-    else end_by_plugin(ending, plugin_.status);
-    return ending;
-  }
-
-  static void end(Ending& ending, event::Outcome outcome, int exit_status, std::string reason) {
-    ending.record.outcome = outcome;
-    ending.record.reason = std::move(reason);
-    ending.exit_status = exit_status;
-  }
-
-  [[nodiscard]] bool ran_out_of_memory() const {
-    return watch_.group != nullptr && WIFSIGNALED(plugin_.status) && WTERMSIG(plugin_.status) == SIGKILL &&
-           watch_.group->out_of_memory() != Group::OutOfMemory::No;
-  }
-
-  void end_for_memory(Ending& ending) const {
-    ending.record.signal = SIGKILL;
-    end(ending, event::Outcome::Oom, kExitSignal + SIGKILL,
-        watch_.group->out_of_memory() == Group::OutOfMemory::Own
-            ? "limits.memory was reached: the kernel ended every process of the jail"
-            : "the machine, or a control group around the jail, ran out of memory: the kernel ended the jail");
-  }
-
-  static void end_by_plugin(Ending& ending, int status) {
-    if (WIFEXITED(status)) {
-      ending.record.exit = WEXITSTATUS(status);
-      return end(ending, event::Outcome::Exited, WEXITSTATUS(status), {});
-    }
-    const int signal = WTERMSIG(status);
-    ending.record.signal = signal;
-    end(ending, outcome_of(signal), kExitSignal + signal, {});
-    if (signal == SIGXCPU) ending.record.reason = "limits.cpu_time was reached";
-  }
-
-  static event::Outcome outcome_of(int signal) {
-    if (signal == SIGSYS) return event::Outcome::Seccomp;
-    if (signal == SIGXCPU) return event::Outcome::Timeout;
-    if (signal == SIGKILL) return event::Outcome::Killed;
-    return event::Outcome::Signaled;
-  }
-
-  void end_before_exec(Ending& ending) const {
-    const int error = exec_failure_->error;
-    const bool missing = error == ENOENT || error == ENOTDIR;
-    const int tried = missing ? kExitNotFound : kExitNotExecutable;
-    end(ending, event::Outcome::SetupError, exec_failure_->kind == ReportKind::ExecFailed ? tried : kExitJailFailed,
-        (exec_failure_->kind == ReportKind::ExecFailed ? "execve '" + watch_.command + "': " : "seccomp: ") +
-            std::strerror(error));
-  }
-
-  [[nodiscard]] event::Accounts accounts() const {
-    event::Accounts accounts;
-    accounts.wall_ms = age_ms();
-    accounts.user_ms = milliseconds(plugin_.usage.ru_utime) + milliseconds(init_.usage.ru_utime);
-    accounts.sys_ms = milliseconds(plugin_.usage.ru_stime) + milliseconds(init_.usage.ru_stime);
-    accounts.memory_peak = static_cast<std::uint64_t>(plugin_.usage.ru_maxrss) * 1024;
-    accounts.blocks_read = static_cast<std::uint64_t>(plugin_.usage.ru_inblock + init_.usage.ru_inblock);
-    accounts.blocks_written = static_cast<std::uint64_t>(plugin_.usage.ru_oublock + init_.usage.ru_oublock);
-    if (watch_.group != nullptr) take_over(accounts, watch_.group->use());
-    return accounts;
-  }
-
-  static void take_over(event::Accounts& accounts, const Group::Use& use) {
-    accounts.user_ms = use.user_ms.value_or(accounts.user_ms);
-    accounts.sys_ms = use.system_ms.value_or(accounts.sys_ms);
-    accounts.throttled_ms = use.throttled_ms;
-    if (use.memory_peak) accounts.memory_peak = use.memory_peak;
-    accounts.processes_peak = use.processes_peak;
-    accounts.bytes_read = use.read;
-    accounts.bytes_written = use.written;
+  [[nodiscard]] Seen seen() const {
+    Seen seen{.causes = causes_, .plugin = plugin_, .init = init_, .command = watch_.command, .wall_ms = age_ms()};
+    if (watch_.group == nullptr) return seen;
+    seen.out_of_memory = watch_.group->out_of_memory();
+    seen.limits = watch_.group->reached();
+    seen.use = watch_.group->use();
+    return seen;
   }
 
   Jail& jail_;
@@ -444,21 +362,16 @@ class Loop {
   Fd timer_;
   Freezer freezer_;
   std::uint64_t started_ns_ = clock::boottime_ns();
-  std::optional<Report> exec_failure_;
+  Causes causes_;
   sys::Ended plugin_;
   sys::Ended init_;
-  std::optional<std::string> breach_;
   std::optional<std::string> frozen_;   // why the jail stands still: events are lost
   std::optional<std::string> held_;     // why, by the operator
   sys::Peer holder_;                    // the operator who did
   bool told_of_waking_ = false;
-  std::optional<std::string> stopped_;  // by the operator, and why
-  std::optional<std::string> blinded_;  // why it was ended: events were lost
   bool reports_open_ = true;
   std::uint64_t due_ms_ = kMomentMs;
   bool time_passed_ = false;
-  bool timed_out_ = false;  // and it ended the plugin
-  bool orphaned_ = false;
   bool asked_to_end_ = false;
 };
 

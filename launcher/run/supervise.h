@@ -11,6 +11,7 @@
 #include "monitor/loss.h"
 #include "registry/control_socket.h"
 #include "run/build.h"
+#include "run/ending.h"
 #include "run/group.h"
 #include "run/guard.h"
 #include "run/stdio.h"
@@ -20,11 +21,6 @@ namespace jail::run {
 
 // The signals of a supervisor, blocked and readable from here on.
 Fd open_signals();
-
-struct Ending {
-  event::RunEnded record;
-  int exit_status = 0;
-};
 
 struct Watch {
   std::optional<std::uint64_t> time_ms;
