@@ -91,14 +91,15 @@ void enforce(const Plan& plan, const std::vector<Fd>& anchors) {
   sys::landlock_restrict_self(ruleset, plan.flags);
 }
 
-void enforce_nothing_allowed(Support support, std::span<const std::uint16_t> but_ports) {
+void enforce_nothing_allowed(Support support, std::optional<Ports> but_ports) {
   if (support.abi == 0) return;
   const bool knows_ports = support.abi >= kNetworkAbi;
+  const std::uint64_t network = but_ports ? kBindTcp | kConnectTcp : kBindTcp;
   const Fd ruleset = sys::landlock_create_ruleset({.filesystem = known_to(kRights, support.abi),
-                                                   .network = knows_ports ? kBindTcp | kConnectTcp : 0,
+                                                   .network = knows_ports ? network : 0,
                                                    .scopes = known_to(kScopes, support.abi)});
-  if (knows_ports)
-    for (const std::uint16_t port : but_ports) sys::landlock_allow_port(ruleset, port, kConnectTcp);
+  if (knows_ports && but_ports)
+    for (const std::uint16_t port : *but_ports) sys::landlock_allow_port(ruleset, port, kConnectTcp);
   sys::landlock_restrict_self(ruleset, 0);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,8 +40,9 @@ Plan plan(const view::Plan& view, Support support);
 // In the view, with the descriptors that view::enforce() returned. Needs no_new_privs.
 void enforce(const Plan& plan, const std::vector<Fd>& anchors);
 // Everything that Landlock knows is denied to the caller from here on: for pid 1, which needs none of it, and for those
-// beside the jail, which connect to these ports of TCP and no others (ABI 4).
-void enforce_nothing_allowed(Support support, std::span<const std::uint16_t> but_ports = {});
+// beside the jail, which connect to these ports of TCP and no others (ABI 4); nothing: to all.
+using Ports = std::span<const std::uint16_t>;
+void enforce_nothing_allowed(Support support, std::optional<Ports> but_ports = Ports());
 // A place no rule can allow is denied.
 bool verify();
 

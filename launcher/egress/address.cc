@@ -74,17 +74,26 @@ bool is_within(const std::array<std::uint8_t, 16>& bytes, const Prefix& prefix) 
   return ((bytes[at] ^ prefix.bytes[at]) >> (8 - rest)) == 0;
 }
 
+constexpr int kWhole = 128;  // bits, or more than there are
+
+// The first `bits` of the address are within one of them, whatever follows.
 template <std::size_t kCount>
-bool is_within_any(const Address& address, const std::array<Prefix, kCount>& prefixes) noexcept {
-  return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return is_within(address.bytes, prefix); });
+bool is_within_any(const Address& address, int bits, const std::array<Prefix, kCount>& prefixes) noexcept {
+  return std::ranges::any_of(
+      prefixes, [&](const Prefix& prefix) { return prefix.bits <= bits && is_within(address.bytes, prefix); });
 }
 
-std::optional<Address> translated(const Address& address) noexcept {
+// Where it holds one, and behind how many bits.
+struct Inner {
+  Address address;
+  int behind = 0;
+};
+std::optional<Inner> translated(const Address& address) noexcept {
   if (address.family != AF_INET6) return std::nullopt;
   const bool is_translated = is_within(address.bytes, kTranslated);
   if (!is_translated && !is_within(address.bytes, kTunnelled)) return std::nullopt;
-  Address inner;
-  std::copy_n(address.bytes.begin() + (is_translated ? 12 : 2), 4, inner.bytes.begin());
+  Inner inner{{}, is_translated ? kTranslated.bits : kTunnelled.bits};
+  std::copy_n(address.bytes.begin() + inner.behind / 8, 4, inner.address.bytes.begin());
   return inner;
 }
 
@@ -94,9 +103,12 @@ bool is_within(const Address& address, const Address& prefix, int bits) noexcept
   return address.family == prefix.family && is_within(address.bytes, Prefix{prefix.bytes, bits});
 }
 
-bool is_of_this_link(const Address& address) noexcept {
-  if (const auto inner = translated(address)) return is_of_this_link(*inner);
-  return address.family == AF_INET ? is_within_any(address, kOfThisLink4) : is_within_any(address, kOfThisLink6);
+bool is_of_this_link(const Address& address) noexcept { return is_of_this_link(address, kWhole); }
+
+bool is_of_this_link(const Address& network, int bits) noexcept {
+  if (const auto inner = translated(network)) return is_of_this_link(inner->address, bits - inner->behind);
+  return network.family == AF_INET ? is_within_any(network, bits, kOfThisLink4)
+                                   : is_within_any(network, bits, kOfThisLink6);
 }
 
 std::vector<Block> blocks_of_this_link(int family) {
@@ -116,8 +128,9 @@ std::vector<Block> blocks_of_this_link(int family) {
 }
 
 bool is_private(const Address& address) noexcept {
-  if (const auto inner = translated(address)) return is_private(*inner);
-  return address.family == AF_INET ? is_within_any(address, kPrivate4) : is_within_any(address, kPrivate6);
+  if (const auto inner = translated(address)) return is_private(inner->address);
+  return address.family == AF_INET ? is_within_any(address, kWhole, kPrivate4)
+                                   : is_within_any(address, kWhole, kPrivate6);
 }
 
 bool is_special(const Address& address) noexcept { return is_of_this_link(address) || is_private(address); }

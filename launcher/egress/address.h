@@ -45,6 +45,8 @@ bool is_within(const Address& address, const Address& prefix, int bits) noexcept
 // multicast, unspecified, reserved. An IPv6 address through which a translator or a tunnel sends to an IPv4 one is as
 // that is. What is kept for documentation (RFC 5737, RFC 3849) is ordinary here: it leads nowhere.
 bool is_of_this_link(const Address& address) noexcept;
+// Of a whole network: nothing of it lies elsewhere. 0.0.0.0/1 has this host's loopback in it, and is not meant for it.
+bool is_of_this_link(const Address& network, int bits) noexcept;
 // The same as a list, of one family.
 struct Block {
   Address address;

@@ -1,5 +1,5 @@
-// Datagrams on their way out and back: who in the jail sends to an address beyond a door has a socket of its own on the
-// host for it, and what comes back comes from the address that was meant.
+// Datagrams on their way and back: who sends to an address by a door has a socket of its own on the other side for it,
+// and what comes back comes from the address that was meant.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,11 @@ class Association {
  public:
   static constexpr std::uint64_t kIdleSeconds = 60;
 
-  // A socket on the host that is connected to `meant`; empty where it cannot be had (errno).
-  static Fd open(const Address& meant) noexcept;
+  // A socket that is connected to `to`; empty where it cannot be had (errno).
+  static Fd open(const Address& to) noexcept;
 
-  Association(Fd outside, std::size_t door, const Address& asked, const Address& meant);
+  // `beyond`: that socket; `asked` is who has sent, `meant` our side of it.
+  Association(Fd beyond, std::size_t door, const Address& asked, const Address& meant, Leads leads = Leads::Out);
 
   [[nodiscard]] bool is_of(std::size_t door, const Datagram& datagram) const noexcept;
   void send(std::span<const char> datagram) noexcept;
@@ -29,15 +30,17 @@ class Association {
   [[nodiscard]] bool is_idle(std::uint64_t now_ns) const noexcept;
   [[nodiscard]] const Flow& flow() const noexcept { return flow_; }  // as it stands
 
-  [[nodiscard]] const Fd& outside() const noexcept { return outside_; }
+  [[nodiscard]] const Fd& beyond() const noexcept { return beyond_; }
   [[nodiscard]] std::size_t door() const noexcept { return door_; }
 
  private:
-  Fd outside_;
+  Fd beyond_;
   std::size_t door_;
   Address asked_;
   Address meant_;
   Flow flow_;
+  std::uint64_t& there_;  // bytes from who has asked, of the flow
+  std::uint64_t& back_;
 };
 
 }  // namespace jail::egress

@@ -16,10 +16,17 @@ namespace {
 
 constexpr int kTurns = 16;  // of the scratch buffer; then others have theirs
 
-// Closing it resets the connection: whoever is on the other side learns that it did not end as it should.
+// Closing it resets the connection: whoever is on the other side learns that it did not end as it should, also where
+// this process was killed.
 void reset_on_close(const Fd& socket) noexcept {
   const linger none{.l_onoff = 1, .l_linger = 0};
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
+// What was sent is delivered first.
+void end_on_close(const Fd& socket) noexcept {
+  const linger ordinary{};
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &ordinary, sizeof ordinary);
 }
 
 // The same at once, though another process holds it, too (tcp(7): dissolving an association).
@@ -55,8 +62,10 @@ Connection::Connection(Fd asked, Fd made, const Address& to, Leads leads)
   flow_.port = other.port;
   flow_.own_port = leads == Leads::Out ? remote.port : to.port;
   flow_.began_ns = clock::boottime_ns();
-  send_at_once(asked_);
-  send_at_once(made_);
+  for (const Fd* socket : {&asked_, &made_}) {
+    send_at_once(*socket);
+    reset_on_close(*socket);
+  }
 }
 
 Connection::~Connection() = default;
@@ -79,6 +88,8 @@ Connection::State Connection::carry(std::span<char> scratch) noexcept {
   if (out_.shut && in_.shut) {
     over_ = true;
     flow_.ended_ns = clock::boottime_ns();
+    end_on_close(asked_);
+    end_on_close(made_);
     return State::Over;
   }
   return out == State::Busy || in == State::Busy ? State::Busy : State::Waiting;
@@ -143,9 +154,7 @@ Connection::State Connection::fail(int error, Flow::Sort sort) noexcept {
   over_ = true;
   flow_.error = error;
   flow_.ended_ns = clock::boottime_ns();
-  reset_on_close(asked_);
   if (held_) reset(asked_);
-  reset_on_close(made_);
   return State::Over;
 }
 

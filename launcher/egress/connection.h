@@ -1,5 +1,5 @@
-// Two connected stream sockets, and what is on its way between them. Neither side ever waits for the other's process:
-// what one does not take is kept, and so long nothing more is read for it.
+// Two connected stream sockets, and what is on its way between them; reset unless both sides have ended. Neither side
+// ever waits for the other's process: what one does not take is kept, and so long nothing more is read for it.
 #pragma once
 
 #include <array>
@@ -15,8 +15,6 @@ namespace jail::egress {
 
 class Connection {
  public:
-  // Out: the plugin has asked for it; In: another host, and the plugin is `to`.
-  enum class Leads : std::uint8_t { Out, In };
   // `asked`: accepted; `made`: a connect(2) under way to `to`. Both non-blocking.
   Connection(Fd asked, Fd made, const Address& to, Leads leads);
   ~Connection();

@@ -54,10 +54,11 @@ void say_source(msghdr& header, Control& control, int level, int type, const Inf
 
 }  // namespace
 
-Fd open_datagram_socket(const Address& at) noexcept {
+Fd open_datagram_socket(const Address& at, Side side) noexcept {
   Fd socket(::socket(at.family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return {};
-  set(socket, IPPROTO_IP, IP_FREEBIND);
+  if (side == Side::Jail) set(socket, IPPROTO_IP, IP_FREEBIND);
+  if (side == Side::Jail && at.port == kDnsPort) set(socket, SOL_SOCKET, SO_REUSEPORT);
   if (at.family == AF_INET6) set(socket, IPPROTO_IPV6, IPV6_V6ONLY);
   if (at.family == AF_INET) set(socket, IPPROTO_IP, IP_PKTINFO);
   else set(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO);

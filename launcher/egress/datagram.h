@@ -1,4 +1,4 @@
-// Datagrams at a socket that is bound to every address: for which one each was, and answers that come from there.
+// Datagrams at a socket that may be bound to every address: for which one each was, and answers that come from there.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,12 @@
 
 namespace jail::egress {
 
-// A socket that receive() and send_from() take, non-blocking; empty, and errno. From an IPv6 address that only a route
-// makes ours, too (IP_FREEBIND).
-Fd open_datagram_socket(const Address& at) noexcept;
+// Which network a socket is of. In the jail's every address may be ours by a route alone (IP_FREEBIND), and at port 53
+// the resolver stands at every address beside doors that stand at one (SO_REUSEPORT).
+enum class Side { Host, Jail };
+
+// A socket that receive() and send_from() take, non-blocking; empty, and errno.
+Fd open_datagram_socket(const Address& at, Side side) noexcept;
 
 struct Datagram {
   Address from;

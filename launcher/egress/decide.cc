@@ -37,15 +37,17 @@ std::string with_protocols(const Plan& plan, const std::vector<Rule>& rules) {
 
 bool has_door(const Plan& plan, const Endpoint& asked, const Address& to) {
   return std::ranges::any_of(plan.out, [&](const Door& door) {
-    return door.at.family == to.family && door.protocol == asked.protocol && door.at.port == to.port;
+    return door.at.family == to.family && door.protocol == asked.protocol && door.at.port == to.port &&
+           is_at_every_address(door);
   });
 }
 
 // Beyond its own loopback the kernel's wall refuses what no line permits (ruleset.h). It does not know which addresses
 // are this host's: where a network holds them the relay takes the connection, and resets it.
 int error_at(const Plan& plan, const Endpoint& asked, std::optional<Address> to) {
-  if (plan.reach == Plan::Reach::Loopback) return to && !is_loopback(*to) ? ENETUNREACH : ECONNREFUSED;
   if (to && !asked.ports.empty()) to->port = asked.ports.front().first;
+  if (plan.reach == Plan::Reach::Loopback && to && !is_loopback(*to)) return ENETUNREACH;
+  if (plan.reach == Plan::Reach::Loopback) return to && has_door(plan, asked, *to) ? ECONNRESET : ECONNREFUSED;
   const Policy anywhere(plan.rules, [](const Address&) { return false; });
   if (to && anywhere.permits(asked.protocol, *to, 0)) return ECONNRESET;
   if (to && is_loopback(*to) && !has_door(plan, asked, *to)) return ECONNREFUSED;

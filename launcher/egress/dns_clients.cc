@@ -30,7 +30,7 @@ constexpr std::uint64_t kStream = 1ULL << 61;
 template <typename Open>
 Fd open_at(int family, std::uint16_t port, Open open) {
   const Address any{.family = family, .bytes = {}, .port = port};
-  Fd socket = open(any);
+  Fd socket = open(any, Side::Jail);
   if (!socket && family == AF_INET6 && errno == EAFNOSUPPORT) return {};
   check(socket.get(), "listen", shown(any));
   return socket;

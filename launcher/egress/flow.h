@@ -10,6 +10,9 @@
 
 namespace jail::egress {
 
+// Out: the plugin has asked for it; In: another host, of the plugin.
+enum class Leads : std::uint8_t { Out, In };
+
 struct Flow {
   enum class Sort : std::uint8_t { Over, Refused };
   static constexpr std::uint32_t kNoRule = ~0U;

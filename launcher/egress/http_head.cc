@@ -1,6 +1,7 @@
 #include "egress/http_head.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace jail::egress {
@@ -136,11 +137,19 @@ bool names_http(std::string_view line) {
   return !std::ranges::search(line, kName, [](char a, char b) { return is_alike(a, b); }).empty();
 }
 
-// Also one without a version (HTTP/0.9), behind which servers read a Host all the same.
+// As they are written: memcached has a "get" of its own.
+bool is_method(std::string_view word) {
+  constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"};
+  return std::ranges::find(kMethods, word) != std::end(kMethods);
+}
+
+// Also one without a version (HTTP/0.9), behind which servers read a Host all the same, or give what they have for
+// none; and whatever the target of a method is.
 bool is_request(std::string_view line) {
   if (names_http(line)) return true;
   const std::string_view method = take_word(line);
   const std::string_view target = take_word(line);
+  if (is_method(method) && !target.empty()) return true;
   return target.starts_with('/') || target.starts_with('*') || target.find("://") != std::string_view::npos ||
          (is_alike(method, "CONNECT") && !target.empty());
 }

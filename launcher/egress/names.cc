@@ -40,7 +40,7 @@ void Names::add(const profile::Endpoint& endpoint, Rule rule) {
   const auto address = address_of(endpoint.host, 0);
   if (!address) return;
   const int whole = address->family == AF_INET ? kWholeIpv4 : kWholeIpv6;
-  prefixes_.push_back({*address, endpoint.kind == HostKind::Prefix ? endpoint.prefix_length : whole});
+  prefixes_.push_back({*address, endpoint.kind == HostKind::Prefix ? endpoint.prefix_length : whole, rule});
 }
 
 Names::Match Names::permits(std::string_view name) const {
@@ -67,6 +67,15 @@ std::vector<Rule> Names::permits(std::string_view name, std::uint16_t tcp_port) 
 
 bool Names::permits(const Address& address) const noexcept {
   return std::ranges::any_of(prefixes_, [&](const Prefix& one) { return is_within(address, one.address, one.bits); });
+}
+
+std::optional<Rule> Names::find(const Address& address) const noexcept {
+  const bool is_near = is_of_this_link(address);
+  const auto has = [&](const Prefix& one) {
+    return is_within(address, one.address, one.bits) && (!is_near || is_of_this_link(one.address, one.bits));
+  };
+  const auto found = std::ranges::find_if(prefixes_, has);
+  return found == prefixes_.end() ? std::nullopt : std::optional(found->rule);
 }
 
 }  // namespace jail::egress

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -40,6 +41,8 @@ class Names {
 
   // Whether a line has the address, alone or in a prefix.
   [[nodiscard]] bool permits(const Address& address) const noexcept;
+  // The first that does; of what lies near, prefixes that lie there themselves (policy.h).
+  [[nodiscard]] std::optional<Rule> find(const Address& address) const noexcept;
 
  private:
   struct Hash : std::hash<std::string_view> {
@@ -49,6 +52,7 @@ class Names {
   struct Prefix {
     Address address;
     int bits = 0;
+    Rule rule = 0;
   };
   struct Ports {
     profile::Protocol protocol;

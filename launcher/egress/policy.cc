@@ -46,7 +46,7 @@ bool Policy::is_near(const Address& to) const { return is_of_this_link(to) || is
 // A network covers what is near only where it lies there itself.
 bool Policy::covers(const Fixed& fixed, const Address& to) const {
   if (!fixed.bits) return fixed.at == to;
-  const bool lies_near = *fixed.bits != 0 && is_of_this_link(fixed.at);
+  const bool lies_near = is_of_this_link(fixed.at, *fixed.bits);
   return (lies_near || !is_near(to)) && is_within(to, fixed.at, *fixed.bits);
 }
 

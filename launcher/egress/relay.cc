@@ -99,7 +99,7 @@ class Relay {
     const auto rule = fixed ? std::nullopt : policy_.permits(profile::Protocol::Tcp, *to, clock::boottime_ns());
     const bool is_permitted = fixed || rule;
     auto connection = std::make_unique<Connection>(std::move(asked), is_permitted ? stream_for(*to) : Fd(), *to,
-                                                   fixed ? Connection::Leads::In : Connection::Leads::Out);
+                                                   fixed ? Leads::In : Leads::Out);
     if (!is_permitted) return end(*connection, ECONNRESET, Flow::Sort::Refused);
     if (rule) connection->note_rule(*rule);
     if (!connection->made()) return end(*connection, EMFILE);
@@ -203,7 +203,7 @@ class Relay {
     for (int turn = 0; turn < kDatagrams; ++turn) {
       const std::optional<Datagram> datagram = receive(doors_[door].socket, doors_[door].port, scratch_);
       if (!datagram) return;
-      if (!is_open(profile::Protocol::Udp, datagram->to)) refuse(*datagram);
+      if (!doors_[door].to && !is_open(profile::Protocol::Udp, datagram->to)) refuse(*datagram);
       else if (Association* association = association_of(door, *datagram))
         association->send(std::span(scratch_).first(datagram->size));
     }
@@ -213,11 +213,13 @@ class Relay {
   Association* association_of(std::size_t door, const Datagram& datagram) {
     for (auto& [number, association] : associations_)
       if (association->is_of(door, datagram)) return association.get();
-    Fd outside = associations_.size() < kMostConnections ? Association::open(datagram.to) : Fd();
-    if (!outside) return nullptr;
+    const std::optional<Address>& fixed = doors_[door].to;
+    Fd beyond = associations_.size() < kMostConnections ? Association::open(fixed.value_or(datagram.to)) : Fd();
+    if (!beyond) return nullptr;
     const std::uint64_t number = next_++;
-    watch(outside, EPOLLIN, Whose::Association, number);
-    auto made = std::make_unique<Association>(std::move(outside), door, datagram.from, datagram.to);
+    watch(beyond, EPOLLIN, Whose::Association, number);
+    auto made = std::make_unique<Association>(std::move(beyond), door, datagram.from, datagram.to,
+                                              fixed ? Leads::In : Leads::Out);
     return associations_.emplace(number, std::move(made)).first->second.get();
   }
 

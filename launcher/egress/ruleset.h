@@ -4,7 +4,8 @@
 // stands before what the plugin sends (output). A stream is judged by its first packet, the only one that begins a
 // connection, so nothing is tracked: what belongs to one is a comparison of flags. Of datagrams each is judged. What
 // a door answers has a mark that only a capability gives. The rest is refused at once: a stream is reset
-// (ECONNREFUSED), of everything else sending fails (EPERM, what the kernel says of a packet it drops there).
+// (ECONNREFUSED), of everything else sending fails (EPERM, what the kernel says of a packet it drops there). Told at a
+// rate are those refusals alone that nobody else tells: others would use it up.
 #pragma once
 
 #include <cstdint>
@@ -35,23 +36,25 @@ struct Ruleset {
     bool operator==(const Element&) const = default;
   };
   struct Set {
-    // Links: networks of the host's own link, where the profile names them; Near: all of those.
-    enum class Sort { Addresses, Networks, Links, Names, Near, Doors };
+    // Links: networks of the host's own link, where the profile names them; Near: all of those. Told: ports, of either
+    // protocol and family (AF_UNSPEC). AllOf...: what is permitted at every port.
+    enum class Sort { Addresses, Networks, Links, Names, Near, Doors, Told, AllOfNetworks, AllOfLinks, AllOfNames };
     Sort sort = Sort::Addresses;
     int family = AF_INET;
     std::vector<Element> elements;
   };
   struct Rule {
-    enum class What { FromDoors, Established, To, Own, Question, Error, Near, OnLoopback, Streams, All };
-    enum class Then { Accept, Refuse, Count, Tell, Reset };
+    enum class What { FromDoors, Established, To, ToAll, Own, Question, Error, Near, OnLoopback, Untold, Streams, All };
+    enum class Then { Accept, Refuse, Count, Tell, Reset, Drop, Lead };
     What what = What::All;
     Then then = Then::Accept;
     int family = AF_UNSPEC;                   // of To, Own, Error and Near
-    std::optional<Set::Sort> set = {};        // of To: which destinations; of Own: but for these ports
-    std::uint8_t protocol = 0;                // of Question
+    std::optional<Set::Sort> set = {};        // of To, ToAll: which destinations; of Own: but for these ports
+    std::uint8_t protocol = 0;                // of Question and Untold
+    std::uint16_t port = 0;                   // of Lead: who listens there takes it, as it is (TPROXY)
   };
   struct Chain {
-    enum class Hook { None, Out, In, Forward } hook = Hook::None;
+    enum class Hook { None, Out, In, Forward, Arriving } hook = Hook::None;
     std::vector<Rule> rules;
   };
   std::vector<Set> sets;
@@ -66,11 +69,17 @@ const char* name_of(Ruleset::Chain::Hook hook);
 // networks). Of a plan that reaches abroad.
 inline constexpr std::size_t kMostFixed = 8192;
 inline constexpr std::size_t kMostNetworks = 512;
-std::optional<Ruleset> ruleset_of(const Plan& plan);
+// AtDoors: who notifies of calls (monitor/examine.h) tells of those to other ports than ports_abroad().
+enum class Tells { All, AtDoors };
+std::optional<Ruleset> ruleset_of(const Plan& plan, Tells tells = Tells::All);
 
 // The ports that have a door at every address, ascending: what goes there is refused by the wall or the relay, what
 // goes to another port abroad finds nobody either way.
 std::vector<std::uint16_t> ports_abroad(const Plan& plan);
+
+bool has_networks(Ruleset::Set::Sort sort) noexcept;
+bool has_names(Ruleset::Set::Sort sort) noexcept;  // which come and pass
+bool is_of_all_ports(Ruleset::Set::Sort sort) noexcept;
 
 // As nft(8) has it, a line each, at most `most` elements of a set.
 std::vector<std::string> lines_of(const Ruleset& ruleset, std::size_t most);

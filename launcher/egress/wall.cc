@@ -51,30 +51,38 @@ std::span<const std::uint8_t> bytes_of(const Value& value) {
 
 Type address_type(int family) { return family == AF_INET ? Type::Ipv4 : Type::Ipv6; }
 
-bool has_networks(Sort sort) { return sort == Sort::Networks || sort == Sort::Links || sort == Sort::Near; }
-
 sys::nft::Set encoded(const Set& set) {
   sys::nft::Set all{.name = name_of(set.sort, set.family), .key = {}};
+  if (set.sort == Sort::Told) return all.key = {Type::Port}, all;
   if (set.sort != Sort::Doors) all.key.push_back(address_type(set.family));
-  if (set.sort != Sort::Near) all.key.insert(all.key.end(), {Type::Protocol, Type::Port});
+  if (set.sort != Sort::Near) all.key.push_back(Type::Protocol);
+  if (set.sort != Sort::Near && !is_of_all_ports(set.sort)) all.key.push_back(Type::Port);
   if (has_networks(set.sort)) all.kind = sys::nft::Set::Kind::Intervals;
-  if (set.sort == Sort::Names) all.kind = sys::nft::Set::Kind::Timeouts, all.most = kMostNamed;
+  if (has_names(set.sort)) all.kind = sys::nft::Set::Kind::Timeouts, all.most = kMostNamed;
   return all;
 }
 
 std::string text_of(std::span<const std::uint8_t> octets) { return {octets.begin(), octets.end()}; }
 
+std::string port_key(const Element& one) {
+  const std::uint16_t port = htons(one.at.port);
+  return text_of(bytes_of(port));
+}
+
 // Each part in whole words.
 std::string ports_key(const Element& one) {
-  const std::uint16_t port = htons(one.at.port);
   std::string key(8, '\0');
   key[0] = static_cast<char>(one.protocol);
-  std::memcpy(&key[4], &port, sizeof port);
+  key.replace(4, 2, port_key(one));
   return key;
 }
 
+std::string protocol_key(const Element& one) { return {static_cast<char>(one.protocol), '\0', '\0', '\0'}; }
+
 std::string key_of(Sort sort, const Element& one) {
   if (sort == Sort::Near) return text_of(octets(one.at));
+  if (sort == Sort::Told) return port_key(one);
+  if (is_of_all_ports(sort)) return text_of(octets(one.at)) + protocol_key(one);
   return sort == Sort::Doors ? ports_key(one) : text_of(octets(one.at)) + ports_key(one);
 }
 
@@ -97,7 +105,7 @@ std::vector<sys::nft::Element> encoded_elements(const Set& set) {
   std::vector<sys::nft::Element> all;
   for (const Element& one : set.elements) {
     sys::nft::Element element{.key = key_of(set.sort, one)};
-    if (set.sort == Sort::Networks || set.sort == Sort::Links) element.last = key_of(set.sort, last_of(one));
+    if (has_networks(set.sort) && set.sort != Sort::Near) element.last = key_of(set.sort, last_of(one));
     all.push_back(element);
     if (set.sort != Sort::Near) continue;
     const std::string end = successor_of(key_of(set.sort, last_of(one)));
@@ -146,6 +154,13 @@ void add_destination(Expressions& all, const Rule& rule) {
   all.look_up(sys::nft::Lookup::Among, name_of(*rule.set, rule.family), word(0));
 }
 
+void add_host(Expressions& all, const Rule& rule) {
+  of_family(all, rule.family);
+  load_destination(all, rule.family);
+  all.load(Meta::Protocol, word(rule.family == AF_INET ? 1 : 4));
+  all.look_up(sys::nft::Lookup::Among, name_of(*rule.set, rule.family), word(0));
+}
+
 void add_own(Expressions& all, const Rule& rule) {
   of_family(all, rule.family);
   if (rule.family == AF_INET) {
@@ -158,6 +173,11 @@ void add_own(Expressions& all, const Rule& rule) {
   if (!rule.set) return;
   load_ports(all, 0);
   all.look_up(sys::nft::Lookup::NotAmong, name_of(*rule.set, rule.family), word(0));
+}
+
+void load_port(Expressions& all, std::uint8_t protocol) {
+  of_protocol(all, protocol);
+  all.load(Base::Transport, kDestination, 2, word(0));
 }
 
 void add_error(Expressions& all, const Rule& rule) {
@@ -174,11 +194,12 @@ void add_what(Expressions& all, const Rule& rule) {
       return;
     case What::Established: return add_stream_begun(all);
     case What::To: return add_destination(all, rule);
+    case What::ToAll: return add_host(all, rule);
     case What::Own: return add_own(all, rule);
     case What::Question: {
       const std::uint16_t port = htons(kDnsPort);
-      of_protocol(all, rule.protocol);
-      all.load(Base::Transport, kDestination, 2, word(0)).compare(Compare::Equal, word(0), bytes_of(port));
+      load_port(all, rule.protocol);
+      all.compare(Compare::Equal, word(0), bytes_of(port));
       return;
     }
     case What::Error: return add_error(all, rule);
@@ -190,18 +211,24 @@ void add_what(Expressions& all, const Rule& rule) {
     case What::OnLoopback:
       all.load(Meta::InDevice, word(0)).compare(Compare::Equal, word(0), bytes_of(kLoopback));
       return;
+    case What::Untold:
+      load_port(all, rule.protocol);
+      all.look_up(sys::nft::Lookup::NotAmong, name_of(Sort::Told, AF_UNSPEC), word(0));
+      return;
     case What::Streams: return of_protocol(all, IPPROTO_TCP);
     case What::All: return;
   }
 }
 
-void add_then(Expressions& all, Then then) {
-  switch (then) {
+void add_then(Expressions& all, const Rule& rule) {
+  switch (rule.then) {
     case Then::Accept: all.accept(); return;
     case Then::Refuse: all.go_to(name_of(Chain::Hook::None)); return;
     case Then::Count: all.count(Ruleset::kRefused); return;
     case Then::Tell: all.limit(kToldPerSecond, kToldAtOnce).log(kRefusedGroup, kRefusedBytes); return;
     case Then::Reset: all.reset_stream(); return;
+    case Then::Drop: all.drop(); return;
+    case Then::Lead: all.lead_to(rule.port); return;
   }
 }
 
@@ -211,6 +238,7 @@ std::optional<sys::nft::Hook> encoded(Chain::Hook hook) {
     case Chain::Hook::Out: return sys::nft::Hook::Out;
     case Chain::Hook::In: return sys::nft::Hook::In;
     case Chain::Hook::Forward: return sys::nft::Hook::Forward;
+    case Chain::Hook::Arriving: return sys::nft::Hook::Arriving;
   }
   return std::nullopt;
 }
@@ -229,7 +257,7 @@ sys::nft::Batch encoded(const Ruleset& ruleset) {
     for (const Rule& rule : chain.rules) {
       Expressions all;
       add_what(all, rule);
-      add_then(all, rule.then);
+      add_then(all, rule);
       batch.add_rule(name_of(chain.hook), all);
     }
   }
@@ -254,6 +282,19 @@ int make_one(const Fd& socket, const std::string& set, std::span<const Change> c
   batch.delete_elements(set, old);
   batch.add_elements(set, all);
   return sys::nft::commit(socket, std::move(batch));
+}
+
+// Of every port: one without.
+std::vector<Element> opened_by(const profile::Endpoint& name, const Address& to) {
+  const std::uint8_t protocol = name.protocol == profile::Protocol::Tcp ? IPPROTO_TCP : IPPROTO_UDP;
+  if (name.ports.empty()) return {{protocol, to, 0}};
+  std::vector<Element> all;
+  for (const profile::PortRange& range : name.ports)
+    for (unsigned port = range.first; port <= range.last; ++port) {
+      all.push_back({protocol, to, 0});
+      all.back().at.port = static_cast<std::uint16_t>(port);
+    }
+  return all;
 }
 
 // What was there may have passed since: then each by itself, and that one as if it had never been.
@@ -296,6 +337,18 @@ void mark_as_doors(std::span<const Fd> sockets) {
             "SO_MARK");
 }
 
+void take_all_ports(std::span<const Fd> sockets, const Plan& plan) {
+  const int on = 1;
+  for (std::size_t i = 0; i < plan.out.size(); ++i) {
+    const Door& door = plan.out[i];
+    if (door.at.port != plan.port_of_all || !is_at_every_address(door)) continue;
+    const bool is_ipv4 = door.at.family == AF_INET;
+    const int level = is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
+    const int option = is_ipv4 ? IP_TRANSPARENT : IPV6_TRANSPARENT;
+    check(::setsockopt(sockets[i].get(), level, option, &on, sizeof on), "setsockopt", "IP_TRANSPARENT");
+  }
+}
+
 std::optional<Attempt> attempt_of(std::string_view packet) noexcept {
   if (packet.empty()) return std::nullopt;
   const int version = static_cast<std::uint8_t>(packet[0]) >> 4;
@@ -327,20 +380,17 @@ bool Wall::open(std::uint32_t rule, const Address& to, std::uint32_t ttl_s, std:
   const std::uint64_t until = now_ns + seconds * kNsPerSecond;
   forget_passed(now_ns);
   const profile::Endpoint& endpoint = rules_.at(rule);
-  const std::uint8_t protocol = endpoint.protocol == profile::Protocol::Tcp ? IPPROTO_TCP : IPPROTO_UDP;
+  const Sort sort = endpoint.ports.empty() ? Sort::AllOfNames : Sort::Names;
   std::vector<Element> fresh;
   std::vector<Change> changes;
-  for (const profile::PortRange& range : endpoint.ports)
-    for (unsigned port = range.first; port <= range.last; ++port) {
-      Element element{.protocol = protocol, .at = to};
-      element.at.port = static_cast<std::uint16_t>(port);
-      const auto found = until_ns_.find(element);
-      const bool is_there = found != until_ns_.end();
-      if (is_there && found->second >= until) continue;
-      fresh.push_back(element);
-      changes.push_back({{.key = key_of(Sort::Names, element), .timeout_ms = seconds * 1000}, is_there});
-    }
-  if (!make(sockets_.changes, name_of(Sort::Names, to.family), changes)) return false;
+  for (const Element& element : opened_by(endpoint, to)) {
+    const auto found = until_ns_.find(element);
+    const bool is_there = found != until_ns_.end();
+    if (is_there && found->second >= until) continue;
+    fresh.push_back(element);
+    changes.push_back({{.key = key_of(sort, element), .timeout_ms = seconds * 1000}, is_there});
+  }
+  if (!make(sockets_.changes, name_of(sort, to.family), changes)) return false;
   for (const Element& element : fresh) until_ns_[element] = until;
   return true;
 }
@@ -363,9 +413,15 @@ std::vector<Attempt> Wall::refused() {
   return attempts;
 }
 
-std::uint64_t Wall::untold() const {
-  const auto all = sys::nft::packets(sockets_.changes, Ruleset::kTable, Ruleset::kRefused);
-  return all && *all > told_ ? *all - told_ : 0;
+// Counted first: what comes meanwhile is told at the next look.
+Wall::Look Wall::look() {
+  const std::uint64_t all =
+      sys::nft::packets(sockets_.changes, Ruleset::kTable, Ruleset::kRefused).value_or(counted_);
+  Look look{.told = refused(), .is_quiet = all == counted_};
+  counted_ = all;
+  if (all > told_ + lost_) look.lost = all - told_ - lost_;
+  lost_ += look.lost;
+  return look;
 }
 
 }  // namespace jail::egress

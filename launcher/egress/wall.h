@@ -33,6 +33,9 @@ bool is_exhaustion(int error) noexcept;
 // The sockets of the jail's network that answer for others: what they send passes the wall. Needs CAP_NET_ADMIN.
 void mark_as_doors(std::span<const Fd> sockets);
 
+// Of the plan's doors, the one for every port takes what the kernel leads to it. Needs CAP_NET_ADMIN.
+void take_all_ports(std::span<const Fd> doors, const Plan& plan);
+
 // What the plugin has sent that was refused.
 struct Attempt {
   std::uint8_t protocol = 0;  // IPPROTO_*
@@ -57,8 +60,13 @@ class Wall {
   [[nodiscard]] const Fd& refusals() const noexcept { return sockets_.refusals; }
   // Of what was refused, as much as is there.
   std::vector<Attempt> refused();
-  // Refused packets that nobody heard of: those beyond the rate, or that found no room. Once all are read.
-  [[nodiscard]] std::uint64_t untold() const;
+  // The same, and how many since the last look nobody heard of: beyond the rate, or without room.
+  struct Look {
+    std::vector<Attempt> told;
+    std::uint64_t lost = 0;
+    bool is_quiet = false;  // nothing at all was refused since
+  };
+  Look look();
 
  private:
   using Element = Ruleset::Element;
@@ -71,7 +79,9 @@ class Wall {
   std::vector<profile::Endpoint> rules_;
   std::unordered_map<Element, std::uint64_t, Hash> until_ns_;
   std::size_t most_kept_ = 4096;  // before those are looked for that have passed
+  std::uint64_t counted_ = 0;
   std::uint64_t told_ = 0;
+  std::uint64_t lost_ = 0;
 };
 
 }  // namespace jail::egress

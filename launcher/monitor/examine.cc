@@ -196,6 +196,12 @@ bool has_listener(const Asker& asker, std::uint16_t port) {
 // What the wall refuses (egress/ruleset.h): a stream is reset, of a datagram the sending fails.
 int error_of_wall(Operation operation) { return operation == Operation::Connect ? ECONNREFUSED : EPERM; }
 
+bool is_to_a_door(const Rules& rules, const Address& address) {
+  if (address.reach == Reach::Abroad && rules.every_port_abroad) return true;
+  const bool is_of_the_internet = address.reach == Reach::Abroad || address.reach == Reach::Loopback;
+  return is_of_the_internet && std::ranges::binary_search(rules.ports_abroad, address.peer.port.value_or(0));
+}
+
 Prediction predict_address(const Rules& rules, const Places& places, const Asker& asker, Operation operation,
                            Address& address) {
   const Caller& caller = asker.caller;
@@ -210,9 +216,7 @@ Prediction predict_address(const Rules& rules, const Places& places, const Asker
   if (rules.net == Rules::Net::Hosts) return {};
   if (address.reach == Reach::Abroad && rules.net == Rules::Net::Own) return refused_by("network", ENETUNREACH);
   if (address.reach == Reach::Abroad && rules.net == Rules::Net::Walled)
-    return std::ranges::binary_search(rules.ports_abroad, address.peer.port.value_or(0))
-               ? Prediction{}
-               : refused_by("network", error_of_wall(operation));
+    return is_to_a_door(rules, address) ? Prediction{} : refused_by("network", error_of_wall(operation));
   if ((address.reach == Reach::Loopback || address.reach == Reach::Abroad) &&
       !has_listener(asker, address.peer.port.value_or(0)))
     return refused_by("network", ECONNREFUSED);
@@ -439,7 +443,10 @@ std::optional<event::Event> Examiner::foretell(const Caller& caller, const Call&
     prediction = predict_address(rules_, places_, asker, call.operation, address);
   else if (address.reach == Reach::Path)
     prediction = predict_one(asker, place_of(places_, caller, address.peer.path), kCreate);
-  return event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
+  event::Event event = event_of(net_body(call.operation, call.number, address.peer), verdict_of(prediction));
+  const bool goes_on = call.operation != Operation::Bind && prediction.decision == Decision::Allowed;
+  if (goes_on && is_to_a_door(rules_, address)) ways_out_.push_back(event);
+  return event;
 }
 
 std::optional<event::Event> Examiner::to_address(const seccomp_notif& notified, const Call& call) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "confine/seccomp.h"
@@ -36,6 +37,7 @@ struct Rules {
   // line permits (egress/ruleset.h); of what goes to `ports_abroad`, ascending, the wall tells.
   enum class Net : std::uint8_t { Own, Relayed, Walled, Hosts } net = Net::Own;
   std::span<const std::uint16_t> ports_abroad{};
+  bool every_port_abroad = false;  // beside them, those of other addresses
   // Who tells the path sockets of a folder apart: nobody, Landlock (ABI 9), the supervisor (connector.h).
   enum class UnixPaths : std::uint8_t { Open, Landlock, Supervisor } unix_paths = UnixPaths::Open;
   enum class Signals : std::uint8_t { Open, Scoped } signals = Signals::Open;  // Scoped: Landlock ABI 6
@@ -77,6 +79,8 @@ class Examiner {
   void look_into_view();
   // Of the jail's network namespace (sys/socket_diag.h).
   void ask_sockets_by(Fd socket_diag) { sockets_ = sys::SocketDiag(std::move(socket_diag)); }
+  // Of the calls since this was asked last, those that nothing keeps from a port that leads out, worth telling or not.
+  [[nodiscard]] std::vector<event::Event> take_ways_out() { return std::exchange(ways_out_, {}); }
   [[nodiscard]] Caller caller_of(const seccomp_notif& notified) const {
     return {static_cast<pid_t>(notified.pid), memory_};
   }
@@ -110,6 +114,7 @@ class Examiner {
   sys::SocketDiag sockets_;
   Mounts host_{"/proc/self/mountinfo"};
   Memory memory_ = Memory::Any;
+  std::vector<event::Event> ways_out_;
 };
 
 }  // namespace jail::monitor

@@ -145,6 +145,8 @@ struct Listening::State : std::enable_shared_from_this<State> {
   [[nodiscard]] Connector::Start connector_start(const Fd& root) const;
   void serve();
   void answer(const seccomp_notif& notified);
+  void look_at(const seccomp_notif& notified, const Call& call);
+  void note_ways_out(const seccomp_notif& notified);
   void connect(const seccomp_notif& notified, const Call& call);
   void keep(const seccomp_notif& notified, std::optional<event::Event> event);
   void fill_in(event::Event& event, const seccomp_notif& notified);
@@ -251,14 +253,30 @@ void Listening::State::answer(const seccomp_notif& notified) {
   if (answer.reply == Reply::Refuse) keep(notified, examiner.refused(notified, answer.error));
   else if (call != nullptr && call->operation == Operation::Connect && connector) return connect(notified, *call);
   else if (call != nullptr)
-    for (event::Event& event : examiner.allowed(notified, *call)) keep(notified, std::move(event));
+    look_at(notified, *call);
   if (start.loss->holds()) hold();
   listener->send(response(notified, answer));
+}
+
+void Listening::State::look_at(const seccomp_notif& notified, const Call& call) {
+  for (event::Event& event : examiner.allowed(notified, call)) keep(notified, std::move(event));
+  note_ways_out(notified);
+}
+
+// Whose it is is asked now: it may be the last thing that process does.
+void Listening::State::note_ways_out(const seccomp_notif& notified) {
+  std::vector<event::Event> calls = examiner.take_ways_out();
+  if (calls.empty() || !start.leads_out || sys::notification_is_pending(listener->get(), notified.id) != 0) return;
+  for (event::Event& call : calls) {
+    fill_in(call, notified);
+    start.leads_out(call);
+  }
 }
 
 // Never goes on: see connector.h.
 void Listening::State::connect(const seccomp_notif& notified, const Call& call) {
   Examiner::Wanted wanted = examiner.wanted(notified, call);
+  note_ways_out(notified);
   const std::optional<std::int32_t> process = numbers_of(notified).process;
   if (start.loss->holds()) hold();
   if (wanted.event && wanted.event->verdict) fill_in(*wanted.event, notified);

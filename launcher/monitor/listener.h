@@ -34,6 +34,9 @@ struct Start {
   pid_t pid = 0;
   std::vector<Fd> reserved;  // given up when the thread begins
   Log log;      // called by the thread alone, and by nobody after finish()
+  // Called as log is, before the call goes on, told or not: net.connect or net.send to one of Rules::ports_abroad, with
+  // who it was. May be empty.
+  Log leads_out{};
   std::shared_ptr<Loss> loss;                  // never null
   std::function<bool()> log_takes_records{};  // called as log is
 };

@@ -54,15 +54,18 @@ event::Decision decision_of(egress::Lookup::Outcome outcome) {
 
 egress::Address address_of(const egress::Flow& flow) { return {flow.family, flow.address, flow.port}; }
 
-// Of these there may be any number, and each is like the other.
+// Of these there may be any number, and each is like the other. Datagrams have nobody's leave to come: whoever took
+// none of them has answered none.
 bool is_of_many(const egress::Flow& flow) {
-  return flow.sort == egress::Flow::Sort::Refused || (flow.sent == 0 && flow.received == 0);
+  const bool is_untaken = flow.protocol == IPPROTO_UDP && flow.error != 0 && (flow.sent == 0 || flow.received == 0);
+  return is_untaken || flow.sort == egress::Flow::Sort::Refused || (flow.sent == 0 && flow.received == 0);
 }
 
 }  // namespace
 
-EgressEvents::EgressEvents(const egress::Plan& plan, Log log)
+EgressEvents::EgressEvents(const egress::Plan& plan, std::shared_ptr<Destinations> destinations, Log log)
     : plan_(plan),
+      destinations_(std::move(destinations)),
       log_(std::move(log)),
       alike_(log_),
       due_(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")) {}
@@ -70,8 +73,10 @@ EgressEvents::EgressEvents(const egress::Plan& plan, Log log)
 void EgressEvents::add(const egress::Flow& flow) {
   carried_.sent += flow.sent;
   carried_.received += flow.received;
-  if (!is_of_many(flow)) return log_(event_of(flow));
-  add_alike(event_of(flow));
+  event::Event event = event_of(flow);
+  if (!is_of_many(flow)) return log_(event);
+  destinations_->complete(event, flow.began_ns);
+  add_alike(std::move(event));
 }
 
 void EgressEvents::add_alike(event::Event event) {
@@ -83,17 +88,13 @@ void EgressEvents::add_alike(event::Event event) {
 void EgressEvents::add(const egress::Lookup& lookup) {
   const std::size_t told = std::min<std::size_t>(lookup.count, lookup.answers.size());
   for (std::size_t i = 0; i < told; ++i)
-    names_.add({lookup.answers[i].family, lookup.answers[i].address, 0}, lookup.name.data());
+    destinations_->add_name({lookup.answers[i].family, lookup.answers[i].address, 0}, lookup.name.data());
   event::Event event = event_of(lookup);
   lookup.more == 0 ? add_alike(std::move(event)) : log_(event);
 }
 
 void EgressEvents::add(event::Event event) {
-  const auto name = [&](event::Peer& peer) {
-    if (const auto to = egress::address_of(peer.address, peer.port.value_or(0))) peer.host = names_.name_of(*to);
-  };
-  if (auto* connect = std::get_if<event::NetConnect>(&event.body)) name(connect->peer);
-  if (auto* send = std::get_if<event::NetSend>(&event.body)) name(send->peer);
+  destinations_->complete(event, event.mono_ns);
   event.verdict ? add_alike(std::move(event)) : log_(event);
 }
 
@@ -123,7 +124,7 @@ event::Event EgressEvents::event_of(const egress::Flow& flow) const {
   const bool is_udp = flow.protocol == IPPROTO_UDP;
   const egress::Address to = address_of(flow);
   std::string host = flow.name.data();
-  if (host.empty() && flow.fault == egress::Fault::None) host = names_.name_of(to);
+  if (host.empty() && flow.fault == egress::Fault::None) host = destinations_->name_of(to);
   const event::Peer peer{.address = egress::text_of(to), .port = flow.port, .host = std::move(host)};
   event::Event event = of_egress(event::NetFlow{.protocol = is_udp ? "udp" : "tcp",
                                                 .peer = peer,

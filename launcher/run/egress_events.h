@@ -3,14 +3,15 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "base/fd.h"
 #include "egress/flow.h"
-#include "egress/given_names.h"
 #include "egress/lookup.h"
 #include "egress/plan.h"
 #include "event/event.h"
 #include "monitor/coalesce.h"
+#include "run/destinations.h"
 
 namespace jail::run {
 
@@ -19,7 +20,7 @@ class EgressEvents {
   using Log = std::function<void(const event::Event&)>;
 
   // `plan` outlives this.
-  EgressEvents(const egress::Plan& plan, Log log);
+  EgressEvents(const egress::Plan& plan, std::shared_ptr<Destinations> destinations, Log log);
 
   void add(const egress::Flow& flow);
   void add(const egress::Lookup& lookup);
@@ -46,9 +47,9 @@ class EgressEvents {
   [[nodiscard]] std::string line_of(std::uint32_t rule) const;
 
   const egress::Plan& plan_;
+  std::shared_ptr<Destinations> destinations_;
   Log log_;
   monitor::Coalescer alike_;
-  egress::GivenNames names_;
   Carried carried_;
   Fd due_;
 };

@@ -134,9 +134,15 @@ void plan_calls(const profile::Profile& profile, const Support& support, Plan& p
 }
 
 void plan_wall(Plan& plan) {
-  if (plan.egress.missing || plan.egress.reach != egress::Plan::Reach::Abroad) return;
-  plan.wall = egress::ruleset_of(plan.egress);
+  if (plan.egress.missing) return;
   plan.ports_abroad = egress::ports_abroad(plan.egress);
+  if (plan.egress.reach != egress::Plan::Reach::Abroad) return;
+  const bool has_every_port = plan.egress.port_of_all.has_value();
+  const bool others_are_told = plan.monitor.source != monitor::Source::None && !has_every_port;
+  plan.wall = egress::ruleset_of(plan.egress, others_are_told ? egress::Tells::AtDoors : egress::Tells::All);
+  if (!plan.wall && has_every_port)
+    plan.egress.missing = {"every port of a host needs the kernel's wall, which is not told of so many addresses",
+                           plan.egress.rules.back().place};
 }
 
 // The view has links of its own on the way to a tree, the digest has none.
@@ -165,7 +171,6 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.identity = confine::identity::plan(profile.user, request.launcher, request.account);
   plan.namespaces = confine::namespaces::plan(profile.network);
   plan.egress = egress::plan(profile.network);
-  plan_wall(plan);
   plan.view = confine::view::plan(profile, facts, request.mounts);
   if (plan.egress.resolver == egress::Plan::Resolver::Own)
     confine::view::add_file(plan.view, {"/etc/resolv.conf", request.settings_of_names});
@@ -173,6 +178,7 @@ Plan plan(const profile::Profile& profile, const profile::Facts& facts, const Su
   plan.limits = confine::limits::plan(profile.limits, support.group);
   plan.environment = confine::environment::plan(profile.env, request.caller_environment);
   plan_calls(profile, support, plan);
+  plan_wall(plan);
   plan.integrity = plan_integrity(profile, facts);
   plan.hashed = monitor::plan_hashed(profile, facts);
   if (!request.argv.empty()) plan.command = plan_command(request.argv, plan.environment);

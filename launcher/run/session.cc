@@ -21,6 +21,7 @@
 #include "run/auditing.h"
 #include "run/build.h"
 #include "run/channels.h"
+#include "run/destinations.h"
 #include "run/exit_status.h"
 #include "run/facts.h"
 #include "run/findings.h"
@@ -151,12 +152,16 @@ class Session {
     const std::vector<Group::Failure> not_held = group_.hold(plan_.limits.of_group);
     if (const auto refusal = leave_out_limits(not_held)) return refuse(std::vector{*refusal});
     if (!not_held.empty()) record = started();
+    if (!construction.without_wall().empty() && plan_.egress.port_of_all)
+      return refuse(std::vector{Refusal{"net", "only the kernel leads every port out: " + construction.without_wall(),
+                                        "name the ports, or let the kernel load nft_tproxy", {}}});
     if (!construction.without_wall().empty()) {
       weaken(plan_, "net", construction.without_wall());
       plan_.wall.reset();
       record = started();
     }
-    way_out_.start(plan_, construction.take_doors(), construction.take_network(), construction.take_wall(), to_log());
+    way_out_.start(plan_, construction.take_doors(), construction.take_network(), construction.take_wall(),
+                   destinations_, to_log_of_network());
     auditing_.start(plan_, builder, std::move(tracing_.access.landlock_records), log_);
     const bool traced = !plan_.monitor.traced.empty();
     if (const auto refusal = start_tracing(jail.plugin.pid())) return refuse(std::vector{*refusal});
@@ -220,6 +225,17 @@ class Session {
   // What is lost of it, the log counts.
   [[nodiscard]] std::function<void(const event::Event&)> to_log() const {
     return [log = log_](const event::Event& event) { (void)log->append(event); };
+  }
+
+  // By us alone. What it could not tell is lost.
+  [[nodiscard]] std::function<void(const event::Event&)> to_log_of_network() {
+    return [this](const event::Event& event) {
+      (void)log_->append(event);
+      const auto* lost = std::get_if<event::MonitorLost>(&event.body);
+      if (lost == nullptr) return;
+      unheard_ += lost->count;
+      loss_->tell(monitor::Loss::Sort::Lasting, lost->reason);
+    };
   }
 
   // From the thread that listens.
@@ -317,6 +333,7 @@ class Session {
                    : own      ? Rules::Net::Own
                               : Rules::Net::Hosts,
             .ports_abroad = plan_.ports_abroad,
+            .every_port_abroad = plan_.egress.port_of_all.has_value(),
             .unix_paths = told_apart ? Rules::UnixPaths::Landlock
                           : by_us    ? Rules::UnixPaths::Supervisor
                                      : Rules::UnixPaths::Open,
@@ -335,7 +352,13 @@ class Session {
             .plugin = duplicate(jail.plugin.pidfd().get()),
             .pid = jail.plugin.pid(),
             .reserved = std::move(reserved_),
-            .log = [log = log_, digests = digests_](const event::Event& event) { append(*log, *digests, event); },
+            .log = [log = log_, digests = digests_, destinations = destinations_](const event::Event& event) {
+              if (!Destinations::concerns(event)) return append(*log, *digests, event);
+              event::Event whole = event;
+              destinations->complete(whole, whole.mono_ns);
+              (void)log->append(whole);
+            },
+            .leads_out = [destinations = destinations_](const event::Event& call) { destinations->add_call(call); },
             .loss = loss_,
             .log_takes_records = [log = log_] { return log->takes_records(); }};
   }
@@ -367,6 +390,7 @@ class Session {
     for (const auto& [sink, count] : record.lost)
       result_.problem = "the log lost " + std::to_string(count) + " records: " + sink;
     if (unread_ != 0) record.lost.emplace_back(monitor::name_of(plan_.monitor.source), unread_);
+    if (unheard_ != 0) record.lost.emplace_back(event::name_of(event::Source::Egress), unheard_);
     if (tracing_.lost() != 0) record.lost.emplace_back("ebpf", tracing_.lost());
     record.landlock = denials.counts;
     if (denials.untold != 0) record.lost.emplace_back("kernel-audit", denials.untold);
@@ -451,6 +475,7 @@ class Session {
   Looks looks_;
   std::variant<Worker, BuildFailure> init_;
   std::shared_ptr<audit::Log> log_;  // shared with the thread that listens, which may hang in it
+  std::shared_ptr<Destinations> destinations_ = std::make_shared<Destinations>(plan_.egress);
   std::shared_ptr<Digests> digests_ = std::make_shared<Digests>();
   std::shared_ptr<monitor::Loss> loss_;
   audit::Problem log_problem_;
@@ -459,7 +484,8 @@ class Session {
   Auditing auditing_;
   WayOut way_out_;
   std::vector<Fd> reserved_;
-  std::uint64_t unread_ = 0;  // by who listens
+  std::uint64_t unread_ = 0;   // by who listens
+  std::uint64_t unheard_ = 0;  // of the network
   std::optional<monitor::Listening> listening_;  // last: it looks at the plan
 };
 

@@ -102,6 +102,7 @@ void open_doors(Site& site) {
     std::ranges::move(resolver, std::back_inserter(doors));
   }
   if (site.plan().wall) egress::mark_as_doors(doors);
+  if (site.plan().wall) egress::take_all_ports(doors, site.plan().egress);
   for (std::size_t first = 0; first < doors.size(); first += sys::kMostDescriptors) {
     std::vector<int> some;
     for (std::size_t i = first; i < std::min(first + sys::kMostDescriptors, doors.size()); ++i)

@@ -2,12 +2,14 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/error.h"
 
 namespace jail::run {
 namespace {
@@ -17,6 +19,8 @@ using Verdict = Opening::Verdict;
 
 constexpr std::size_t kMostAsked = 64;  // of the relay at once: its socket has room for them
 constexpr int kMostHeard = 64;          // records at once: others want to be heard, too
+constexpr int kFirstLookS = 1;          // after a refusal that was heard
+constexpr int kNextLookS = 10;          // while there are more: each may be a record
 
 event::Event of_egress(event::Body body) { return {.body = std::move(body), .source = event::Source::Egress}; }
 
@@ -30,6 +34,7 @@ event::Event event_of(const egress::Attempt& attempt) {
                                  .layer = "network",
                                  .rule = "default",
                                  .error = is_stream ? ECONNREFUSED : EPERM};
+  event.mono_ns = clock::boottime_ns();
   return event;
 }
 
@@ -58,7 +63,9 @@ bool send(const Fd& socket, const Opening& opening) {
 }  // namespace
 
 WallKeeper::WallKeeper(const Plan& plan, egress::WallSockets sockets)
-    : plan_(&plan), wall_(std::move(sockets), plan.egress.rules) {}
+    : plan_(&plan), wall_(std::move(sockets), plan.egress.rules) {
+  if (keeps()) due_ = Fd(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create"));
+}
 
 void WallKeeper::stand_between(Fd resolver, Fd relay, egress::Policy policy, const std::vector<Listed>& listed) {
   resolver_ = std::move(resolver);
@@ -80,12 +87,14 @@ void WallKeeper::add_to(std::vector<pollfd>& polled) const {
   polled.push_back({wall_.refusals().get(), POLLIN, 0});
   polled.push_back({has_room ? resolver_.get() : -1, POLLIN, 0});
   polled.push_back({relay_.get(), POLLIN, 0});
+  polled.push_back({due_.get(), POLLIN, 0});
 }
 
 void WallKeeper::handle(const pollfd* polled, const Log& log) {
   if (polled[0].revents != 0) hear_refusals(log);
   if (polled[2].revents != 0) hear_relay();
   if (polled[1].revents != 0) hear_resolver(log);
+  if (polled[3].revents != 0) look_in(look(log) ? kNextLookS : 0);
 }
 
 // It does not know the addresses that this host has got since, nor that a network leaves out what lies near.
@@ -142,23 +151,26 @@ void WallKeeper::answer(Opening opening, Verdict verdict) const {
   (void)send(resolver_, opening);
 }
 
-// One attempt, one event: who notifies of the call knows whose it was.
-bool WallKeeper::is_told_elsewhere(const egress::Attempt& attempt) const {
-  const bool has_port = attempt.protocol == IPPROTO_TCP || attempt.protocol == IPPROTO_UDP;
-  return plan_->monitor.source != monitor::Source::None && has_port &&
-         !std::ranges::binary_search(plan_->ports_abroad, attempt.to.port);
-}
-
 void WallKeeper::hear_refusals(const Log& log) {
-  for (const egress::Attempt& attempt : wall_.refused())
-    if (!is_told_elsewhere(attempt)) log(event_of(attempt));
+  for (const egress::Attempt& attempt : wall_.refused()) log(event_of(attempt));
+  if (!is_due_) look_in(kFirstLookS);
 }
 
-void WallKeeper::finish(const Log& log) {
-  if (!wall_.stands()) return;
-  hear_refusals(log);
-  if (const std::uint64_t untold = wall_.untold(); untold != 0)
-    log(of_egress(event::MonitorLost{untold, "more was refused in the network than is told one by one"}));
+// What is beyond the rate comes behind what is not, so that there is somebody to hear before anything can be lost.
+bool WallKeeper::look(const Log& log) {
+  if (!keeps()) return false;
+  const egress::Wall::Look seen = wall_.look();
+  for (const egress::Attempt& attempt : seen.told) log(event_of(attempt));
+  if (seen.lost != 0)
+    log(of_egress(event::MonitorLost{seen.lost, "more was refused in the network than is told one by one"}));
+  return !seen.is_quiet;
+}
+
+// 0: not before something is heard.
+void WallKeeper::look_in(int seconds) {
+  is_due_ = seconds != 0;
+  const itimerspec when{.it_interval = {}, .it_value = {.tv_sec = seconds, .tv_nsec = 0}};
+  check(::timerfd_settime(due_.get(), 0, &when, nullptr), "timerfd_settime");
 }
 
 }  // namespace jail::run

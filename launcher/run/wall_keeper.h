@@ -1,5 +1,6 @@
 // Stands between the resolver and the relay: an address is opened in the kernel's wall by the supervisor alone, who
-// checks by a table of its own what the resolver asks for (SECURITY F1). And hears what the wall has refused.
+// checks by a table of its own what the resolver asks for (SECURITY F1). And hears what the wall has refused; how much
+// of it nobody heard is looked at while anything is refused, and told.
 #pragma once
 
 #include <poll.h>
@@ -36,12 +37,12 @@ class WallKeeper {
   };
   void stand_between(Fd resolver, Fd relay, egress::Policy policy, const std::vector<Listed>& listed);
 
-  static constexpr std::size_t kPolled = 3;
+  static constexpr std::size_t kPolled = 4;
   void add_to(std::vector<pollfd>& polled) const;
   // `polled`: those kPolled.
   void handle(const pollfd* polled, const Log& log);
   // What is left to be told.
-  void finish(const Log& log);
+  void finish(const Log& log) { (void)look(log); }
 
  private:
   void hear_resolver(const Log& log);
@@ -51,12 +52,16 @@ class WallKeeper {
   bool open(egress::Rule rule, const egress::Address& address, std::uint32_t ttl_s);
   void answer(egress::Opening opening, egress::Opening::Verdict verdict) const;
   void hear_refusals(const Log& log);
-  [[nodiscard]] bool is_told_elsewhere(const egress::Attempt& attempt) const;
+  // Whether anything was refused since the last look.
+  bool look(const Log& log);
+  void look_in(int seconds);
 
   const Plan* plan_ = nullptr;
   egress::Wall wall_;
   std::optional<egress::Policy> policy_;
   std::optional<egress::Names> names_;  // once something was refused
+  Fd due_;  // for the next look; empty without a wall
+  bool is_due_ = false;
   Fd resolver_;
   Fd relay_;
   std::deque<egress::Opening> asked_;  // of the relay, in turn

@@ -58,14 +58,14 @@ void join(std::vector<Fd> network, const confine::identity::Plan& identity) {
 
 // What it needs of the world.
 struct Reach {
-  std::vector<std::uint16_t> ports;  // of TCP, to connect to
+  std::optional<std::vector<std::uint16_t>> ports;  // of TCP, to connect to; none: to all
   confine::seccomp::Transports transports = confine::seccomp::Transports::Streams;
 };
 
 Reach reach_of(const std::vector<egress::Door>& doors) {
-  Reach reach;
+  Reach reach{.ports = std::vector<std::uint16_t>()};
   for (const egress::Door& door : doors)
-    if (door.protocol == profile::Protocol::Tcp) reach.ports.push_back(door.at.port);
+    if (door.protocol == profile::Protocol::Tcp) reach.ports->push_back(door.at.port);
     else reach.transports = confine::seccomp::Transports::StreamsAndDatagrams;
   return reach;
 }
@@ -73,7 +73,9 @@ Reach reach_of(const std::vector<egress::Door>& doors) {
 void confine_self(const Reach& reach) {
   sys::set_limit({.resource = RLIMIT_NOFILE, .value = egress::kMostRelayDescriptors});
   sys::set_no_new_privileges();
-  confine::landlock::enforce_nothing_allowed(confine::landlock::probe(), reach.ports);
+  using confine::landlock::Ports;
+  confine::landlock::enforce_nothing_allowed(confine::landlock::probe(),
+                                             reach.ports ? std::optional<Ports>(*reach.ports) : std::nullopt);
   sys::set_dumpable(sys::Dumpable::No);
   sys::set_parent_death_signal(SIGKILL);
   if (const int sealed = confine::seccomp::enforce(confine::seccomp::relay_program(reach.transports)); sealed < 0)
@@ -131,7 +133,7 @@ void become_resolver(egress::ResolverSockets sockets, const egress::Names& names
   keep_only(std::move(keep));
   egress::Upstreams upstreams = egress::read_upstreams(names, plan.egress.rules);
   take_identity(plan.identity);
-  confine_self({{egress::kDnsPort}, confine::seccomp::Transports::StreamsAndDatagrams});
+  confine_self({{{egress::kDnsPort}}, confine::seccomp::Transports::StreamsAndDatagrams});
   egress::resolve(std::move(sockets), names, std::move(upstreams), relay, told);
 }
 
@@ -152,7 +154,7 @@ bool hear(const Fd& told, EgressEvents& events) {
 }  // namespace
 
 std::optional<Refusal> WayOut::listen(const Plan& plan) {
-  egress::Opened opened = egress::try_open_doors(plan.egress.in);
+  egress::Opened opened = egress::try_open_doors(plan.egress.in, egress::Side::Host);
   listeners_ = std::move(opened.sockets);
   if (opened.error == 0) return std::nullopt;
   const char* hint = opened.error == EADDRINUSE ? "end what listens there, or name another port" : "";
@@ -161,9 +163,9 @@ std::optional<Refusal> WayOut::listen(const Plan& plan) {
 }
 
 void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, egress::WallSockets wall,
-                   EgressEvents::Log log) {
+                   std::shared_ptr<Destinations> destinations, EgressEvents::Log log) {
   if (doors.empty() && listeners_.empty()) return;
-  events_.emplace(plan.egress, std::move(log));
+  events_.emplace(plan.egress, std::move(destinations), std::move(log));
   keeper_ = WallKeeper(plan, std::move(wall));
   if (!doors.empty()) start_out(plan, std::move(doors));
   if (!listeners_.empty()) start_in(plan, std::move(network));
@@ -200,8 +202,10 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
     keeper_.stand_between(std::move(resolver.openings), std::move(relays.theirs), empty_policy(plan), listed);
     resolver.openings = std::move(relays.ours);
   }
+  Reach reach = reach_of(plan.egress.out);
+  if (plan.egress.port_of_all) reach.ports.reset();
   start("the relay has died: the doors of network.allow are shut", hear<egress::Flow>, [&](const Fd& told) {
-    become_relay(std::move(relayed), {}, resolver, plan, listed, reach_of(plan.egress.out), told);
+    become_relay(std::move(relayed), {}, resolver, plan, listed, reach, told);
   });
   relayed.clear();
   resolver = {};
@@ -214,8 +218,10 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
 
 void WayOut::start_in(const Plan& plan, std::vector<Fd> network) {
   std::vector<egress::Relayed> relayed;
-  for (std::size_t i = 0; i < listeners_.size(); ++i)
-    relayed.push_back({std::move(listeners_[i]), profile::Protocol::Tcp, 0, egress::within(plan.egress.in[i])});
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    const egress::Door& door = plan.egress.in[i];
+    relayed.push_back({std::move(listeners_[i]), door.protocol, door.at.port, egress::within(door)});
+  }
   listeners_.clear();
   start("the relay has died: the doors of network.listen are shut", hear<egress::Flow>,
         [&](const Fd& told) {

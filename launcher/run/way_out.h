@@ -6,6 +6,7 @@
 
 #include <poll.h>
 
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,7 @@ class WayOut {
   // none. `plan` outlives this. `log` is told by what follows: connections that are over, names that were asked for,
   // what was refused, a helper that has died.
   void start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, egress::WallSockets wall,
-             EgressEvents::Log log);
+             std::shared_ptr<Destinations> destinations, EgressEvents::Log log);
   void add_to(std::vector<pollfd>& polled);
   void handle(const std::vector<pollfd>& polled);
 

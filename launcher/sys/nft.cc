@@ -181,8 +181,16 @@ Expressions& Expressions::reset_stream() {
 
 Expressions& Expressions::accept() { return add("immediate", verdict(NF_ACCEPT, {})); }
 
+Expressions& Expressions::drop() { return add("immediate", verdict(NF_DROP, {})); }
+
 Expressions& Expressions::go_to(std::string_view chain) {
   return add("immediate", verdict(static_cast<std::uint32_t>(NFT_GOTO), chain));
+}
+
+Expressions& Expressions::lead_to(std::uint16_t port) {
+  add("immediate", number(NFTA_IMMEDIATE_DREG, word(0)) + data(NFTA_IMMEDIATE_DATA, raw(htons(port))));
+  return add("tproxy", number(NFTA_TPROXY_FAMILY, std::uint32_t{NFPROTO_UNSPEC}) +
+                           number(NFTA_TPROXY_REG_PORT, word(0)));
 }
 
 Batch::Batch(std::string table) : table_(std::move(table)), bytes_(boundary(NFNL_MSG_BATCH_BEGIN)) {}
@@ -310,6 +318,8 @@ std::optional<std::uint64_t> packets(const Fd& socket, const std::string& table,
 }
 
 int listen(const Fd& socket, std::uint16_t group, std::uint32_t bytes) {
+  const int on = 1;  // else ENOBUFS would come before what is there, and nothing more until all of that is read
+  (void)::setsockopt(socket.get(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
   const nfgenmsg of_group{.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(group)};
   const nfulnl_msg_config_cmd bind{.command = NFULNL_CFG_CMD_BIND};
   nfulnl_msg_config_mode mode{};

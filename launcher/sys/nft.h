@@ -37,7 +37,9 @@ class Expressions {
   Expressions& log(std::uint16_t group, std::uint32_t bytes);  // at once, the packet's first `bytes`
   Expressions& reset_stream();
   Expressions& accept();
+  Expressions& drop();
   Expressions& go_to(std::string_view chain);
+  Expressions& lead_to(std::uint16_t port);  // to who listens there, in Hook::Arriving; of TCP
 
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
 
@@ -65,7 +67,8 @@ struct Element {
   bool is_end = false;  // of an interval of a single part: it ends before this one
 };
 
-enum class Hook : std::uint32_t { In = 1, Forward = 2, Out = 3 };  // NF_INET_*; what no rule accepts is dropped
+// NF_INET_*; what no rule accepts is dropped.
+enum class Hook : std::uint32_t { Arriving = 0, In = 1, Forward = 2, Out = 3 };
 
 // One transaction: all of it comes to be, or nothing.
 class Batch {
@@ -103,7 +106,8 @@ int commit(const Fd& socket, Batch batch);
 // How many packets a counter has seen; nothing: it is not there.
 std::optional<std::uint64_t> packets(const Fd& socket, const std::string& table, std::string_view counter);
 
-// What a log expression sends to its group comes to this socket, a record for each packet. 0 or errno.
+// What a log expression sends to its group comes to this socket, a record for each packet; what finds no room there is
+// lost without a word. 0 or errno.
 int listen(const Fd& socket, std::uint16_t group, std::uint32_t bytes);
 // From the IP header on; without waiting. Nothing: there is none.
 std::optional<std::vector<std::string>> logged(const Fd& socket);

@@ -105,8 +105,43 @@ class Abroad:
                           f"tcp://0.0.0.0/0:{PORT}", f"tcp://[::]/0:{PORT}")
         refused, reset = "ConnectionRefusedError", "ConnectionResetError"  # by the kernel; by the relay, which alone
         self.assertEqual(out, [refused, refused, reset, refused, reset])  # knows this host's own addresses
+        out = self.python(f"print(tcp('{METADATA}'), tcp('127.0.0.1'), tcp('{NAMED}'), tcp('::1'), tcp('{NAMED6}'))",
+                          *(f"tcp://{half}/1:{PORT}" for half in ("0.0.0.0", "128.0.0.0", "[::]", "[8000::]")))
+        self.assertEqual(out, [refused, refused, reset, refused, reset], "nor are all of them in two")
         out = self.python(f"print(tcp('{METADATA}'), tcp('{NAMED}'))", f"tcp://169.254.0.0/16:{PORT}")
         self.assertEqual(out, ["hello", "ConnectionRefusedError"])
+
+    def test_a_network_of_this_host_beside_others(self):
+        out = self.python(f"print(tcp('127.0.0.1'), tcp('127.5.5.5'), tcp('{NAMED}', {PORT + 1}), tcp('{NAMED}'),\n"
+                          f"      tcp('{BESIDE}'), tcp('::1'), udp('127.0.0.1'), udp('127.6.5.5'))",
+                          f"tcp://127.0.0.0/8:{PORT}", f"tcp://{NAMED}:{PORT + 1}", f"udp://127.0.0.0/16:{PORT}")
+        self.assertEqual(out, ["hello", "hello", "ConnectionResetError"] + ["ConnectionRefusedError"] * 3 +
+                         ["2@127.0.0.1", "PermissionError"])
+
+    def test_every_port(self):
+        """Of the address that was meant and no other; the plugin's own loopback stays its own."""
+        out = self.python(f"print(tcp('{NAMED}'), tcp('{NAMED6}'), tcp('{NAMED}', {PORT + 1}), tcp('::ffff:{NAMED}'))\n"
+                          f"print(tcp('{BESIDE}'), tcp('{BESIDE6}'), tcp('{METADATA}', {PORT + 1}),\n"
+                          f"      tcp('{BESIDE}', 65535), tcp('127.0.0.1'), tcp('::1'), udp('{NAMED}'))\n"
+                          "for host in ('127.0.0.1', '::1'):\n"
+                          "    server = socket.create_server((host, 9000), family=family(host))\n"
+                          "    client = socket.create_connection((host, 9000))\n"
+                          "    server.accept()[0].send(b'own'); print(client.recv(3).decode())",
+                          f"tcp://{NAMED}:*", f"tcp://[{NAMED6}]:*")
+        self.assertEqual(out[:4], ["hello", "hello", "ConnectionResetError", "hello"])
+        self.assertEqual(out[4:], ["ConnectionRefusedError"] * 6 + ["PermissionError", "own", "own"])
+        refused = [(record["address"], record["port"]) for record in self.records()
+                   if record["kind"] == "net.connect" and record["decision"] == "denied"]
+        self.assertEqual(refused, [(BESIDE, PORT), (BESIDE6, PORT), (METADATA, PORT + 1), (BESIDE, 65535),
+                                   ("127.0.0.1", PORT), ("::1", PORT)])
+
+    def test_every_port_of_a_network_is_not_what_lies_near(self):
+        refused, reset = "ConnectionRefusedError", "ConnectionResetError"
+        out = self.python(f"print(tcp('{METADATA}'), tcp('127.0.0.1'), tcp('{NAMED}'), tcp('{NAMED}', 9), tcp('::1'))",
+                          "tcp://0.0.0.0/0:*")
+        self.assertEqual(out, [refused, refused, reset, reset, refused])
+        out = self.python(f"print(tcp('{METADATA}'), tcp('{NAMED}'))", "tcp://169.254.0.0/16:*")
+        self.assertEqual(out, ["hello", refused])
 
     def test_addresses_in_disguise(self):
         out = self.python(f"print(tcp('::ffff:{NAMED}'), tcp('::ffff:{BESIDE}'), tcp('::ffff:127.0.0.1'),\n"

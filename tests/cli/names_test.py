@@ -64,8 +64,11 @@ def setUpModule():
     if os.geteuid() != 0:
         raise unittest.SkipTest("only root makes networks that stand for the world")
     global IN_THE_WORLD
-    IN_THE_WORLD = World([API, API6, OTHER, LISTED], NAMES, [["python3", "-c", WORLD, PORT]],
-                         ["api.acme.example", (API6, PORT)], search="secret.example acme.example",
+    dns = ["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces",
+           "--user=root", f"--listen-address={OTHER}", f"--listen-address={API6}",
+           f"--host-record=elsewhere.example,{API}"]
+    IN_THE_WORLD = World([API, API6, OTHER, LISTED], NAMES, [["python3", "-c", WORLD, PORT], dns],
+                         ["api.acme.example", (API6, PORT), (OTHER, 53)], search="secret.example acme.example",
                          hosts=f"{LISTED} listed.acme.example\n")
     own = socket.create_server(("", PORT), backlog=64)  # of the host: nothing for a plugin
     threading.Thread(target=serve_the_host, args=(own,), daemon=True).start()
@@ -118,16 +121,54 @@ class Names:
         self.assertIn(flows[0], ((API, "api.acme.example"), (API6, "api.acme.example")))
 
     def test_the_log_has_the_name_that_led_to_an_address(self):
-        """Also of what is refused, and where the stream itself names nobody."""
-        out = self.python(f"print(get('api.acme.example', {PORT + 1}))\n"
+        """Also of what is refused, at ports that lead out and others, and where the stream itself names nobody."""
+        out = self.python(f"print(get('api.acme.example', {PORT + 1}), get('api.acme.example', {PORT + 2}))\n"
                           f"socket.create_connection((look_up('api.acme.example').split()[0], {PORT}), timeout=20)",
                           allowed=(f"tcp://api.acme.example:{PORT}", f"tcp://{OTHER}:{PORT + 1}",
                                    f"tcp://[2001:db8:2::99]:{PORT + 1}"))
-        self.assertEqual(out, ["ConnectionRefusedError"])
+        self.assertEqual(out, ["ConnectionRefusedError ConnectionRefusedError"])
+        refused = [record for record in self.records() if record["kind"] == "net.connect"]
+        self.assertLessEqual({(port, "api.acme.example", "test.yaml:4") for port in (PORT + 1, PORT + 2)},
+                             {(one["port"], one["host"], one["rule"].rsplit("/", 1)[1]) for one in refused})
         told = [(record["kind"], record["host"], record["decision"]) for record in self.records()
                 if record.get("source") == "egress" and record["kind"] in ("net.connect", "net.flow")]
         self.assertEqual(set(told), {("net.connect", "api.acme.example", "denied"),
                                      ("net.flow", "api.acme.example", "allowed")})
+
+    ASKING = """
+import struct
+QUESTION = struct.pack('>6H', 7, 0x100, 1, 0, 0, 0) + b'\\x09elsewhere\\x07example\\0' + struct.pack('>2H', 1, 1)
+def said(message): return f'{message[3] & 15}/{struct.unpack(">H", message[6:8])[0]}'
+def ask(server):
+    with socket.socket(socket.AF_INET6 if ':' in server else socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(20)
+        s.connect((server, 53))
+        s.send(QUESTION)
+        return said(s.recv(512))
+def ask_by_stream(server):
+    with socket.create_connection((server, 53), timeout=20) as s:
+        s.sendall(struct.pack('>H', len(QUESTION)) + QUESTION)
+        return said(s.recv(512)[2:])
+"""
+
+    def test_a_name_server_by_its_address_beside_names(self):
+        """It is asked itself; at every other address of port 53 there is the jail's own, which knows no such name."""
+        out = self.python(self.ASKING +
+                          f"print(ask('{OTHER}'), ask('{API6}'), ask_by_stream('{OTHER}'), ask_by_stream('{API6}'))\n"
+                          f"print(ask('{LISTED}'), ask('127.0.0.1'), ask('{API6}1'), ask_by_stream('{LISTED}'))\n"
+                          "print(get('api.acme.example'))",
+                          allowed=(f"tcp://*.acme.example:{PORT}", f"udp://{OTHER}:53", f"tcp://{OTHER}:53",
+                                   f"udp://[{API6}]:53", f"tcp://[{API6}]:53"))
+        self.assertEqual(out, ["0/1 0/1 0/1 0/1", "3/0 3/0 3/0 3/0", "hello"])
+
+    def test_every_port_of_a_name(self):
+        """But for those of the resolver; of other names and addresses none."""
+        out = self.python(f"print(get('{API}', name='api.acme.example'))\n"
+                          "name = 'api.acme.example'\n"
+                          f"print(get(name), get(name, {PORT + 1}), get('{API}', name='x'))\n"
+                          f"print(get('{OTHER}'), look_up('evil.example'))", allowed=("tcp://*.acme.example:*",))
+        self.assertEqual(out, ["ConnectionRefusedError", "hello ConnectionResetError ConnectionResetError",
+                               "ConnectionRefusedError gaierror"])
 
     def test_wildcards_and_chains(self):
         out = self.python("for name in ('deep.down.acme.example', 'alias.acme.example'): print(get(name))")

@@ -160,6 +160,9 @@ class Sni:
                                          (None, TLS, "network", "ECONNRESET", "test.yaml:6")] * 2)
         flows = [record["host"] for record in self.records() if record["kind"] == "net.flow"]
         self.assertEqual(flows, [PERMITTED] * 2)
+        plugin = next(record["pid"] for record in self.records() if record["kind"] == "run.started")
+        asking = [record.get("pid") for record in self.records() if record["kind"] == "net.connect"]
+        self.assertEqual(asking, [plugin] * 4)
         self.assertIn("without SNI", self.reasons()[1])
         said = self.jail("audit", "tail", "--denied", "--file", self.log)
         self.assertIn(f"tcp://{COTENANT}:{TLS}", said.out, said)
@@ -244,11 +247,11 @@ class Sni:
         """Without a version, behind odd white space, behind the PROXY protocol."""
         out = self.python("rest = b'\\r\\nHost: ' + COTENANT.encode() + b'\\r\\n\\r\\n'\n"
                           "for line in (b'GET /', b'GET\\x0b/ HTTP/1.1', b'\\xa0GET / HTTP/1.1', b'GET http://x/',\n"
-                          "             b'PROXY TCP4 1.1.1.1 1.1.1.1 1 2\\r\\nGET / HTTP/1.1',\n"
+                          "             b'GET x', b'PROXY TCP4 1.1.1.1 1.1.1.1 1 2\\r\\nGET / HTTP/1.1',\n"
                           "             b'\\x80\\x2e\\x01\\x03\\x01'):\n"
                           f"    print(plain(line + rest, port={LINES}))\n"
                           f"print(plain(b'EHLO me\\r\\n', port={LINES}).splitlines()[0])")
-        self.assertEqual(out, [RESET] * 6 + ["220 ready"])
+        self.assertEqual(out, [RESET] * 7 + ["220 ready"])
 
     def test_a_long_stream_passes_whole(self):
         """Four mebibytes each way behind what was looked at."""

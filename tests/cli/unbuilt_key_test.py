@@ -9,7 +9,6 @@ from jail_case import both_launchers
 # What to write at the end of a profile, and the layer it asks for. READ is a folder that is granted for reading.
 KEYS = {
     "network.allow": ("network: {allow: [\"tcp://127.0.0.1:*\"]}\n", "net"),
-    "network.listen": ("network: {listen: [\"udp://127.0.0.1:8080\"]}\n", "net"),
 }
 
 

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 import unittest
 
 from abroad_test import BESIDE, BESIDE6, CLIENT, METADATA, NAMED, NAMED6, PORT, setUpModule  # noqa: F401
@@ -15,13 +16,24 @@ OTHER_PORT = PORT + 1
 NFT = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin")
 # Answers what it is asked, line by line.
 PLUGIN = CLIENT % (PORT, PORT, 20) + """
-import sys
+import os, sys
 held = []
+def child(call):
+    pid = os.fork()
+    if pid == 0: os._exit(call() is None)
+    return os.waitpid(pid, 0)[0]
+def sent(host):
+    with socket.socket(family(host), socket.SOCK_DGRAM) as s:
+        error_of(lambda: s.sendmsg([b'x'], [], 0, (host, %d)))
+def connected(host):
+    with socket.socket(family(host), socket.SOCK_DGRAM) as s:
+        s.connect((host, %d))
+        error_of(lambda: s.send(b'x'))
 def error_of(call):
     try: return call() and None
     except OSError as error: return type(error).__name__
 for line in sys.stdin: print(eval(line), flush=True)
-"""
+""" % (PORT, PORT)
 
 
 def sets_of(text):
@@ -89,16 +101,23 @@ class Wall:
                 all(record.get(key) == value for key, value in wanted.items())]
 
     def test_the_kernel_holds_what_the_plan_shows(self):
-        profile = self.start(f"tcp://{NAMED}:{PORT}-{PORT + 2}", f"udp://[{NAMED6}]:{PORT}",
-                             f"tcp://api.acme.example:{OTHER_PORT}",
-                             f"tcp://10.0.0.0/8:{PORT}", f"tcp://10.1.0.0/16:{PORT}", f"tcp://[::]/0:{PORT}",
-                             f"tcp://169.254.0.0/16:{PORT}", f"udp://0.0.0.0/0:{PORT}")
+        self.compare(12, f"tcp://{NAMED}:{PORT}-{PORT + 2}", f"udp://[{NAMED6}]:{PORT}",
+                     f"tcp://api.acme.example:{OTHER_PORT}",
+                     f"tcp://10.0.0.0/8:{PORT}", f"tcp://10.1.0.0/16:{PORT}", f"tcp://[::]/0:{PORT}",
+                     f"tcp://169.254.0.0/16:{PORT}", f"udp://0.0.0.0/0:{PORT}")
+
+    def test_the_kernel_holds_the_way_of_every_port(self):
+        self.compare(12, f"tcp://{NAMED}:*", f"tcp://[{NAMED6}]:*", "tcp://api.acme.example:*", "tcp://10.0.0.0/8:*",
+                     "tcp://10.1.0.0/16:*", "tcp://169.254.0.0/16:*", f"tcp://{BESIDE}:{PORT}")
+
+    def compare(self, count, *allowed):
+        profile = self.start(*allowed)
         printed = self.nft("list", "ruleset")
         shown = self.jail("show", "--plan", profile).out
         meant = [line.split(" nft ", 1)[1] for line in shown.splitlines() if " nft " in line]
         sets = sets_of(printed)
         self.assertEqual(sets, sets_of("\n".join(meant)))
-        self.assertEqual(len(sets), 11)
+        self.assertEqual(len(sets), count)
         chains = {}
         for line in meant:
             if line.startswith("chain "):
@@ -112,8 +131,8 @@ class Wall:
         for monitor in ("", "monitor: {source: none}\n"):
             with self.subTest(monitor=monitor):
                 self.log.unlink(missing_ok=True)
-                self.start(f"tcp://{NAMED}:{PORT}", f"udp://{NAMED}:{PORT}", f"tcp://[{NAMED6}]:{PORT}",
-                           f"udp://[{NAMED6}]:{PORT}", more=monitor)
+                profile = self.start(f"tcp://{NAMED}:{PORT}", f"udp://{NAMED}:{PORT}", f"tcp://[{NAMED6}]:{PORT}",
+                                     f"udp://[{NAMED6}]:{PORT}", more=monitor)
                 for host in (NAMED, NAMED6):
                     self.assertEqual(self.ask(f"tcp('{host}'), udp('{host}')"), f"('hello', '2@{host}')")
                 attempts = [(BESIDE, PORT), (BESIDE6, PORT), (METADATA, PORT),
@@ -122,15 +141,31 @@ class Wall:
                     self.assertEqual(self.ask(f"tcp('{host}', {port}), udp('{host}', {port})"),
                                      "('ConnectionRefusedError', 'PermissionError')", (host, port))
                 self.end()
+                plugin = next(record["pid"] for record in self.records() if record["kind"] == "run.started")
                 for host, port in attempts:
                     for kind, errno in (("net.connect", "ECONNREFUSED"), ("net.send", "EPERM")):
                         told, = self.denied(kind=kind, address=host, port=port)
-                        self.assertEqual((told["layer"], told["rule"], told["errno"]), ("network", "default", errno))
-                        by_wall = monitor or port == PORT
-                        self.assertEqual(told.get("source") == "egress", bool(by_wall))
-                        self.assertEqual("pid" in told, not by_wall)
+                        line = f"{profile}:4" if host in (NAMED, NAMED6) else "default"
+                        self.assertEqual((told["layer"], told["rule"], told["errno"]), ("network", line, errno))
+                        self.assertEqual(told.get("source") == "egress", bool(monitor or port == PORT))
+                        self.assertEqual(told.get("pid"), None if monitor else plugin)
                 flows = [record["address"] for record in self.records() if record["kind"] == "net.flow"]
                 self.assertEqual(sorted(flows), sorted([NAMED, NAMED6] * 2), "the relay has seen no other")
+
+    def test_a_refusal_has_the_process_that_asked_for_it(self):
+        """Also one that has ended since, and where the packet was sent by a call that names nobody."""
+        self.start(f"tcp://{NAMED}:{PORT}", f"udp://{NAMED}:{PORT}")
+        asking = {f"tcp('{BESIDE}')": ("net.connect", BESIDE, None),
+                  f"tcp('::ffff:{METADATA}')": ("net.connect", METADATA, None),
+                  f"udp('{BESIDE}')": ("net.send", BESIDE, None),
+                  f"sent('{METADATA}')": ("net.send", METADATA, "sendmsg"),
+                  "connected('198.51.100.1')": ("net.send", "198.51.100.1", None)}
+        pids = [int(self.ask(f"child(lambda: {call})")) for call in asking]
+        self.assertEqual(len(set(pids)), len(asking))
+        self.end()
+        for pid, (kind, address, call) in zip(pids, asking.values(), strict=True):
+            told, = self.denied(kind=kind, address=address, port=PORT)
+            self.assertEqual((told["jail_pid"], told.get("call"), told["source"]), (pid, call, "egress"), told)
 
     def test_the_plugins_own_loopback_is_free(self):
         self.start(f"tcp://{NAMED}:{PORT}")
@@ -177,15 +212,45 @@ class Wall:
         self.assertIn("goto refuse", self.nft("list", "ruleset"))
         self.end()
 
+    def test_a_flood_at_other_ports_hides_nothing(self):
+        """The rate is for what nobody else tells: without who tells of those, they use it up."""
+        for monitor in ("", "monitor: {source: none}\n"):
+            with self.subTest(monitor=monitor):
+                self.log.unlink(missing_ok=True)
+                self.start(f"udp://{NAMED}:{PORT}", more=monitor)
+                flood = f"[udp('{BESIDE}', {OTHER_PORT}) for _ in range(1000)].count('PermissionError')"
+                self.assertEqual(self.ask(f"{flood}, udp('{BESIDE}')"), "(1000, 'PermissionError')")
+                self.end()
+                lost = sum(record["count"] for record in self.records() if record["kind"] == "monitor.lost")
+                if monitor:
+                    self.assertGreater(lost, 500)
+                    continue
+                told, = self.denied(address=BESIDE, port=PORT)
+                self.assertEqual((told["source"], lost, self.records()[-1]["lost"]), ("egress", 0, {}))
+                others = self.denied(address=BESIDE, port=OTHER_PORT)
+                self.assertEqual(sum(record.get("count", 1) for record in others), 1000)
+
     def test_a_flood_is_counted(self):
-        """The first are told one by one, the others as lost: together all of them."""
+        """The first are told one by one, the others as lost, while it lasts: together all of them."""
         self.start(f"udp://{NAMED}:{PORT}", more="monitor: {source: none}\n")
         self.assertEqual(self.ask(f"[udp('{BESIDE}') for _ in range(3000)].count('PermissionError')"), "3000")
+        limit = time.monotonic() + 60
+        while "monitor.lost" not in self.kinds() and time.monotonic() < limit:
+            time.sleep(0.01)
+        self.assertNotIn("run.ended", self.kinds())
         self.end()
         told = sum(record.get("count", 1) for record in self.denied(address=BESIDE))
         lost = sum(record["count"] for record in self.records() if record["kind"] == "monitor.lost")
         self.assertEqual(told + lost, 3000)
+        self.assertEqual(self.records()[-1]["lost"], {"egress": lost})
         self.assertGreater(told, 99)
+
+    def test_a_flood_ends_who_may_not_be_lost_sight_of(self):
+        self.start(f"udp://{NAMED}:{PORT}", more="monitor: {on_loss: kill}\n")
+        self.ask(f"[udp('{BESIDE}') for _ in range(1000)].count('PermissionError')")
+        self.process.wait(timeout=60)
+        self.assertEqual(self.process.returncode, 125)
+        self.assertEqual(self.records()[-1]["outcome"], "monitor-lost")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,17 @@ TEST(SpecialAddress, IsIPv4InTheSpellingOfIPv6) {
   EXPECT_TRUE(is_special(mapped));
 }
 
+TEST(NearNetwork, LiesThereAsAWhole) {
+  for (const auto& [text, bits] : {std::pair("127.0.0.0", 8), std::pair("169.254.169.254", 32), std::pair("::", 80),
+                                   std::pair("fe80::", 10), std::pair("64:ff9b::7f00:0", 104),
+                                   std::pair("2002:7f00::", 24)})
+    EXPECT_TRUE(is_of_this_link(*address_of(text, 0), bits)) << text;
+  for (const auto& [text, bits] : {std::pair("0.0.0.0", 0), std::pair("0.0.0.0", 1), std::pair("0.0.0.0", 7),
+                                   std::pair("::", 1), std::pair("::", 79), std::pair("64:ff9b::", 96),
+                                   std::pair("2002::", 16), std::pair("2002::", 23), std::pair("10.0.0.0", 8)})
+    EXPECT_FALSE(is_of_this_link(*address_of(text, 0), bits)) << text;
+}
+
 TEST(AddressWithin, ComparesSoManyBitsOfOneFamily) {
   const Address address = *address_of("172.20.1.2", 0);
   EXPECT_TRUE(is_within(address, *address_of("172.16.0.0", 0), 12));

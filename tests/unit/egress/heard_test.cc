@@ -183,7 +183,8 @@ TEST(Heard, ARequestThatServersUnderstandDifferently) {
 TEST(Heard, ARequestThatOnlyLenientServersTake) {
   const std::string host = "\r\nHost: a.example\r\n\r\n";
   for (const char* line : {"GET /", "get /old", "GET http://b.example/", "GET *", "GET\x0b/ HTTP/1.1", "GET\x0b/",
-                           "GET\r/", "GET / ", "GET \x0c/ x", "CONNECT b.example:443", "PROXY TCP4 192.0.2.1"})
+                           "GET\r/", "GET / ", "GET \x0c/ x", "CONNECT b.example:443", "PROXY TCP4 192.0.2.1",
+                           "GET x", "GET x y", "GET ?x", "HEAD x", "POST x", "\r\nGET x"})
     EXPECT_EQ(result(line + host), fault(Fault::Malformed)) << line;
   for (const char* white : {"\x0b", "\x0c", "\x1c", "\x1f", "\x85", "\xa0", "\r\n\x0b"})
     EXPECT_EQ(result(white + std::string("GET / HTTP/1.1") + host), fault(Fault::Malformed)) << white;
@@ -212,6 +213,7 @@ TEST(Heard, OtherProtocols) {
   for (const std::string& begin : {std::string("EHLO client.example\r\n"), std::string("SSH-2.0-OpenSSH_9.2\r\n"),
                                    std::string("\0\0\0\x08\x04\xd2\x16\x2f", 8), std::string("*1\r\n$4\r\nPING\r\n"),
                                    std::string("{\"a\": 1}"), std::string("get key\r\n"), std::string("PING\r\n"),
+                                   std::string("GETEX key\r\n"), std::string("GET\r\n"),
                                    std::string("AMQP\0\0\x09\x01", 8), std::string("MAIL FROM:<a@b.example>\r\n"),
                                    std::string("a1 LOGIN x y\r\n"), std::string("USER x\r\n"),
                                    std::string("CONNECT\naccept-version:1.2\n\n\0", 29),

@@ -52,7 +52,14 @@ TEST(EgressPlan, ADoorAtEveryAddressForOtherHosts) {
 
 TEST(EgressPlan, OneSocketForAPortOfThisHostAndOfOthers) {
   const Plan plan = egress::plan(allowing({"tcp://127.0.0.1:443,80", "tcp://203.0.113.1:443"}));
-  EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 443", "127.0.0.1 80"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"127.0.0.1 80", "0.0.0.0 443"}));
+}
+
+TEST(EgressPlan, ANetworkOfThisHostHasADoorAtEveryAddress) {
+  const Plan plan = egress::plan(allowing({"tcp://127.0.0.1:80,90", "tcp://127.0.0.0/8:80", "tcp://[::1]/128:80"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"127.0.0.1 90", "0.0.0.0 80", "::1 80"}));
+  EXPECT_EQ(plan.reach, Plan::Reach::Loopback);
+  EXPECT_FALSE(plan.missing);
 }
 
 TEST(EgressPlan, ProtocolsHaveDoorsOfTheirOwn) {
@@ -70,20 +77,36 @@ TEST(EgressPlan, ANameHasDoorsOfBothFamiliesAndAResolver) {
 }
 
 TEST(EgressPlan, TheResolverHasPort53ForItself) {
-  for (const char* entry : {"udp://203.0.113.1:53", "tcp://203.0.113.1:53", "udp://127.0.0.1:53"}) {
+  for (const char* entry : {"udp://203.0.113.0/24:53", "tcp://b.example:53", "udp://127.0.0.0/8:53"}) {
     const Plan plan = egress::plan(allowing({"tcp://a.example:443", entry}));
     ASSERT_TRUE(plan.missing) << entry;
     EXPECT_EQ(plan.missing->place.line, 1) << entry;
   }
 }
 
+TEST(EgressPlan, AServerAtPort53HasADoorAtItsAddressBesideTheResolver) {
+  const Plan plan = egress::plan(
+      allowing({"udp://203.0.113.1:53", "tcp://[2001:db8::1]:53", "udp://127.0.0.53:53", "tcp://a.example:80"}));
+  EXPECT_EQ(texts(plan.out), (Texts{"203.0.113.1 53", "2001:db8::1 53", "127.0.0.53 53", "0.0.0.0 80", ":: 80"}));
+  EXPECT_FALSE(plan.missing);
+}
+
 TEST(EgressPlan, WhatThisVersionCannotDoHasItsLine) {
-  for (const char* entry : {"tcp://127.0.0.1:*", "tcp://203.0.113.1:*", "tcp://127.0.0.0/8:80",
-                            "tcp://127.0.0.1:1000-2000"}) {
+  for (const char* entry : {"tcp://127.0.0.1:*", "udp://203.0.113.1:*", "tcp://127.0.0.1:1000-2000"}) {
     const Plan plan = egress::plan(allowing({"tcp://127.0.0.1:80", entry}));
     ASSERT_TRUE(plan.missing) << entry;
     EXPECT_EQ(plan.missing->place.line, 1) << entry;
   }
+}
+
+TEST(EgressPlan, TheDoorOfAllPortsHasOneThatNobodyNames) {
+  EXPECT_FALSE(egress::plan(allowing({"tcp://203.0.113.1:443"})).port_of_all);
+  profile::Network network = allowing({"tcp://203.0.113.1:*", "tcp://203.0.113.2:65535"});
+  network.listen.push_back(endpoint("tcp://127.0.0.1:65533-65534", 7));
+  const Plan plan = egress::plan(network);
+  EXPECT_FALSE(plan.missing);
+  EXPECT_EQ(plan.port_of_all, 65532);
+  EXPECT_EQ(texts(plan.out), (Texts{"0.0.0.0 65535", "0.0.0.0 65532", ":: 65532"}));
 }
 
 TEST(EgressPlan, APortLeadsOutOrIn) {
@@ -92,6 +115,8 @@ TEST(EgressPlan, APortLeadsOutOrIn) {
     network.listen.push_back(endpoint("tcp://127.0.0.1:8080", 7));
     ASSERT_TRUE(egress::plan(network).missing) << entry;
     EXPECT_EQ(egress::plan(network).missing->place.line, 7);
+    network.listen.front().protocol = profile::Protocol::Udp;
+    EXPECT_FALSE(egress::plan(network).missing) << entry;
     network.listen.front() = endpoint("tcp://127.0.0.1:8081", 7);
     EXPECT_FALSE(egress::plan(network).missing) << entry;
   }

@@ -56,6 +56,26 @@ TEST(Ruleset, WhatIsNotNamedIsRefusedLast) {
   EXPECT_EQ(output.rules.back().then, Ruleset::Rule::Then::Refuse);
 }
 
+std::vector<std::string> refusing(Tells tells) {
+  const Plan plan = plan_of({address("203.0.113.10", 443), address("2001:db8::1", 53, Protocol::Udp)});
+  std::vector<std::string> all = lines_of(*ruleset_of(plan, tells), 100);
+  std::erase_if(all, [](std::string_view line) { return !line.starts_with("chain r") && !line.starts_with("set t"); });
+  return all;
+}
+
+TEST(Ruleset, ToldIsWhatNobodyElseTells) {
+  const std::vector<std::string> all = refusing(Tells::All);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0], "chain refuse: counter name \"refused\"");
+  std::vector<std::string> at_doors = refusing(Tells::AtDoors);
+  ASSERT_EQ(at_doors.size(), 6U);
+  EXPECT_EQ(at_doors[0], "set told { type inet_service; elements = { 53, 443 } }");
+  EXPECT_EQ(at_doors[1], "chain refuse: tcp dport != @told reject with tcp reset");
+  EXPECT_EQ(at_doors[2], "chain refuse: udp dport != @told drop");
+  at_doors.erase(at_doors.begin(), at_doors.begin() + 3);
+  EXPECT_EQ(at_doors, all);
+}
+
 TEST(Ruleset, NamesHaveASetOfEachFamilyAndAResolver) {
   const auto all = lines({{.kind = HostKind::Wildcard, .host = "example.org", .ports = {{443, 444}}, .place = {}}});
   for (const char* set : {"names4", "names6"})
@@ -86,6 +106,27 @@ TEST(Ruleset, WhatLiesNearIsRefusedBeforeNetworksUnlessItIsNamed) {
   EXPECT_LT(links, near);
   EXPECT_LT(near, networks);
   EXPECT_LT(networks, end);
+}
+
+Endpoint at_every_port(Endpoint endpoint) {
+  endpoint.ports.clear();
+  return endpoint;
+}
+
+TEST(Ruleset, WhatIsPermittedAtEveryPortIsLedToItsDoor) {
+  const auto all = lines({at_every_port(network("10.0.0.0", 8, 0)), at_every_port(network("10.1.0.0", 16, 0)),
+                          at_every_port(address("169.254.169.254", 0)), at_every_port(address("203.0.113.1", 0)),
+                          address("203.0.113.2", 443)});
+  EXPECT_TRUE(has(all, "set all_networks4 { type ipv4_addr . inet_proto; flags interval; elements = "
+                       "{ 10.0.0.0/8 . tcp, 203.0.113.1 . tcp } }"));
+  EXPECT_TRUE(has(all, "set all_links4 { type ipv4_addr . inet_proto; flags interval; elements = "
+                       "{ 169.254.169.254 . tcp } }"));
+  const std::vector<std::string> leading(all.end() - 4, all.end());
+  EXPECT_EQ(leading, (std::vector<std::string>{"chain prerouting: ip daddr 127.0.0.0/8 accept",
+                                               "chain prerouting: ip6 daddr ::1 accept",
+                                               "chain prerouting: meta l4proto tcp tproxy to :65535",
+                                               "chain prerouting: accept"}));
+  EXPECT_FALSE(has(lines({address("203.0.113.2", 443)}), "chain prerouting: accept"));
 }
 
 // The wall's list and the policy's function are the same.

@@ -87,7 +87,7 @@ struct Unbuilt {
 
 const std::vector<Unbuilt> kUnbuilt = {
     {"network.allow", "net",
-     [](Profile& p) { p.network.allow = {{.host = "api.example", .ports = {}, .place = line(9)}}; }},
+     [](Profile& p) { p.network.allow = {{.host = "127.0.0.1", .ports = {}, .place = line(9)}}; }},
     {"network.listen", "net",
      [](Profile& p) { p.network.listen = {{.host = "127.0.0.1", .ports = {}, .place = line(9)}}; }},
     {"network.unix without a listener", "net",

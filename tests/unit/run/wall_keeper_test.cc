@@ -71,8 +71,8 @@ class Scene {
   Scene() {
     sys::bring_up_loopback();
     sys::make_every_address_local();
-    listening_.push_back(egress::open_listener({.family = AF_INET, .bytes = {}, .port = kPort}));
-    listening_.push_back(egress::open_listener({.family = AF_INET6, .bytes = {}, .port = kPort}));
+    listening_.push_back(egress::open_listener({.family = AF_INET, .bytes = {}, .port = kPort}, egress::Side::Jail));
+    listening_.push_back(egress::open_listener({.family = AF_INET6, .bytes = {}, .port = kPort}, egress::Side::Jail));
     egress::mark_as_doors(listening_);
     egress::WallSockets sockets = egress::open_wall_sockets();
     raised_ = sockets.refusals ? egress::raise_wall(sockets, *plan_.wall) : EPROTONOSUPPORT;

@@ -1,0 +1,104 @@
+#include "run/destinations.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace jail::run {
+namespace {
+
+struct Asked {
+  event::Peer* peer = nullptr;
+  std::string* call = nullptr;
+  bool connects = false;
+};
+
+// Of another kind: no peer.
+Asked asked_by(event::Body& body) {
+  if (auto* connect = std::get_if<event::NetConnect>(&body)) return {&connect->peer, &connect->call, true};
+  if (auto* send = std::get_if<event::NetSend>(&body)) return {&send->peer, &send->call, false};
+  return {};
+}
+
+// A stream that was refused for the name in it is for that name, or for none.
+bool may_be_named(const event::Body& body, const event::Peer& peer) {
+  const auto* connect = std::get_if<event::NetConnect>(&body);
+  return peer.host.empty() && (connect == nullptr || connect->reason.empty());
+}
+
+// Where the kernel leads who asks for no address (ip(7), ipv6(7)).
+egress::Address led_to(egress::Address to) {
+  if (to.bytes != decltype(to.bytes){}) return to;
+  return *egress::address_of(to.family == AF_INET ? "127.0.0.1" : "::1", to.port);
+}
+
+std::optional<egress::Address> destination_of(const event::Peer& peer) {
+  const auto to = egress::address_of(peer.address, peer.port.value_or(0));
+  return to ? std::optional(led_to(*to)) : std::nullopt;
+}
+
+}  // namespace
+
+void Destinations::add_name(const egress::Address& address, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  names_.add(address, name);
+}
+
+std::string Destinations::name_of(const egress::Address& address) const {
+  const std::lock_guard lock(mutex_);
+  return std::string(names_.name_of(address));
+}
+
+void Destinations::add_call(const event::Event& call) {
+  event::Body body = call.body;
+  const Asked asked = asked_by(body);
+  const auto to = asked.peer == nullptr ? std::nullopt : destination_of(*asked.peer);
+  if (!to || !call.pid) return;
+  Caller caller{*to, *asked.call, *call.pid, call.jail_pid, asked.connects, call.mono_ns, call.mono_ns};
+  const std::lock_guard lock(mutex_);
+  const auto same = std::ranges::find_if(callers_, [&](const Caller& one) {
+    return one.to == caller.to && one.pid == caller.pid && one.call == caller.call;
+  });
+  if (same != callers_.end()) same->last_ns = caller.last_ns;
+  else if (callers_.size() < kMostCallers) callers_.push_back(std::move(caller));
+  else *std::ranges::min_element(callers_, {}, &Caller::last_ns) = std::move(caller);
+}
+
+void Destinations::complete(event::Event& event, std::uint64_t when_ns) {
+  const Asked asked = asked_by(event.body);
+  const auto to = asked.peer == nullptr ? std::nullopt : destination_of(*asked.peer);
+  if (!to) return;
+  const std::lock_guard lock(mutex_);
+  if (may_be_named(event.body, *asked.peer)) asked.peer->host = names_.name_of(*to);
+  const bool is_denied = event.verdict && event.verdict->decision == event::Decision::Denied;
+  if (is_denied && event.verdict->layer == "network" && event.verdict->rule == "default")
+    event.verdict->rule = line_of(*to, asked.peer->host);
+  const Caller* const caller = event.pid ? nullptr : caller_of(*to, asked.connects, when_ns);
+  if (caller == nullptr) return;
+  event.pid = caller->pid;
+  event.jail_pid = caller->jail_pid;
+  if (asked.connects || !caller->connects) *asked.call = caller->call;  // else one that names nobody, such as send(2)
+}
+
+std::string Destinations::line_of(const egress::Address& to, const std::string& host) {
+  if (!lines_) lines_.emplace(plan_.rules);
+  const std::vector<egress::Rule> named = lines_->permits(host).rules;
+  const auto rule = named.empty() ? lines_->find(to) : std::optional(named.front());
+  return rule ? profile::line_of(plan_.rules[*rule].place) : "default";
+}
+
+// Of those who had asked by then the one whose call is the nearest; of the same sort, if there is one.
+const Destinations::Caller* Destinations::caller_of(const egress::Address& to, bool connects,
+                                                    std::uint64_t when_ns) const {
+  const auto rank = [&](const Caller& one) {
+    return std::pair(one.connects == connects, std::min(one.last_ns, when_ns));
+  };
+  const Caller* nearest = nullptr;
+  for (const Caller& one : callers_) {
+    const bool had_asked = one.to == to && one.first_ns <= when_ns && one.last_ns + kLongestNs > when_ns;
+    if (had_asked && (nearest == nullptr || rank(*nearest) < rank(one))) nearest = &one;
+  }
+  return nearest;
+}
+
+}  // namespace jail::run
