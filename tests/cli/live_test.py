@@ -214,10 +214,10 @@ class Live(Started):
         self.assertEqual(process.wait(timeout=30), 124)
 
     def test_top(self):
-        self.start()
+        self.start(name="topmost")
         out = self.jail("top", "-n", "2", "--every", "0.1", "--sort", "age").out
         self.assertEqual(out.count("live jails, by age"), 2)
-        self.assertEqual(out.count("sleep 1000"), 2 * len(self.ps()))
+        self.assertEqual(out.count("topmost"), 2)
         self.assertNotIn("\x1b", out)
         self.assertEqual(self.jail("top", "--sort", "beauty").code, 2)
 
