@@ -184,7 +184,8 @@ void add_top(CLI::App& app, int& status) {
   CLI::App* verb = app.add_subcommand("top", "The live jails, again and again, those that use most first");
   verb->footer(kFooter);
   verb->add_option("--every", options->every_s, "Seconds")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
-  verb->add_option("-n,--times", options->times, "How often; without it until interrupted");
+  verb->add_option("-n,--times", options->times, "How often; without it until interrupted")
+      ->check(CLI::PositiveNumber);
   verb->add_option("--sort", options->sort, "Which are first")
       ->check(CLI::IsMember({"cpu", "memory", "processes", "events", "denied", "age"}))
       ->capture_default_str();

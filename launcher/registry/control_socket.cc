@@ -15,12 +15,12 @@ constexpr std::size_t kMostVisitors = 16;  // who came first goes first
 
 }  // namespace
 
-std::string socket_name(uid_t uid, std::string_view run) {
-  return std::string("\0jail/", 6) + std::to_string(uid) + "/" + std::string(run);
+std::string socket_name(uid_t uid, std::string_view run, std::string_view profile) {
+  return std::string("\0jail/", 6) + std::to_string(uid) + "/" + std::string(run) + "/" + std::string(profile);
 }
 
-ControlSocket::ControlSocket(std::string_view run)
-    : listening_(sys::try_listen_at(socket_name(::geteuid(), run), kBacklog, error_)) {}
+ControlSocket::ControlSocket(std::string_view run, std::string_view profile)
+    : listening_(sys::try_listen_at(socket_name(::geteuid(), run, profile), kBacklog, error_)) {}
 
 void ControlSocket::add_to(std::vector<pollfd>& polled) {
   first_polled_ = polled.size();

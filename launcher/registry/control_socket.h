@@ -20,13 +20,14 @@
 
 namespace jail::registry {
 
-// "\0jail/1001/5264063b9a1c22fe": the first byte is NUL.
-std::string socket_name(uid_t uid, std::string_view run);
+// "\0jail/1001/5264063b9a1c22fe/acme-crm": the first byte is NUL. So it is known whose a supervisor is that is stopped.
+std::string socket_name(uid_t uid, std::string_view run, std::string_view profile);
 
 class ControlSocket {
  public:
+  ControlSocket() = default;  // of nobody
   // A machine that lets nobody have such a socket has no operator: nobody is served, and the run goes on.
-  explicit ControlSocket(std::string_view run);
+  ControlSocket(std::string_view run, std::string_view profile);
 
   using Look = std::function<Status()>;
   using Obey = std::function<Reply(const Request& request, const sys::Peer& who)>;

@@ -51,9 +51,10 @@ bool is_plugin(pid_t process) {
 }
 
 std::optional<Live> reach(Named named) {
-  Live live{.run = std::move(named.run), .uid = named.uid, .socket = {}, .status = {}};
+  Live live{.run = std::move(named.run), .profile = std::move(named.profile), .uid = named.uid, .socket = {},
+            .status = {}};
   Fd socket(check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-  const int error = sys::connect_to_path(socket, socket_name(live.uid, live.run));
+  const int error = sys::connect_to_path(socket, socket_name(live.uid, live.run, live.profile));
   if (error == EAGAIN) return live;
   if (error != 0) return std::nullopt;  // it has ended meanwhile
   const sys::Peer peer = sys::peer_of(socket);
@@ -114,7 +115,7 @@ bool is_run(std::string_view text) {
   return !text.empty() && text.size() <= 20 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// "\0jail/1001/5264063b9a1c22fe"
+// "\0jail/1001/5264063b9a1c22fe/acme-crm"
 std::optional<Named> named_by(std::string_view name) {
   constexpr std::string_view kMark("\0jail/", 6);
   if (!name.starts_with(kMark)) return std::nullopt;
@@ -122,8 +123,11 @@ std::optional<Named> named_by(std::string_view name) {
   Named named;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), named.uid);
   if (error != std::errc() || end == name.data() + name.size() || *end != '/') return std::nullopt;
-  named.run = name.substr(static_cast<std::size_t>(end - name.data()) + 1);
-  return is_run(named.run) ? std::optional(std::move(named)) : std::nullopt;
+  name.remove_prefix(static_cast<std::size_t>(end - name.data()) + 1);
+  const std::size_t slash = std::min(name.find('/'), name.size());
+  named.run = name.substr(0, slash);
+  named.profile = name.substr(std::min(slash + 1, name.size()));
+  return is_run(named.run) && !named.profile.empty() ? std::optional(std::move(named)) : std::nullopt;
 }
 
 std::vector<Live> list_live(Patience patience) {
@@ -139,20 +143,17 @@ std::vector<Live> list_live(Patience patience) {
 
 Meant find_meant(std::vector<Live> all, std::string_view word) {
   Meant meant;
-  std::string silent;
-  for (const Live& live : all)
-    if (!live.status) silent += (silent.empty() ? "" : ", ") + live.run;
   const auto take = [&](const auto& is_wanted) {
     for (Live& live : all)
       if (is_wanted(live)) meant.jails.push_back(std::move(live));
   };
-  take([&](const Live& live) { return live.status && live.status->profile.view() == word; });
+  take([&](const Live& live) { return live.profile == word; });
   if (!meant.jails.empty()) return meant;
-  take([&](const Live& live) { return live.run.starts_with(word); });
+  if (word.size() >= kLeastOfRun) take([&](const Live& live) { return live.run.starts_with(word); });
   if (meant.jails.size() > 1) meant.problem = "several runs begin with '" + std::string(word) + "'";
   if (meant.jails.empty())
-    meant.problem = "no live jail is or has '" + std::string(word) + "'" +
-                    (silent.empty() ? "" : ", as far as they answer: not so " + silent);
+    meant.problem = "no live jail has the profile '" + std::string(word) + "', or a run's id that begins so" +
+                    (is_run(word) && word.size() < kLeastOfRun ? ", by four characters or more" : "");
   return meant;
 }
 
@@ -168,7 +169,8 @@ std::vector<Live> end(std::vector<Live> jails, std::string_view reason) {
   std::vector<std::pair<Live, Fd>> left;
   for (Live& live : jails) {
     Fd process = supervisor_of(live);
-    const bool is_asked = live.status && sys::send_now(live.socket, &request, sizeof request);
+    if (process && !live.status) (void)sys::pidfd_send_signal(process, SIGCONT);  // it may only have been stopped
+    const bool is_asked = live.socket && sys::send_now(live.socket, &request, sizeof request);
     if (process && !is_asked) (void)sys::pidfd_send_signal(process, SIGKILL);
     left.emplace_back(std::move(live), std::move(process));
   }

@@ -18,6 +18,7 @@ namespace jail::registry {
 // A control socket that is not of another user than its name says, nor of a plugin.
 struct Live {
   std::string run;
+  std::string profile;
   uid_t uid = 0;                 // its supervisor's; the kernel's word
   pid_t supervisor = 0;          // in our pid namespace; 0: it is in another, or nobody could connect
   Fd socket;                     // empty: so many others wait to be let in that nobody else can
@@ -35,7 +36,8 @@ inline constexpr std::size_t kMostLive = 4096;
 bool is_run(std::string_view text);
 
 // Whom somebody means by `word`: those of whose profile it is the name; where there is none, the one whose run begins
-// with it.
+// with it, by at least kLeastOfRun characters.
+inline constexpr std::size_t kLeastOfRun = 4;
 struct Meant {
   std::vector<Live> jails;
   std::string problem;  // nobody is meant, or it does not say who
@@ -50,10 +52,11 @@ std::optional<Reply> ask(const Live& live, const Request& request, Patience pati
 // has its number now. Those that are still there.
 std::vector<Live> end(std::vector<Live> jails, std::string_view reason);
 
-// Pure. The name of a control socket as (uid, run), as it says itself.
+// Pure. The name of a control socket, as it says itself.
 struct Named {
   uid_t uid = 0;
   std::string run;
+  std::string profile;
 };
 std::optional<Named> named_by(std::string_view name);
 

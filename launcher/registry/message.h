@@ -40,7 +40,6 @@ struct Status {
   std::uint64_t denied = 0;        // of these
   State state = State::Starting;
   Text<20> run{};
-  Text<64> profile{};
   Text<256> command{};
   Text<1024> log{};                // a file of its log; empty: it has none
   Text<256> reason{};              // why it is frozen

@@ -54,8 +54,7 @@ class Session {
         passed_(plan_passed(options.pass_fds)),
         channel_problem_(problem_with_channels(options.audit, options.status_fd, options.pass_fds)),
         signals_(open_signals()),
-        parent_(open_parent()),
-        control_(run_) {}
+        parent_(open_parent()) {}
 
   Result run() {
     if (channel_problem_) return refuse_log(*channel_problem_);
@@ -65,6 +64,7 @@ class Session {
     result_.diagnostics = prepared_.diagnostics;
     result_.remarks = remarks(prepared_, options_.wanted);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
+    control_ = registry::ControlSocket(run_, prepared_.profile.name);  // who disables it sees it, or it sees that
     if (const auto disabled = registry::find_disabled(prepared_.places.disabled, prepared_.profile.name))
       return refuse(std::vector{disabled_by(*disabled)});
     if (group_.make_in_scope(confine::limits::needed(prepared_.profile.limits), [this] { init_ = Worker(); }))
@@ -294,7 +294,6 @@ class Session {
   [[nodiscard]] registry::Status about_run() const {
     registry::Status status;
     status.run.set(run_);
-    status.profile.set(prepared_.profile.name);
     std::string command;
     for (const std::string& word : options_.wanted.command) command += (command.empty() ? "" : " ") + word;
     status.command.set(prepared_.redactor.redact(command));

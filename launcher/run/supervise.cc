@@ -206,11 +206,10 @@ class Loop {
   }
 
   registry::Reply obey(const registry::Request& request, const sys::Peer& who) {
-    const std::string refusal = jail_.plugin.pid() == 0 ? "it has ended" : act(request);
+    const std::string refusal = jail_.plugin.pid() == 0 ? "it has ended" : act(request, who);
     registry::Reply reply;
     reply.refusal.set(refusal);
     if (!refusal.empty()) return reply;
-    if (request.wish == registry::Request::Wish::Freeze) holder_ = who;
     watch_.log({.body = event::OperatorAction{.action = std::string(name_of(request.wish)),
                                               .by_uid = who.uid,
                                               .by_pid = who.pid,
@@ -225,11 +224,11 @@ class Loop {
   }
 
   // Empty, or why not.
-  std::string act(const registry::Request& request) {
+  std::string act(const registry::Request& request, const sys::Peer& who) {
     switch (request.wish) {
       case registry::Request::Wish::Kill: return stop(said("killed", request));
-      case registry::Request::Wish::Freeze: return hold(said("frozen", request));
-      case registry::Request::Wish::Thaw: return let_go();
+      case registry::Request::Wish::Freeze: return hold(said("frozen", request), who);
+      case registry::Request::Wish::Thaw: return let_go(who);
     }
     return "this version of jail does not know how";
   }
@@ -245,17 +244,21 @@ class Loop {
     return {};
   }
 
-  std::string hold(std::string reason) {
+  std::string hold(std::string reason, const sys::Peer& who) {
     if (!stands_still() && freezer_.freeze() == Frozen::Partly) {
       freezer_.thaw();
       return "this kernel does not list the children of a process: 'jail kill' ends it";
     }
+    if (!is_held_by_root()) holder_ = who;
     held_ = std::move(reason);
     told_of_waking_ = false;
     return {};
   }
 
-  std::string let_go() {
+  [[nodiscard]] bool is_held_by_root() const { return held_ && holder_.uid == 0; }
+
+  std::string let_go(const sys::Peer& who) {
+    if (is_held_by_root() && who.uid != 0) return "root has frozen it, and thaws it";
     if (frozen_) return "it stands still for monitor.on_loss: " + *frozen_;
     if (!held_) return "it is not frozen";
     held_.reset();

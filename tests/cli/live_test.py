@@ -19,6 +19,7 @@ from world import CLONE_NEWNS, LIBC, MNT_DETACH, leave_the_hosts
 
 COUNTER = "i=0; while :; do i=$((i+1)); echo $i > count; done"
 STRANGER = 60001
+PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 TOLD = "it wakes itself: 'jail kill' ends it"
 
 
@@ -116,13 +117,14 @@ class Live(Started):
         self.assertIsNotNone(self.mine(other))
         ended = self.act("kill", "one")
         self.assertEqual(ended.code, 1)
-        self.assertIn("no live jail is or has 'one'", ended.error)
+        self.assertIn("no live jail has the profile 'one'", ended.error)
 
     def test_a_profiles_name_is_not_the_beginning_of_a_run(self):
         one, other = self.start(name="one"), self.start(name="other")
-        letter = self.mine(other)["run"][0]
-        named = self.start(name=letter)
-        self.assertEqual(self.act("kill", letter).code, 0)
+        letters = self.mine(other)["run"][:4]
+        self.assertEqual(self.act("kill", letters[:3]).code, 1)
+        named = self.start(name=letters)
+        self.assertEqual(self.act("kill", letters).code, 0)
         self.assertEqual(named.wait(timeout=30), 137)
         self.assertIsNotNone(self.mine(other))
         self.assertIsNotNone(self.mine(one))
@@ -130,15 +132,25 @@ class Live(Started):
         self.assertNotEqual(both.code, 0)
         self.assertIsNotNone(self.mine(other))
 
+    def test_kill_with_a_supervisor_that_is_stopped(self):
+        """It obeys and writes its log all the same."""
+        process = self.start()
+        process.send_signal(signal.SIGSTOP)
+        wait_for(lambda: self.mine(process)["state"] == "no answer", "no answer")
+        self.assertEqual(self.mine(process)["profile"], "live")
+        self.assertEqual(self.act("disable", "live", "--kill", "--reason", "enough").code, 0)
+        self.addCleanup(self.act, "enable", "live")
+        self.assertEqual(process.wait(timeout=30), 137)
+        self.assertEqual(self.records()[-1]["reason"], "killed by the operator: enough")
+
     def test_kill_with_a_supervisor_that_hangs(self):
         process = self.start("sh", "-c", "echo $$ > pid; sleep 1000")
         plugin = self.mine(process)["pid"]
         handle = os.pidfd_open(plugin)
-        process.send_signal(signal.SIGSTOP)
+        for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+            self.assertEqual(LIBC.ptrace(request, process.pid, None, None), 0)
         wait_for(lambda: self.mine(process)["state"] == "no answer", "no answer")
-        run = self.mine(process)["run"]
-        self.assertIn(run, self.act("kill", "live").error)  # it cannot say that it is meant
-        ended = self.act("kill", run)
+        ended = self.act("kill", "live")
         self.assertEqual(ended.code, 0, ended)
         self.assertEqual(process.wait(timeout=30), -9)
         self.assertTrue(select.select([handle], [], [], 30)[0], "the plugin lives on")
@@ -310,7 +322,7 @@ class Live(Started):
     def test_no_plugin_gets_at_the_socket_of_a_jail(self):
         """With the network of the host it has the same abstract names, and to the kernel it is its user."""
         target = self.start()
-        name = f"jail/{self.uid}/{self.mine(target)['run']}"
+        name = f"jail/{self.uid}/{self.mine(target)['run']}/live"
         code = ("import socket\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
                 f"s.connect('\\0{name}')\nprint(len(s.recv(65536)))")
         outside = subprocess.run(["/usr/bin/python3", "-c", code], stdout=subprocess.PIPE, check=True,
@@ -353,6 +365,11 @@ class Strangers(Started, JailTest):
         self.assertEqual(self.listed(STRANGER), [])
         self.assertEqual(self.jail("kill", found["run"]).code, 1)
         self.uid = 0
+        self.assertEqual(self.jail("freeze", found["run"]).code, 0)
+        self.uid = STRANGER
+        self.assertIn("root has frozen it", self.jail("thaw", found["run"]).error)
+        self.uid = 0
+        self.assertEqual(self.jail("thaw", found["run"]).code, 0)
         self.assertEqual(self.jail("kill", found["run"]).code, 0)
         self.assertEqual(jailed.wait(timeout=30), 137)
 
@@ -361,13 +378,13 @@ class Strangers(Started, JailTest):
         jailed = self.as_stranger(BINARY, "run", "--audit", "/dev/null", profile, "--", "sleep", "1000")
         found, = wait_for(lambda: [one for one in self.listed(STRANGER) if one["state"] == "running"], "their jail")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
-            control.connect(f"\0jail/{STRANGER}/{found['run']}")
+            control.connect(f"\0jail/{STRANGER}/{found['run']}/theirs")
             self.assertGreater(len(control.recv(65536)), 100)
         os.seteuid(60002)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
                 control.settimeout(30)
-                control.connect(f"\0jail/{STRANGER}/{found['run']}")
+                control.connect(f"\0jail/{STRANGER}/{found['run']}/theirs")
                 self.assertEqual(control.recv(65536), b"")
         finally:
             os.seteuid(0)
@@ -380,8 +397,8 @@ class Strangers(Started, JailTest):
                 "    one.bind('\\0jail/' + name)\n"
                 "    one.listen(5)\n"
                 "    return one\n"
-                "of_root, of_path = listening('0/00000000deadbeef'), listening(f'{os.getuid()}/../../etc')\n"
-                "own = listening(f'{os.getuid()}/00000000deadbeef')\n"
+                "of_root, of_path = listening('0/00000000deadbeef/live'), listening(f'{os.getuid()}/../../etc')\n"
+                "own = listening(f'{os.getuid()}/00000000deadbeef/live')\n"
                 "print('ready', flush=True)\n"
                 "while True:\n"
                 "    visitor, _ = own.accept()\n"
@@ -403,13 +420,13 @@ class Strangers(Started, JailTest):
                 "    one.bind('\\0jail/' + name)\n"
                 "    if listens: one.listen(0)\n"
                 "    return one\n"
-                "some = [named(f'0/{number:016x}', False) for number in range(450)]\n"
-                "some += [named(f'0/{number:016x}', True) for number in range(500, 900)]\n"
-                "full = named(f'{own}/00000000feedbeef', True)\n"
+                "some = [named(f'0/{number:016x}/live', False) for number in range(450)]\n"
+                "some += [named(f'0/{number:016x}/live', True) for number in range(500, 900)]\n"
+                "full = named(f'{own}/00000000feedbeef/nobodys', True)\n"
                 "some += [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(3)]\n"
                 "for one in some[-3:]:\n"
                 "    one.setblocking(False)\n"
-                "    try: one.connect('\\0jail/' + f'{own}/00000000feedbeef')\n"
+                "    try: one.connect('\\0jail/' + f'{own}/00000000feedbeef/nobodys')\n"
                 "    except BlockingIOError: pass\n"
                 "print('ready', flush=True)\nsys.stdin.read()\n")
         impostor = self.as_stranger("/usr/bin/python3", "-c", code)
@@ -419,7 +436,7 @@ class Strangers(Started, JailTest):
         ended = self.jail("kill", "theirs")
         self.assertEqual((ended.code, ended.out.count("ended")), (0, 1), ended)
         self.assertEqual(jailed.wait(timeout=30), 137)
-        self.assertEqual(self.jail("disable", "nobodys", "--kill").code, 1)  # one does not say whose it is
+        self.assertEqual(self.jail("disable", "nobodys", "--kill").code, 1)  # nobody gets at it to see who it is
         self.assertIsNone(impostor.poll())
         self.jail("enable", "nobodys")
 
