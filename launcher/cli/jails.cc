@@ -76,7 +76,8 @@ std::string cpu_of(const Status& status, const std::optional<std::vector<Share>>
 
 Row row_of(const Live& live, const std::optional<std::vector<Share>>& shares) {
   if (!live.status)
-    return {live.run, text::for_people(live.profile), user_name(live.uid), "?", "?", "?", "?", "?", "?", "no answer", ""};
+    return {live.run, text::for_people(live.profile), user_name(live.uid), "?", "?", "?", "?", "?", "?", "no answer",
+            ""};
   const Status& status = *live.status;
   return {live.run,
           text::for_people(live.profile),

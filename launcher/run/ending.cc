@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -65,13 +66,18 @@ void end_before_exec(Ending& ending, const Report& failure, const std::string& c
 event::Accounts accounts_of(const Seen& seen) {
   const rusage& plugin = seen.plugin.usage;
   const rusage& init = seen.init.usage;
+  const sys::TreeUse& looked = seen.looked;
   event::Accounts accounts;
   accounts.wall_ms = seen.wall_ms;
-  accounts.user_ms = seen.use.user_ms.value_or(milliseconds(plugin.ru_utime) + milliseconds(init.ru_utime));
-  accounts.sys_ms = seen.use.system_ms.value_or(milliseconds(plugin.ru_stime) + milliseconds(init.ru_stime));
+  accounts.user_ms = seen.use.user_ms.value_or(
+      std::max(looked.user_ms, milliseconds(plugin.ru_utime) + milliseconds(init.ru_utime)));
+  accounts.sys_ms = seen.use.system_ms.value_or(
+      std::max(looked.system_ms, milliseconds(plugin.ru_stime) + milliseconds(init.ru_stime)));
   accounts.throttled_ms = seen.use.throttled_ms;
-  accounts.memory_peak = seen.use.memory_peak.value_or(static_cast<std::uint64_t>(plugin.ru_maxrss) * 1024);
+  accounts.memory_peak = seen.use.memory_peak.value_or(
+      std::max(looked.memory, static_cast<std::uint64_t>(plugin.ru_maxrss) * 1024));
   accounts.processes_peak = seen.use.processes_peak;
+  if (!accounts.processes_peak && looked.processes > 0) accounts.processes_peak = looked.processes;
   accounts.blocks_read = static_cast<std::uint64_t>(plugin.ru_inblock + init.ru_inblock);
   accounts.blocks_written = static_cast<std::uint64_t>(plugin.ru_oublock + init.ru_oublock);
   accounts.bytes_read = seen.use.read;

@@ -9,6 +9,7 @@
 #include "run/group.h"
 #include "run/protocol.h"
 #include "sys/process.h"
+#include "sys/process_tree.h"
 
 namespace jail::run {
 
@@ -34,7 +35,8 @@ struct Seen {
   std::uint64_t wall_ms = 0;
   Group::OutOfMemory out_of_memory = Group::OutOfMemory::No;
   event::Counts limits{};  // reached, by the group
-  Group::Use use{};        // by the group; what it does not know is of the plugin's and its children's accounts
+  Group::Use use{};        // by the group; what it does not know is
+  sys::TreeUse looked{};   // the most that a look has found, or of the plugin's and its children's accounts
 };
 
 Ending ending_of(const Seen& seen);

@@ -115,7 +115,9 @@ class Loop {
       const std::uint64_t due = std::exchange(due_ms_, due_ms_ == kMomentMs ? kSecondMs : next_look_ms());
       if (due == kMomentMs) watch_.after_a_moment();
       if (due == kSecondMs) watch_.after_a_second();
-      if (due >= kSecondMs && jail_.plugin.pid() != 0) watch_.now_and_then();
+      if (due < kSecondMs || jail_.plugin.pid() == 0) continue;
+      watch_.now_and_then();
+      look_at_use();
     }
   }
 
@@ -185,10 +187,9 @@ class Loop {
   [[nodiscard]] registry::Status status() const {
     using State = registry::Status::State;
     registry::Status status = watch_.about_run();
-    // The plugin is our child, whom it leaves behind are those of pid 1; that itself is no process of the plugin's.
-    const sys::TreeUse use = sys::use_of_trees({jail_.plugin.pid(), jail_.init.pid()});
-    status.processes = use.processes - std::min<std::uint64_t>(use.processes, 1);
-    status.cpu_ms = use.cpu_ms;
+    const sys::TreeUse use = use_of_plugin();
+    status.processes = use.processes;
+    status.cpu_ms = use.user_ms + use.system_ms;
     status.memory = use.memory;
     if (watch_.group != nullptr) take_over(status, watch_.group->use());
     status.pid = jail_.plugin.pid();
@@ -196,6 +197,23 @@ class Loop {
     status.state = stands_still() ? State::Frozen : State::Running;
     status.reason.set(frozen_ ? *frozen_ : held_.value_or(""));
     return status;
+  }
+
+  // It is our child, whom it leaves behind are those of pid 1; that itself is no process of the plugin's.
+  [[nodiscard]] sys::TreeUse use_of_plugin() const {
+    sys::TreeUse use = sys::use_of_trees({jail_.plugin.pid(), jail_.init.pid()});
+    use.processes -= std::min<std::uint64_t>(use.processes, 1);
+    return use;
+  }
+
+  // Who is killed while others wait for him tells nobody what he has used.
+  void look_at_use() {
+    if (watch_.group != nullptr && watch_.group->use().memory_peak) return;
+    const sys::TreeUse now = use_of_plugin();
+    looked_.processes = std::max(looked_.processes, now.processes);
+    looked_.user_ms = std::max(looked_.user_ms, now.user_ms);
+    looked_.system_ms = std::max(looked_.system_ms, now.system_ms);
+    looked_.memory = std::max(looked_.memory, now.memory);
   }
 
   // The group counts all of it, also what has ended and what is shared.
@@ -309,6 +327,7 @@ class Loop {
   // The plugin's own end, or that of pid 1, which takes the plugin with it.
   void plugin_ended() {
     if (jail_.plugin.pid() == 0) return;
+    if (!sys::children_of(jail_.init.pid()).empty()) look_at_use();  // they are left behind
     plugin_ = sys::reap(jail_.plugin.pid());
     jail_.plugin.reaped();
     while (reports_open_) read_report();
@@ -344,13 +363,15 @@ class Loop {
     kill_jail();
   }
 
-  void kill_jail() const {
+  void kill_jail() {
+    look_at_use();
     if (watch_.group != nullptr) watch_.group->kill();
     if (jail_.init.pid() != 0) (void)sys::pidfd_send_signal(jail_.init.pidfd(), SIGKILL);
   }
 
   [[nodiscard]] Seen seen() const {
     Seen seen{.causes = causes_, .plugin = plugin_, .init = init_, .command = watch_.command, .wall_ms = age_ms()};
+    seen.looked = looked_;
     if (watch_.group == nullptr) return seen;
     seen.out_of_memory = watch_.group->out_of_memory();
     seen.limits = watch_.group->reached();
@@ -368,6 +389,7 @@ class Loop {
   Causes causes_;
   sys::Ended plugin_;
   sys::Ended init_;
+  sys::TreeUse looked_;  // the most of each
   std::optional<std::string> frozen_;   // why the jail stands still: events are lost
   std::optional<std::string> held_;     // why, by the operator
   sys::Peer holder_;                    // the operator who did

@@ -21,7 +21,8 @@ namespace jail::sys {
 namespace {
 
 // The number of proc_pid_stat(5); its second, the name, may hold anything but ends with the last ')'.
-constexpr int kFirstAfterName = 3, kUserTime = 14, kLastTime = 17, kThreads = 20, kResident = 24;
+constexpr int kFirstAfterName = 3, kUserTime = 14, kSystemTime = 15, kBetweenOwnAndChildren = 2;
+constexpr int kThreads = 20, kResident = 24;
 constexpr int kMostFoldersRead = 16;  // of open descriptors, each time
 
 std::uint64_t number_in(std::string_view word) {
@@ -46,12 +47,15 @@ std::uint64_t number_of_field(std::string_view stat, int wanted) {
 
 void add_use(std::string_view stat, TreeUse& use) {
   if (stat.empty()) return;
-  std::uint64_t ticks = 0;
-  for (int field = kUserTime; field <= kLastTime; ++field) ticks += number_of_field(stat, field);
   static const auto kTicksPerSecond = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   static const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const auto ms_of = [stat](int field) {
+    const std::uint64_t ticks = number_of_field(stat, field) + number_of_field(stat, field + kBetweenOwnAndChildren);
+    return ticks * 1000 / kTicksPerSecond;
+  };
   ++use.processes;
-  use.cpu_ms += ticks * 1000 / kTicksPerSecond;
+  use.user_ms += ms_of(kUserTime);
+  use.system_ms += ms_of(kSystemTime);
   use.memory += number_of_field(stat, kResident) * kPage;
 }
 

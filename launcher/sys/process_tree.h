@@ -32,8 +32,8 @@ std::uint64_t most_descriptors(const std::vector<pid_t>& processes, std::uint64_
 
 struct TreeUse {
   std::uint64_t processes = 0;
-  std::uint64_t cpu_ms = 0;  // theirs, and of their children that they have waited for
-  std::uint64_t memory = 0;  // bytes, resident; what is shared counts for each
+  std::uint64_t user_ms = 0, system_ms = 0;  // theirs, and of their children that they have waited for
+  std::uint64_t memory = 0;                  // bytes, resident; what is shared counts for each
 };
 // Of these and all below them.
 TreeUse use_of_trees(std::vector<pid_t> roots);

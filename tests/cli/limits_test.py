@@ -78,6 +78,18 @@ class Limited:
         return next(layer for layer in self.started()["policy"] if layer["layer"] == name)
 
 
+# Two children that it leaves behind once each has 200 ms of a processor, and 20 MiB.
+LEAVES = """
+import os, time
+def used(pid): return sum(map(int, open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[11:13]))
+def spin():
+    kept = b'x' * (20 << 20)
+    while True: pass
+children = [os.fork() or spin() for _ in range(2)]
+while any(used(child) < 20 for child in children): time.sleep(0.01)
+"""
+
+
 @both_launchers
 class OfEachProcess(Limited):
     """What needs no control group, and what becomes of the others without."""
@@ -117,6 +129,16 @@ class OfEachProcess(Limited):
                          {("limits.pids", 20), ("limits.temporary", 4 * MIB)})
         self.assertEqual(self.held("limits.files", "limits.temporary_inodes"),
                          {("limits.files", 64), ("limits.temporary_inodes", 1024)})
+
+    def test_what_is_used_by_those_who_outlive_the_plugin(self):
+        """Nobody has waited for them, and so nobody is told of it but by a look."""
+        profile = self.document("version: 1\nname: left\nextends: [python]\n")
+        ended = self.jail("run", "--audit", self.log, profile, "--", "python3", "-c", LEAVES)
+        self.assertEqual(ended.code, 0, ended)
+        last = self.records()[-1]
+        self.assertGreaterEqual(last["user_ms"] + last["sys_ms"], 380)
+        self.assertGreaterEqual(last["memory_peak"], 40 * MIB)
+        self.assertGreaterEqual(last["processes_peak"], 2)
 
     def test_what_is_full_at_the_end(self):
         profile = self.document("version: 1\nname: full\nextends: [shell]\nfilesystem: {temporary: 1M}\n")

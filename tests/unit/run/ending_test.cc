@@ -73,6 +73,11 @@ TEST(Ending, CountsByTheGroupWhatItKnowsElseByProcess) {
   EXPECT_EQ(ending_of(seen).record.accounts.user_ms, 1005U);
   EXPECT_EQ(ending_of(seen).record.accounts.memory_peak, 4096U);
   EXPECT_FALSE(ending_of(seen).record.accounts.bytes_read);
+  EXPECT_FALSE(ending_of(seen).record.accounts.processes_peak);
+  seen.looked = {.processes = 3, .user_ms = 2000, .system_ms = 0, .memory = 9000};
+  EXPECT_EQ(ending_of(seen).record.accounts.user_ms, 2000U);
+  EXPECT_EQ(ending_of(seen).record.accounts.memory_peak, 9000U);
+  EXPECT_EQ(ending_of(seen).record.accounts.processes_peak, 3U);
   seen.use.user_ms = 7;
   seen.use.memory_peak = 8192;
   EXPECT_EQ(ending_of(seen).record.accounts.user_ms, 7U);
