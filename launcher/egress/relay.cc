@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -28,6 +29,8 @@ constexpr int kEvents = 64;
 
 constexpr int kSweepMs = 10'000;  // associations end by being idle
 constexpr int kFullMs = 10;       // without descriptors: others may end meanwhile
+constexpr int kPatienceMs = 1000;
+constexpr std::size_t kMostUntold = 4 * kMostConnections;  // records that wait to be taken
 constexpr int kDatagrams = 64;    // of one door; then others have their turn
 
 // What is news of a connection's socket; of one that is held, what the plugin sends is another's.
@@ -55,10 +58,14 @@ class Relay {
 
   void run() {
     while (!asked_to_end_) step();
+    for (const Relayed& door : doors_)
+      if (door.protocol == profile::Protocol::Tcp) turn_away(door);
     for (auto& [number, connection] : connections_)
       if (connection->carry(scratch_) != Connection::State::Over) end(*connection, 0);
       else tell(connection->flow());
     for (const auto& [number, association] : associations_) tell(association->flow());
+    pollfd polled{told_.get(), POLLOUT, 0};
+    while (!untold_.empty() && TEMP_FAILURE_RETRY(::poll(&polled, 1, kPatienceMs)) > 0 && send_told()) {}
   }
 
  private:
@@ -80,7 +87,7 @@ class Relay {
   void handle(std::uint64_t what) {
     const std::uint64_t number = what & ((1ULL << kWhoseShift) - 1);
     switch (static_cast<Whose>(what >> kWhoseShift)) {
-      case Whose::Told: asked_to_end_ = true; return;
+      case Whose::Told: return hear_told();
       case Whose::Resolver: return open_for_names();
       case Whose::Judge: return hear_judge();
       case Whose::Door: return doors_[number].protocol == profile::Protocol::Tcp ? open(number) : associate(number);
@@ -89,28 +96,52 @@ class Relay {
     }
   }
 
+  struct Asked {
+    Fd socket;
+    Address to;
+    Leads leads = Leads::Out;
+    std::optional<std::uint32_t> rule{};
+    [[nodiscard]] bool is_permitted() const { return leads == Leads::In || rule; }
+  };
+
+  // Who waits at a door; nothing: nobody does (errno).
+  std::optional<Asked> accept(const Relayed& door) {
+    Fd socket(::accept4(door.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    const std::optional<Address> to = !socket || door.to ? door.to : local_address(socket.get());
+    if (!socket || !to) return std::nullopt;
+    if (door.to) return Asked{std::move(socket), *to, Leads::In};
+    return Asked{std::move(socket), *to, Leads::Out,
+                 policy_.permits(profile::Protocol::Tcp, *to, clock::boottime_ns())};
+  }
+
   // One at a time: they take turns with those that are there.
   void open(std::size_t door) {
-    Fd asked(::accept4(doors_[door].socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    std::optional<Asked> asked = accept(doors_[door]);
     if (!asked) return (void)(errno == EMFILE && ::poll(nullptr, 0, kFullMs));  // or it has gone again
-    const std::optional<Address> fixed = doors_[door].to;
-    const std::optional<Address> to = fixed ? fixed : local_address(asked.get());
-    if (!to) return;
-    const auto rule = fixed ? std::nullopt : policy_.permits(profile::Protocol::Tcp, *to, clock::boottime_ns());
-    const bool is_permitted = fixed || rule;
-    auto connection = std::make_unique<Connection>(std::move(asked), is_permitted ? stream_for(*to) : Fd(), *to,
-                                                   fixed ? Leads::In : Leads::Out);
-    if (!is_permitted) return end(*connection, ECONNRESET, Flow::Sort::Refused);
-    if (rule) connection->note_rule(*rule);
+    const Address to = asked->to;
+    auto connection = std::make_unique<Connection>(
+        std::move(asked->socket), asked->is_permitted() ? stream_for(to) : Fd(), to, asked->leads);
+    if (!asked->is_permitted()) return end(*connection, ECONNRESET, Flow::Sort::Refused);
+    if (asked->rule) connection->note_rule(*asked->rule);
     if (!connection->made()) return end(*connection, EMFILE);
-    const SocketAddress address = to_socket(*to);
+    const SocketAddress address = to_socket(to);
     if (::connect(connection->made().get(), address.get(), address.size) != 0 && errno != EINPROGRESS)
       return end(*connection, errno);
     const std::uint64_t number = next_++;
-    if (rule && policy_.asks_for_name(*to, clock::boottime_ns()) && !hold(number, *connection)) return;
+    if (asked->rule && policy_.asks_for_name(to, clock::boottime_ns()) && !hold(number, *connection)) return;
     watch(connection->asked(), connection->is_held() ? kRoom : kChanges, Whose::Connection, number);
     watch(connection->made(), kChanges, Whose::Connection, number);
     connections_.emplace(number, std::move(connection));
+  }
+
+  // Who waits when nobody is let in any more: nothing of his has gone out.
+  void turn_away(const Relayed& door) {
+    while (std::optional<Asked> asked = accept(door)) {
+      Connection connection(std::move(asked->socket), Fd(), asked->to, asked->leads);
+      if (asked->rule) connection.note_rule(*asked->rule);
+      if (asked->is_permitted()) end(connection, ECONNABORTED);
+      else end(connection, ECONNRESET, Flow::Sort::Refused);
+    }
   }
 
   [[nodiscard]] bool is_open(profile::Protocol protocol, const Address& to) const {
@@ -215,7 +246,7 @@ class Relay {
       if (association->is_of(door, datagram)) return association.get();
     const std::optional<Address>& fixed = doors_[door].to;
     Fd beyond = associations_.size() < kMostConnections ? Association::open(fixed.value_or(datagram.to)) : Fd();
-    if (!beyond) return nullptr;
+    if (!beyond) return say_no_room(datagram), nullptr;
     const std::uint64_t number = next_++;
     watch(beyond, EPOLLIN, Whose::Association, number);
     auto made = std::make_unique<Association>(std::move(beyond), door, datagram.from, datagram.to,
@@ -223,10 +254,13 @@ class Relay {
     return associations_.emplace(number, std::move(made)).first->second.get();
   }
 
-  void refuse(const Datagram& datagram) {
+  void refuse(const Datagram& datagram) { tell_of(datagram, EPERM, Flow::Sort::Refused); }
+  void say_no_room(const Datagram& datagram) { tell_of(datagram, EMFILE, Flow::Sort::Over); }
+
+  void tell_of(const Datagram& datagram, int error, Flow::Sort sort) {
     Flow flow = Association(Fd(), 0, datagram.from, datagram.to).flow();
-    flow.sort = Flow::Sort::Refused;
-    flow.error = EPERM;
+    flow.sort = sort;
+    flow.error = error;
     tell(flow);
   }
 
@@ -250,10 +284,33 @@ class Relay {
     tell(connection.flow());
   }
 
-  void tell(Flow flow) {
-    flow.lost = lost_;
-    const bool taken = ::send(told_.get(), &flow, sizeof flow, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof flow;
-    lost_ = taken ? 0 : lost_ + 1;
+  void tell(const Flow& flow) {
+    if (untold_.size() == kMostUntold) return (void)++lost_;
+    untold_.push_back(flow);
+    if (untold_.size() == 1) (void)send_told();
+  }
+
+  // What it has no room for waits. False: nobody takes it any more.
+  bool send_told() {
+    int error = 0;
+    while (!untold_.empty() && error == 0) {
+      untold_.front().lost = lost_;
+      const bool is_taken =
+          ::send(told_.get(), &untold_.front(), sizeof(Flow), MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(Flow);
+      error = is_taken ? 0 : errno;
+      if (!is_taken) break;
+      lost_ = 0;
+      untold_.pop_front();
+    }
+    watch(told_, untold_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT, Whose::Told, 0, EPOLL_CTL_MOD);
+    return error == 0 || error == EAGAIN || error == EINTR;
+  }
+
+  // It says nothing but that it has nothing more to say.
+  void hear_told() {
+    char none = 0;
+    if (::recv(told_.get(), &none, sizeof none, MSG_DONTWAIT) < 0 && errno == EAGAIN) (void)send_told();
+    else asked_to_end_ = true;
   }
 
   std::vector<Relayed> doors_;
@@ -266,6 +323,7 @@ class Relay {
   std::unordered_map<std::uint64_t, std::unique_ptr<Association>> associations_;
   std::vector<std::uint64_t> busy_;
   std::uint64_t next_ = 0;
+  std::deque<Flow> untold_;
   std::uint32_t lost_ = 0;
   bool asked_to_end_ = false;
 };

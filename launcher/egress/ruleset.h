@@ -21,8 +21,8 @@ namespace jail::egress {
 inline constexpr std::uint32_t kMarkOfDoors = 0x6a61696c;  // SO_MARK (socket(7))
 inline constexpr std::uint16_t kRefusedGroup = 1;          // of nflog, in the jail's network
 inline constexpr std::uint32_t kRefusedBytes = 96;         // of a packet: its headers
-inline constexpr std::uint32_t kToldPerSecond = 100;       // of refused packets; all are counted
-inline constexpr std::uint32_t kToldAtOnce = 200;
+inline constexpr std::uint32_t kToldPerSecond = 1000;      // of refused packets; all are counted
+inline constexpr std::uint32_t kToldAtOnce = 1000;
 inline constexpr std::uint32_t kMostNamed = 65'536;        // elements of the addresses of names, for each family
 
 struct Ruleset {

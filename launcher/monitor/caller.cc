@@ -36,14 +36,16 @@ std::optional<std::int32_t> last_number(std::string_view status, std::string_vie
   return error == std::errc{} && end == line.data() + line.size() ? std::optional(number) : std::nullopt;
 }
 
-// A line of /proc/net/tcp and its kin: "0: 0100007F:1F90 00000000:0000 0A ...", of which a listener is not connected.
-bool listens(const std::string& line, std::uint16_t port) {
+// A line of /proc/net/tcp and its kin: "0: 0100007F:1F90 00000000:0000 0A ...".
+struct Ends {
+  std::string local, remote;
+};
+Ends ends_of(const std::string& line) {
   std::istringstream fields(line);
-  std::string number, local, remote;
-  if (!(fields >> number >> local >> remote)) return false;
-  char wanted[8];
-  std::snprintf(wanted, sizeof wanted, ":%04X", port);
-  return local.ends_with(wanted) && remote.ends_with(":0000");
+  std::string number;
+  Ends ends;
+  fields >> number >> ends.local >> ends.remote;
+  return ends;
 }
 
 }  // namespace
@@ -148,11 +150,15 @@ Caller::Numbers Caller::numbers() const {
   return {last_number(status, "Tgid:"), last_number(status, "NStgid:")};
 }
 
-bool Caller::has_socket(std::initializer_list<const char*> tables, std::uint16_t port) const {
+bool Caller::has_socket(std::initializer_list<const char*> tables, std::uint16_t port, Peers peers) const {
+  char wanted[8];
+  std::snprintf(wanted, sizeof wanted, ":%04X", port);
   for (const char* table : tables) {
     std::istringstream lines(file(table));
-    for (std::string line; std::getline(lines, line);)
-      if (listens(line, port)) return true;
+    for (std::string line; std::getline(lines, line);) {
+      const Ends ends = ends_of(line);
+      if (ends.local.ends_with(wanted) && (peers == Peers::Any || ends.remote.ends_with(":0000"))) return true;
+    }
   }
   return false;
 }

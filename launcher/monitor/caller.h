@@ -64,8 +64,13 @@ class Caller {
 
   // Whether somebody of its network namespace has this port of TCP or UDP, or listens on this abstract Unix name. That
   // of TCP takes milliseconds.
-  [[nodiscard]] bool has_tcp_listener(std::uint16_t port) const { return has_socket({"net/tcp", "net/tcp6"}, port); }
-  [[nodiscard]] bool has_udp_socket(std::uint16_t port) const { return has_socket({"net/udp", "net/udp6"}, port); }
+  [[nodiscard]] bool has_tcp_listener(std::uint16_t port) const {
+    return has_socket({"net/tcp", "net/tcp6"}, port, Peers::None);
+  }
+  // Connected or not: who sends may be whom it is connected to.
+  [[nodiscard]] bool has_udp_socket(std::uint16_t port) const {
+    return has_socket({"net/udp", "net/udp6"}, port, Peers::Any);
+  }
   [[nodiscard]] bool has_abstract_listener(const std::string& name) const;
 
  private:
@@ -73,7 +78,8 @@ class Caller {
   [[nodiscard]] ssize_t read_within_page(std::uint64_t address, std::span<std::byte> into) const;
   [[nodiscard]] bool is_resident(std::uint64_t address) const;
   [[nodiscard]] std::string file(const char* name) const;
-  [[nodiscard]] bool has_socket(std::initializer_list<const char*> tables, std::uint16_t port) const;
+  enum class Peers { None, Any };
+  [[nodiscard]] bool has_socket(std::initializer_list<const char*> tables, std::uint16_t port, Peers peers) const;
 
   pid_t thread_;
   Memory memory_;

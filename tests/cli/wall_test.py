@@ -218,8 +218,8 @@ class Wall:
             with self.subTest(monitor=monitor):
                 self.log.unlink(missing_ok=True)
                 self.start(f"udp://{NAMED}:{PORT}", more=monitor)
-                flood = f"[udp('{BESIDE}', {OTHER_PORT}) for _ in range(1000)].count('PermissionError')"
-                self.assertEqual(self.ask(f"{flood}, udp('{BESIDE}')"), "(1000, 'PermissionError')")
+                flood = f"[udp('{BESIDE}', {OTHER_PORT}) for _ in range(6000)].count('PermissionError')"
+                self.assertEqual(self.ask(f"{flood}, udp('{BESIDE}')"), "(6000, 'PermissionError')")
                 self.end()
                 lost = sum(record["count"] for record in self.records() if record["kind"] == "monitor.lost")
                 if monitor:
@@ -228,12 +228,12 @@ class Wall:
                 told, = self.denied(address=BESIDE, port=PORT)
                 self.assertEqual((told["source"], lost, self.records()[-1]["lost"]), ("egress", 0, {}))
                 others = self.denied(address=BESIDE, port=OTHER_PORT)
-                self.assertEqual(sum(record.get("count", 1) for record in others), 1000)
+                self.assertEqual(sum(record.get("count", 1) for record in others), 6000)
 
     def test_a_flood_is_counted(self):
         """The first are told one by one, the others as lost, while it lasts: together all of them."""
         self.start(f"udp://{NAMED}:{PORT}", more="monitor: {source: none}\n")
-        self.assertEqual(self.ask(f"[udp('{BESIDE}') for _ in range(3000)].count('PermissionError')"), "3000")
+        self.assertEqual(self.ask(f"[udp('{BESIDE}') for _ in range(6000)].count('PermissionError')"), "6000")
         limit = time.monotonic() + 60
         while "monitor.lost" not in self.kinds() and time.monotonic() < limit:
             time.sleep(0.01)
@@ -241,13 +241,13 @@ class Wall:
         self.end()
         told = sum(record.get("count", 1) for record in self.denied(address=BESIDE))
         lost = sum(record["count"] for record in self.records() if record["kind"] == "monitor.lost")
-        self.assertEqual(told + lost, 3000)
+        self.assertEqual(told + lost, 6000)
         self.assertEqual(self.records()[-1]["lost"], {"egress": lost})
         self.assertGreater(told, 99)
 
     def test_a_flood_ends_who_may_not_be_lost_sight_of(self):
         self.start(f"udp://{NAMED}:{PORT}", more="monitor: {on_loss: kill}\n")
-        self.ask(f"[udp('{BESIDE}') for _ in range(1000)].count('PermissionError')")
+        self.ask(f"[udp('{BESIDE}') for _ in range(6000)].count('PermissionError')")
         self.process.wait(timeout=60)
         self.assertEqual(self.process.returncode, 125)
         self.assertEqual(self.records()[-1]["outcome"], "monitor-lost")

@@ -196,6 +196,26 @@ class WayOut:
         self.assertGreater(sum(counts), 200)  # a busy relay has some waiting, and they are gone before it takes them
         self.assertLess(len(counts), 10)
 
+    def test_what_is_open_when_the_run_ends_is_told_to_the_last(self):
+        """However much it is at once: nobody hides a connection among those that end with him."""
+        with Server(lambda connection: connection.recv(1)) as server:
+            ended = self.python(f"all = [at('127.0.0.1', {server.port}) for _ in range(250)]\n"
+                                "for i, one in enumerate(all): one.sendall(b'x' * (i + 1))\n"
+                                "import os; os._exit(0)", f"{{allow: [\"tcp://127.0.0.1:{server.port}\"]}}")
+            self.assertEqual(ended.code, 0, ended)
+        sent = sorted(flow["bytes_sent"] for flow in self.of_kind("net.flow") for _ in range(flow.get("count", 1)))
+        last = self.records()[-1]
+        self.assertEqual((len(sent), sum(sent), last["lost"]), (250, last["bytes_sent"], {}))
+
+    def test_datagrams_between_its_own_sockets_are_no_denial(self):
+        """Of UDP one that is connected listens, too, for whom it is connected to."""
+        ended = self.python("a, b = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))\n"
+                            "for one in (a, b): one.bind(('127.0.0.1', 0))\n"
+                            "a.connect(b.getsockname()); b.connect(a.getsockname()); a.send(b'x'); b.recv(1)\n"
+                            "b.sendto(b'y', a.getsockname())\na.recv(1)", "{}")
+        self.assertEqual(ended.code, 0, ended)
+        self.assertEqual([record for record in self.records() if record.get("decision") == "denied"], [])
+
     def test_the_plugins_own_loopback_is_free(self):
         ended = self.python("s = socket.create_server(('127.0.0.1', 8765))\n"
                             "c = at('127.0.0.1', 8765)\n"
