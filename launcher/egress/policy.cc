@@ -32,7 +32,7 @@ std::size_t Policy::Hash::operator()(const Address& address) const noexcept {
   return static_cast<std::size_t>((halves[0] ^ (halves[1] * kOdd)) * kOdd);
 }
 
-Policy::Policy(std::vector<Endpoint> rules, IsOwn is_own) : rules_(std::move(rules)), is_own_(std::move(is_own)) {
+Policy::Policy(std::span<const Endpoint> rules, IsOwn is_own) : rules_(rules), is_own_(std::move(is_own)) {
   for (std::uint32_t i = 0; i < rules_.size(); ++i) {
     if (!is_fixed(rules_[i])) continue;
     const bool is_network = rules_[i].kind == HostKind::Prefix;

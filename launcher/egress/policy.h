@@ -16,9 +16,9 @@ namespace jail::egress {
 
 class Policy {
  public:
-  // `rules`: network.allow. `is_own`: whether an address is this host's now, which only an entry of its own permits.
+  // `rules`: network.allow, which outlives this. `is_own`: whether an address is this host's now, which only an entry of its own permits.
   using IsOwn = std::function<bool(const Address&)>;
-  Policy(std::vector<profile::Endpoint> rules, IsOwn is_own);
+  Policy(std::span<const profile::Endpoint> rules, IsOwn is_own);
 
   // The number of the rule that permits it; none: it is denied. `now_ns`: CLOCK_BOOTTIME.
   [[nodiscard]] std::optional<std::uint32_t> permits(profile::Protocol protocol, const Address& to,
@@ -67,7 +67,7 @@ class Policy {
   [[nodiscard]] const Opened* find(const Address& host, std::uint32_t rule) const;
   void make_room(std::uint32_t rule);
 
-  std::vector<profile::Endpoint> rules_;
+  std::span<const profile::Endpoint> rules_;
   std::vector<Fixed> fixed_;  // rules of addresses and networks
   IsOwn is_own_;
   std::unordered_map<Address, std::vector<Opened>, Hash> opened_;  // port 0

@@ -367,8 +367,8 @@ std::optional<Attempt> attempt_of(std::string_view packet) noexcept {
   return attempt;
 }
 
-Wall::Wall(WallSockets sockets, std::vector<profile::Endpoint> rules)
-    : sockets_(std::move(sockets)), rules_(std::move(rules)) {}
+Wall::Wall(WallSockets sockets, std::span<const profile::Endpoint> rules)
+    : sockets_(std::move(sockets)), rules_(rules) {}
 
 std::size_t Wall::Hash::operator()(const Element& element) const noexcept {
   return std::hash<std::string>()(key_of(Sort::Names, element));
@@ -379,7 +379,7 @@ bool Wall::open(std::uint32_t rule, const Address& to, std::uint32_t ttl_s, std:
   const std::uint64_t seconds = std::min(ttl_s, Policy::kMostSeconds) + Policy::kGraceSeconds;
   const std::uint64_t until = now_ns + seconds * kNsPerSecond;
   forget_passed(now_ns);
-  const profile::Endpoint& endpoint = rules_.at(rule);
+  const profile::Endpoint& endpoint = rules_[rule];  // the policy knows it
   const Sort sort = endpoint.ports.empty() ? Sort::AllOfNames : Sort::Names;
   std::vector<Element> fresh;
   std::vector<Change> changes;

@@ -48,7 +48,8 @@ std::optional<Attempt> attempt_of(std::string_view packet) noexcept;
 class Wall {
  public:
   Wall() = default;
-  Wall(WallSockets sockets, std::vector<profile::Endpoint> rules);
+  // `rules` outlives this.
+  Wall(WallSockets sockets, std::span<const profile::Endpoint> rules);
 
   [[nodiscard]] bool stands() const noexcept { return static_cast<bool>(sockets_.changes); }
 
@@ -76,7 +77,7 @@ class Wall {
   void forget_passed(std::uint64_t now_ns);
 
   WallSockets sockets_;
-  std::vector<profile::Endpoint> rules_;
+  std::span<const profile::Endpoint> rules_;
   std::unordered_map<Element, std::uint64_t, Hash> until_ns_;
   std::size_t most_kept_ = 4096;  // before those are looked for that have passed
   std::uint64_t counted_ = 0;

@@ -69,6 +69,8 @@ std::string listen_problem(const Endpoint& endpoint) {
 }  // namespace
 
 void read_allowed(Reader& reader, const Node& list) {
+  std::vector<Endpoint>& allow = reader.profile().network.allow;
+  allow.reserve(allow.size() + list.below);
   reader.each(list, [&](const Node& node) {
     std::optional<Endpoint> endpoint = destination_of(reader, node);
     if (!endpoint) return;
@@ -76,7 +78,7 @@ void read_allowed(Reader& reader, const Node& list) {
     if (is_unspecified(*endpoint))
       return reader.error(node, problem_of(node, "no host has this address"),
                           "for the host's loopback write 127.0.0.1, for every address 0.0.0.0/0");
-    reader.profile().network.allow.push_back(std::move(*endpoint));
+    allow.push_back(std::move(*endpoint));
   });
 }
 

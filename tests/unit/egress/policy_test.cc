@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "profile/endpoint.h"
 
@@ -13,8 +14,10 @@ using profile::Protocol;
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
+// Its rules are kept for good.
 Policy policy(const std::vector<std::string>& entries, const std::vector<std::string>& own = {}) {
-  std::vector<profile::Endpoint> rules;
+  static std::deque<std::vector<profile::Endpoint>> kept;
+  std::vector<profile::Endpoint>& rules = kept.emplace_back();
   for (const std::string& entry : entries) {
     const profile::EndpointReading reading = profile::parse_endpoint(entry);
     EXPECT_EQ(reading.problem, "") << entry;
@@ -115,7 +118,8 @@ TEST(Policy, AnAddressThatBecomesThisHostsIsNoLongerOpen) {
   bool is_own = false;
   const profile::EndpointReading name = profile::parse_endpoint("tcp://a.example:80");
   const profile::EndpointReading all = profile::parse_endpoint("tcp://0.0.0.0/0:443");
-  Policy policy({name.endpoint, all.endpoint}, [&](const Address&) { return is_own; });
+  const std::vector<profile::Endpoint> rules{name.endpoint, all.endpoint};
+  Policy policy(rules, [&](const Address&) { return is_own; });
   ASSERT_TRUE(policy.open(0, *address_of("203.0.113.1", 0), 60, 0));
   EXPECT_TRUE(tcp(policy, "203.0.113.1", 80));
   EXPECT_TRUE(tcp(policy, "203.0.113.1", 443));
