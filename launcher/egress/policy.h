@@ -16,8 +16,8 @@ namespace jail::egress {
 
 class Policy {
  public:
-  // `rules`: network.allow, which outlives this. `is_own`: whether an address is this host's now, which only an entry of
-  // its own permits.
+  // `rules`: network.allow, which outlives this. `is_own`: whether an address is this host's now, which only an entry
+  // of its own permits.
   using IsOwn = std::function<bool(const Address&)>;
   Policy(std::span<const profile::Endpoint> rules, IsOwn is_own);
 
