@@ -1,6 +1,7 @@
 #include "run/destinations.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 #include <variant>
 
@@ -35,6 +36,19 @@ egress::Address led_to(egress::Address to) {
 std::optional<egress::Address> destination_of(const event::Peer& peer) {
   const auto to = egress::address_of(peer.address, peer.port.value_or(0));
   return to ? std::optional(led_to(*to)) : std::nullopt;
+}
+
+// As the wall answers it (egress/ruleset.h).
+event::Event denied_call(const egress::Address& to, const std::string& call, bool connects) {
+  const event::Peer peer{.address = egress::text_of(to), .port = to.port};
+  event::Event event{.body = event::NetSend{call, peer}, .source = event::Source::Notify};
+  if (connects) event.body = event::NetConnect{call, peer};
+  event.verdict = event::Verdict{.decision = event::Decision::Denied,
+                                 .layer = "network",
+                                 .rule = "default",
+                                 .error = connects ? ECONNREFUSED : EPERM,
+                                 .predicted = true};
+  return event;
 }
 
 }  // namespace
@@ -73,11 +87,26 @@ void Destinations::complete(event::Event& event, std::uint64_t when_ns) {
   const bool is_denied = event.verdict && event.verdict->decision == event::Decision::Denied;
   if (is_denied && event.verdict->layer == "network" && event.verdict->rule == "default")
     event.verdict->rule = line_of(*to, asked.peer->host);
-  const Caller* const caller = event.pid ? nullptr : caller_of(*to, asked.connects, when_ns);
+  Caller* const caller = event.pid ? nullptr : caller_of(*to, asked.connects, when_ns);
   if (caller == nullptr) return;
+  caller->is_told |= is_denied;
   event.pid = caller->pid;
   event.jail_pid = caller->jail_pid;
   if (asked.connects || !caller->connects) *asked.call = caller->call;  // else one that names nobody, such as send(2)
+}
+
+std::vector<event::Event> Destinations::take_untold(const IsPermitted& is_permitted, std::uint64_t before_ns) {
+  std::vector<event::Event> events;
+  const std::lock_guard lock(mutex_);
+  for (Caller& one : callers_) {
+    if (one.is_told || one.last_ns >= before_ns || is_permitted(one.to)) continue;
+    one.is_told = true;
+    events.push_back(denied_call(one.to, one.call, one.connects));
+    events.back().mono_ns = one.last_ns;
+    events.back().pid = one.pid;
+    events.back().jail_pid = one.jail_pid;
+  }
+  return events;
 }
 
 std::string Destinations::line_of(const egress::Address& to, const std::string& host) {
@@ -88,13 +117,12 @@ std::string Destinations::line_of(const egress::Address& to, const std::string& 
 }
 
 // Of those who had asked by then the one whose call is the nearest; of the same sort, if there is one.
-const Destinations::Caller* Destinations::caller_of(const egress::Address& to, bool connects,
-                                                    std::uint64_t when_ns) const {
+Destinations::Caller* Destinations::caller_of(const egress::Address& to, bool connects, std::uint64_t when_ns) {
   const auto rank = [&](const Caller& one) {
     return std::pair(one.connects == connects, std::min(one.last_ns, when_ns));
   };
-  const Caller* nearest = nullptr;
-  for (const Caller& one : callers_) {
+  Caller* nearest = nullptr;
+  for (Caller& one : callers_) {
     const bool had_asked = one.to == to && one.first_ns <= when_ns && one.last_ns + kLongestNs > when_ns;
     if (had_asked && (nearest == nullptr || rank(*nearest) < rank(one))) nearest = &one;
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -42,6 +43,11 @@ class Destinations {
   // same at once it may be the other.
   void complete(event::Event& event, std::uint64_t when_ns);
 
+  // Of those who asked before `before_ns` and whom nobody has told of: what is not permitted, each once, as denied and
+  // foretold. For when more was refused than could be told.
+  using IsPermitted = std::function<bool(const egress::Address& to)>;
+  std::vector<event::Event> take_untold(const IsPermitted& is_permitted, std::uint64_t before_ns);
+
  private:
   struct Caller {
     egress::Address to;
@@ -51,9 +57,10 @@ class Destinations {
     bool connects = false;
     std::uint64_t first_ns = 0;
     std::uint64_t last_ns = 0;
+    bool is_told = false;  // that it was denied
   };
   [[nodiscard]] std::string line_of(const egress::Address& to, const std::string& host);
-  [[nodiscard]] const Caller* caller_of(const egress::Address& to, bool connects, std::uint64_t when_ns) const;
+  [[nodiscard]] Caller* caller_of(const egress::Address& to, bool connects, std::uint64_t when_ns);
 
   const egress::Plan& plan_;
   mutable std::mutex mutex_;

@@ -19,6 +19,7 @@ using Verdict = Opening::Verdict;
 
 constexpr std::size_t kMostAsked = 64;  // of the relay at once: its socket has room for them
 constexpr int kMostHeard = 64;          // records at once: others want to be heard, too
+constexpr std::uint64_t kUnderWayNs = 50'000'000;  // who has just asked may be told of yet
 constexpr int kFirstLookS = 1;          // after a refusal that was heard
 constexpr int kNextLookS = 10;          // while there are more: each may be a record
 
@@ -62,8 +63,8 @@ bool send(const Fd& socket, const Opening& opening) {
 
 }  // namespace
 
-WallKeeper::WallKeeper(const Plan& plan, egress::WallSockets sockets)
-    : plan_(&plan), wall_(std::move(sockets), plan.egress.rules) {
+WallKeeper::WallKeeper(const Plan& plan, egress::WallSockets sockets, std::shared_ptr<Destinations> destinations)
+    : plan_(&plan), wall_(std::move(sockets), plan.egress.rules), destinations_(std::move(destinations)) {
   if (keeps()) due_ = Fd(check(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create"));
 }
 
@@ -94,7 +95,7 @@ void WallKeeper::handle(const pollfd* polled, const Log& log) {
   if (polled[0].revents != 0) hear_refusals(log);
   if (polled[2].revents != 0) hear_relay();
   if (polled[1].revents != 0) hear_resolver(log);
-  if (polled[3].revents != 0) look_in(look(log) ? kNextLookS : 0);
+  if (polled[3].revents != 0) look_in(look(log, clock::boottime_ns() - kUnderWayNs) ? kNextLookS : 0);
 }
 
 // It does not know the addresses that this host has got since, nor that a network leaves out what lies near.
@@ -157,13 +158,24 @@ void WallKeeper::hear_refusals(const Log& log) {
 }
 
 // What is beyond the rate comes behind what is not, so that there is somebody to hear before anything can be lost.
-bool WallKeeper::look(const Log& log) {
+bool WallKeeper::look(const Log& log, std::uint64_t before_ns) {
   if (!keeps()) return false;
   const egress::Wall::Look seen = wall_.look();
   for (const egress::Attempt& attempt : seen.told) log(event_of(attempt));
-  if (seen.lost != 0)
-    log(of_egress(event::MonitorLost{seen.lost, "more was refused in the network than is told one by one"}));
+  if (seen.lost != 0) tell_lost(seen.lost, log, before_ns);
   return !seen.is_quiet;
+}
+
+// A flood of one refusal must not hide another. Who asks does not say by which protocol.
+void WallKeeper::tell_lost(std::uint64_t count, const Log& log, std::uint64_t before_ns) {
+  log(of_egress(event::MonitorLost{count, "more was refused in the network than is told one by one"}));
+  const egress::Policy lines(plan_->egress.rules, [](const egress::Address&) { return false; });
+  const egress::Policy& policy = policy_ ? *policy_ : lines;
+  const std::uint64_t now = clock::boottime_ns();
+  const auto is_permitted = [&](const egress::Address& to) {
+    return policy.permits(profile::Protocol::Tcp, to, now) || policy.permits(profile::Protocol::Udp, to, now);
+  };
+  for (const event::Event& one : destinations_->take_untold(is_permitted, before_ns)) log(one);
 }
 
 // 0: not before something is heard.

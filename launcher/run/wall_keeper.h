@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "egress/policy.h"
 #include "egress/wall.h"
 #include "event/event.h"
+#include "run/destinations.h"
 #include "run/plan.h"
 
 namespace jail::run {
@@ -26,7 +28,7 @@ class WallKeeper {
 
   WallKeeper() = default;
   // Without a wall (`sockets` empty) it keeps nothing. `plan` outlives this.
-  WallKeeper(const Plan& plan, egress::WallSockets sockets);
+  WallKeeper(const Plan& plan, egress::WallSockets sockets, std::shared_ptr<Destinations> destinations);
 
   [[nodiscard]] bool keeps() const noexcept { return wall_.stands(); }
 
@@ -42,7 +44,7 @@ class WallKeeper {
   // `polled`: those kPolled.
   void handle(const pollfd* polled, const Log& log);
   // What is left to be told.
-  void finish(const Log& log) { (void)look(log); }
+  void finish(const Log& log) { (void)look(log, ~std::uint64_t{0}); }
 
  private:
   void hear_resolver(const Log& log);
@@ -52,12 +54,14 @@ class WallKeeper {
   bool open(egress::Rule rule, const egress::Address& address, std::uint32_t ttl_s);
   void answer(egress::Opening opening, egress::Opening::Verdict verdict) const;
   void hear_refusals(const Log& log);
-  // Whether anything was refused since the last look.
-  bool look(const Log& log);
+  // Whether anything was refused since the last look. Of who asked before `before_ns` what is lost is foretold.
+  bool look(const Log& log, std::uint64_t before_ns);
+  void tell_lost(std::uint64_t count, const Log& log, std::uint64_t before_ns);
   void look_in(int seconds);
 
   const Plan* plan_ = nullptr;
   egress::Wall wall_;
+  std::shared_ptr<Destinations> destinations_;
   std::optional<egress::Policy> policy_;
   std::optional<egress::Names> names_;  // once something was refused
   Fd due_;  // for the next look; empty without a wall

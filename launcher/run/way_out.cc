@@ -165,8 +165,8 @@ std::optional<Refusal> WayOut::listen(const Plan& plan) {
 void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> network, egress::WallSockets wall,
                    std::shared_ptr<Destinations> destinations, EgressEvents::Log log) {
   if (doors.empty() && listeners_.empty()) return;
+  keeper_ = WallKeeper(plan, std::move(wall), destinations);
   events_.emplace(plan.egress, std::move(destinations), std::move(log));
-  keeper_ = WallKeeper(plan, std::move(wall));
   if (!doors.empty()) start_out(plan, std::move(doors));
   if (!listeners_.empty()) start_in(plan, std::move(network));
 }

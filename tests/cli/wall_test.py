@@ -245,6 +245,15 @@ class Wall:
         self.assertEqual(self.records()[-1]["lost"], {"egress": lost})
         self.assertGreater(told, 99)
 
+    def test_a_flood_does_not_hide_another_attempt(self):
+        """Who is notified of calls knows of it, though nobody has room for what became of it."""
+        self.start(f"udp://{NAMED}:{PORT}")
+        self.ask(f"[udp('{BESIDE}') for _ in range(6000)].count('PermissionError'), udp('{METADATA}')")
+        self.end()
+        self.assertGreater(self.records()[-1]["lost"].get("egress", 0), 500)
+        found = self.denied(address=METADATA, port=PORT)
+        self.assertEqual([(one["kind"], one["errno"], one["jail_pid"]) for one in found], [("net.send", "EPERM", 2)])
+
     def test_a_flood_ends_who_may_not_be_lost_sight_of(self):
         self.start(f"udp://{NAMED}:{PORT}", more="monitor: {on_loss: kill}\n")
         self.ask(f"[udp('{BESIDE}') for _ in range(6000)].count('PermissionError')")

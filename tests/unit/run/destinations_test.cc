@@ -113,6 +113,21 @@ TEST_F(WhatIsKnown, OfAFloodTheLast) {
   EXPECT_FALSE(asked_for("10.0.38.16", kCalls));
 }
 
+TEST_F(WhatIsKnown, WhatNobodyToldOfIsForetoldOnce) {
+  all_.add_call(call("198.51.100.1", 1, 10));  // told
+  all_.add_call(call("198.51.100.2", 2, 20));
+  all_.add_call(call("198.51.100.3", 3, 20));  // permitted
+  all_.add_call(call("198.51.100.4", 4, 30));  // it may yet be told of
+  EXPECT_EQ(asked_for("198.51.100.1", 10), 1);
+  const auto is_permitted = [](const egress::Address& to) { return egress::text_of(to) == "198.51.100.3"; };
+  const std::vector<event::Event> untold = all_.take_untold(is_permitted, 30);
+  ASSERT_EQ(untold.size(), 1U);
+  EXPECT_EQ(untold[0].pid, 2);
+  EXPECT_EQ(std::get<event::NetConnect>(untold[0].body).peer.address, "198.51.100.2");
+  EXPECT_TRUE(untold[0].verdict && untold[0].verdict->predicted);
+  EXPECT_TRUE(all_.take_untold(is_permitted, 30).empty());
+}
+
 TEST_F(WhatIsKnown, AStreamThatNamesNobodyHasNoName) {
   all_.add_name(*egress::address_of("198.51.100.1", 0), "a.example");
   event::Event event = refused<event::NetConnect>("198.51.100.1");
