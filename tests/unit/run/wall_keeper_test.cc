@@ -76,7 +76,7 @@ class Scene {
     egress::mark_as_doors(listening_);
     egress::WallSockets sockets = egress::open_wall_sockets();
     raised_ = sockets.refusals ? egress::raise_wall(sockets, *plan_.wall) : EPROTONOSUPPORT;
-    keeper_ = WallKeeper(plan_, std::move(sockets));
+    keeper_ = WallKeeper(plan_, std::move(sockets), std::make_shared<Destinations>(plan_.egress));
     sys::SocketPair resolvers = sys::socket_pair();
     sys::SocketPair relays = sys::socket_pair();
     keeper_.stand_between(std::move(resolvers.ours), std::move(relays.ours),
