@@ -99,7 +99,7 @@ std::vector<event::Event> Destinations::take_untold(const IsPermitted& is_permit
   std::vector<event::Event> events;
   const std::lock_guard lock(mutex_);
   for (Caller& one : callers_) {
-    if (one.is_told || one.last_ns >= before_ns || is_permitted(one.to)) continue;
+    if (one.is_told || one.last_ns >= before_ns || is_permitted(one.to, one.last_ns)) continue;
     one.is_told = true;
     events.push_back(denied_call(one.to, one.call, one.connects));
     events.back().mono_ns = one.last_ns;

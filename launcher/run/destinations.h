@@ -43,9 +43,9 @@ class Destinations {
   // same at once it may be the other.
   void complete(event::Event& event, std::uint64_t when_ns);
 
-  // Of those who asked before `before_ns` and whom nobody has told of: what is not permitted, each once, as denied and
-  // foretold. For when more was refused than could be told.
-  using IsPermitted = std::function<bool(const egress::Address& to)>;
+  // Of those who asked before `before_ns` and whom nobody has told of: what was not permitted when they did, each once,
+  // as denied and foretold. For when more was refused than could be told.
+  using IsPermitted = std::function<bool(const egress::Address& to, std::uint64_t when_ns)>;
   std::vector<event::Event> take_untold(const IsPermitted& is_permitted, std::uint64_t before_ns);
 
  private:

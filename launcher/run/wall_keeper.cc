@@ -166,14 +166,16 @@ bool WallKeeper::look(const Log& log, std::uint64_t before_ns) {
   return !seen.is_quiet;
 }
 
-// A flood of one refusal must not hide another. Who asks does not say by which protocol.
+// A flood of one refusal must not hide another. Who asks does not say by which protocol; what a name has led to once is
+// not denied because its time has passed since.
 void WallKeeper::tell_lost(std::uint64_t count, const Log& log, std::uint64_t before_ns) {
   log(of_egress(event::MonitorLost{count, "more was refused in the network than is told one by one"}));
   const egress::Policy lines(plan_->egress.rules, [](const egress::Address&) { return false; });
   const egress::Policy& policy = policy_ ? *policy_ : lines;
   const std::uint64_t now = clock::boottime_ns();
-  const auto is_permitted = [&](const egress::Address& to) {
-    return policy.permits(profile::Protocol::Tcp, to, now) || policy.permits(profile::Protocol::Udp, to, now);
+  const auto is_permitted = [&](const egress::Address& to, std::uint64_t when) {
+    return when + Destinations::kLongestNs < now || policy.permits(profile::Protocol::Tcp, to, when) ||
+           policy.permits(profile::Protocol::Udp, to, when);
   };
   for (const event::Event& one : destinations_->take_untold(is_permitted, before_ns)) log(one);
 }

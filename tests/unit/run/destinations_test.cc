@@ -119,7 +119,9 @@ TEST_F(WhatIsKnown, WhatNobodyToldOfIsForetoldOnce) {
   all_.add_call(call("198.51.100.3", 3, 20));  // permitted
   all_.add_call(call("198.51.100.4", 4, 30));  // it may yet be told of
   EXPECT_EQ(asked_for("198.51.100.1", 10), 1);
-  const auto is_permitted = [](const egress::Address& to) { return egress::text_of(to) == "198.51.100.3"; };
+  const auto is_permitted = [](const egress::Address& to, std::uint64_t when) {
+    return when == 20 && egress::text_of(to) == "198.51.100.3";
+  };
   const std::vector<event::Event> untold = all_.take_untold(is_permitted, 30);
   ASSERT_EQ(untold.size(), 1U);
   EXPECT_EQ(untold[0].pid, 2);
