@@ -21,10 +21,6 @@ using Element = Ruleset::Element;
 
 constexpr int kFamilies[] = {AF_INET, AF_INET6};
 
-std::uint8_t number_of(profile::Protocol protocol) {
-  return protocol == profile::Protocol::Tcp ? IPPROTO_TCP : IPPROTO_UDP;
-}
-
 auto order_of(const Element& one) { return std::tuple(one.protocol, one.at.port, one.at.bytes, one.bits); }
 bool is_before(const Element& one, const Element& other) { return order_of(one) < order_of(other); }
 
@@ -295,6 +291,10 @@ std::string text_of_then(const Rule& rule) {
 }
 
 }  // namespace
+
+std::uint8_t number_of(profile::Protocol protocol) {
+  return protocol == profile::Protocol::Tcp ? IPPROTO_TCP : IPPROTO_UDP;
+}
 
 std::string name_of(Sort sort, int family) {
   constexpr const char* kNames[] = {"permitted", "networks", "links", "names", "near",

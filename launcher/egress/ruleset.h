@@ -61,6 +61,9 @@ struct Ruleset {
   std::vector<Chain> chains;  // in an order in which none leads to a later one
 };
 
+// IPPROTO_*.
+std::uint8_t number_of(profile::Protocol protocol);
+
 // "permitted4".
 std::string name_of(Ruleset::Set::Sort sort, int family);
 const char* name_of(Ruleset::Chain::Hook hook);

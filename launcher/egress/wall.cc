@@ -286,7 +286,7 @@ int make_one(const Fd& socket, const std::string& set, std::span<const Change> c
 
 // Of every port: one without.
 std::vector<Element> opened_by(const profile::Endpoint& name, const Address& to) {
-  const std::uint8_t protocol = name.protocol == profile::Protocol::Tcp ? IPPROTO_TCP : IPPROTO_UDP;
+  const std::uint8_t protocol = number_of(name.protocol);
   if (name.ports.empty()) return {{protocol, to, 0}};
   std::vector<Element> all;
   for (const profile::PortRange& range : name.ports)
