@@ -292,18 +292,16 @@ class Relay {
 
   // What it has no room for waits. False: nobody takes it any more.
   bool send_told() {
-    int error = 0;
-    while (!untold_.empty() && error == 0) {
+    for (; !untold_.empty(); untold_.pop_front()) {
       untold_.front().lost = lost_;
-      const bool is_taken =
-          ::send(told_.get(), &untold_.front(), sizeof(Flow), MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(Flow);
-      error = is_taken ? 0 : errno;
-      if (!is_taken) break;
+      if (::send(told_.get(), &untold_.front(), sizeof(Flow), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(Flow)) break;
       lost_ = 0;
-      untold_.pop_front();
     }
-    watch(told_, untold_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT, Whose::Told, 0, EPOLL_CTL_MOD);
-    return error == 0 || error == EAGAIN || error == EINTR;
+    const bool is_heard = untold_.empty() || errno == EAGAIN || errno == EINTR;
+    const bool awaits = !untold_.empty();
+    if (awaits != awaits_room_) watch(told_, awaits ? EPOLLIN | EPOLLOUT : EPOLLIN, Whose::Told, 0, EPOLL_CTL_MOD);
+    awaits_room_ = awaits;
+    return is_heard;
   }
 
   // It says nothing but that it has nothing more to say.
@@ -325,6 +323,7 @@ class Relay {
   std::uint64_t next_ = 0;
   std::deque<Flow> untold_;
   std::uint32_t lost_ = 0;
+  bool awaits_room_ = false;  // for what is untold
   bool asked_to_end_ = false;
 };
 
