@@ -38,20 +38,17 @@ std::optional<egress::Address> destination_of(const event::Peer& peer) {
   return to ? std::optional(led_to(*to)) : std::nullopt;
 }
 
-// As the wall answers it (egress/ruleset.h).
-event::Event denied_call(const egress::Address& to, const std::string& call, bool connects) {
-  const event::Peer peer{.address = egress::text_of(to), .port = to.port};
-  event::Event event{.body = event::NetSend{call, peer}, .source = event::Source::Notify};
-  if (connects) event.body = event::NetConnect{call, peer};
+}  // namespace
+
+event::Event refused_in_network(event::Peer peer, std::string_view call, bool connects) {
+  event::Event event{.body = event::NetSend{std::string(call), peer}};
+  if (connects) event.body = event::NetConnect{std::string(call), std::move(peer)};
   event.verdict = event::Verdict{.decision = event::Decision::Denied,
                                  .layer = "network",
                                  .rule = "default",
-                                 .error = connects ? ECONNREFUSED : EPERM,
-                                 .predicted = true};
+                                 .error = connects ? ECONNREFUSED : EPERM};
   return event;
 }
-
-}  // namespace
 
 void Destinations::add_name(const egress::Address& address, std::string_view name) {
   const std::lock_guard lock(mutex_);
@@ -101,10 +98,14 @@ std::vector<event::Event> Destinations::take_untold(const IsPermitted& is_permit
   for (Caller& one : callers_) {
     if (one.is_told || one.last_ns >= before_ns || is_permitted(one.to, one.last_ns)) continue;
     one.is_told = true;
-    events.push_back(denied_call(one.to, one.call, one.connects));
-    events.back().mono_ns = one.last_ns;
-    events.back().pid = one.pid;
-    events.back().jail_pid = one.jail_pid;
+    event::Event event =
+        refused_in_network({.address = egress::text_of(one.to), .port = one.to.port}, one.call, one.connects);
+    event.verdict->predicted = true;
+    event.source = event::Source::Notify;
+    event.mono_ns = one.last_ns;
+    event.pid = one.pid;
+    event.jail_pid = one.jail_pid;
+    events.push_back(std::move(event));
   }
   return events;
 }

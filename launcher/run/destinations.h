@@ -20,6 +20,9 @@
 
 namespace jail::run {
 
+// As the wall refuses it (egress/ruleset.h): a stream is reset, of a datagram the sending fails.
+event::Event refused_in_network(event::Peer peer, std::string_view call, bool connects);
+
 class Destinations {
  public:
   // Of callers; beyond, who has not called for the longest is forgotten.

@@ -29,12 +29,9 @@ event::Event event_of(const egress::Attempt& attempt) {
   const bool is_stream = attempt.protocol == IPPROTO_TCP;
   event::Peer peer{.address = egress::text_of(attempt.to)};
   if (is_stream || attempt.protocol == IPPROTO_UDP) peer.port = attempt.to.port;
-  event::Event event = of_egress(event::NetSend{std::string(event::NetSend::kUsualCall), peer});
-  if (is_stream) event.body = event::NetConnect{std::string(event::NetConnect::kUsualCall), peer};
-  event.verdict = event::Verdict{.decision = event::Decision::Denied,
-                                 .layer = "network",
-                                 .rule = "default",
-                                 .error = is_stream ? ECONNREFUSED : EPERM};
+  const std::string_view call = is_stream ? event::NetConnect::kUsualCall : event::NetSend::kUsualCall;
+  event::Event event = refused_in_network(std::move(peer), call, is_stream);
+  event.source = event::Source::Egress;
   event.mono_ns = clock::boottime_ns();
   return event;
 }
