@@ -20,8 +20,7 @@ struct Share {
 std::vector<std::string> lines_of(const std::vector<registry::Live>& jails,
                                   const std::optional<std::vector<Share>>& shares = std::nullopt);
 
-// Ends the live jails of that profile, or of all where it is empty; says so, and which do not say whose they are. The
-// exit status.
+// Ends the live jails of that profile, or of all where it is empty; says so. The exit status.
 int kill_jails(const std::string& profile, const std::string& reason);
 
 }  // namespace jail::cli
