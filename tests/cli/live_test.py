@@ -354,6 +354,12 @@ class Strangers(Started, JailTest):
         self.processes.append(process)
         return process
 
+    def impostor(self, code):
+        """A stranger's program, once it says that it is ready."""
+        process = self.as_stranger("/usr/bin/python3", "-c", code)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        return process
+
     def listed(self, uid=0):
         return [one for one in json.loads(self.jail("ps", "--json").out) if one["uid"] == uid]
 
@@ -404,8 +410,7 @@ class Strangers(Started, JailTest):
                 "    visitor, _ = own.accept()\n"
                 "    visitor.send(b'x' * 5000)\n"
                 "    visitor.recv(1)\n")
-        impostor = self.as_stranger("/usr/bin/python3", "-c", code)
-        self.assertEqual(impostor.stdout.readline(), b"ready\n")
+        impostor = self.impostor(code)
         self.assertEqual([one["run"] for one in self.listed() if one["run"] == "00000000deadbeef"], [])
         self.assertEqual([one["state"] for one in self.listed(STRANGER)], ["no answer"])
 
@@ -429,8 +434,7 @@ class Strangers(Started, JailTest):
                 "    try: one.connect('\\0jail/' + f'{own}/00000000feedbeef/nobodys')\n"
                 "    except BlockingIOError: pass\n"
                 "print('ready', flush=True)\nsys.stdin.read()\n")
-        impostor = self.as_stranger("/usr/bin/python3", "-c", code)
-        self.assertEqual(impostor.stdout.readline(), b"ready\n")
+        impostor = self.impostor(code)
         self.assertIn(jailed.pid, [one["supervisor"] for one in self.listed()])
         self.assertEqual([one["state"] for one in self.listed(STRANGER)], ["no answer"])
         ended = self.jail("kill", "theirs")
