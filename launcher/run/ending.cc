@@ -66,7 +66,7 @@ void end_before_exec(Ending& ending, const Report& failure, const std::string& c
 event::Accounts accounts_of(const Seen& seen) {
   const rusage& plugin = seen.plugin.usage;
   const rusage& init = seen.init.usage;
-  const sys::TreeUse& looked = seen.looked;
+  const sys::Use& looked = seen.looked;
   event::Accounts accounts;
   accounts.wall_ms = seen.wall_ms;
   accounts.user_ms = seen.use.user_ms.value_or(

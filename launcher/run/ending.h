@@ -36,7 +36,7 @@ struct Seen {
   Group::OutOfMemory out_of_memory = Group::OutOfMemory::No;
   event::Counts limits{};  // reached, by the group
   Group::Use use{};        // by the group; what it does not know is
-  sys::TreeUse looked{};   // the most that a look has found, or of the plugin's and its children's accounts
+  sys::Use looked{};   // the most that a look has found, or of the plugin's and its children's accounts
 };
 
 Ending ending_of(const Seen& seen);

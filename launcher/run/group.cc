@@ -200,4 +200,6 @@ Group::Use Group::use() const {
   return use;
 }
 
+bool Group::counts_use() const { return group_ && ::faccessat(folder()->get(), "memory.peak", R_OK, 0) == 0; }
+
 }  // namespace jail::run

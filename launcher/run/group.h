@@ -70,6 +70,8 @@ class Group {
     std::optional<std::uint64_t> read, written;              // bytes, of all devices
   };
   [[nodiscard]] Use use() const;
+  // Whether it counts all of what the processes use that somebody else can look at.
+  [[nodiscard]] bool counts_use() const;
 
  private:
   const confine::cgroup::Support& make_at(confine::cgroup::Place place);

@@ -40,10 +40,8 @@ void Looks::reached(std::string_view which, std::uint64_t value, std::uint64_t l
        .source = event::Source::Supervisor});
 }
 
-void Looks::look(const Jail& jail, const Log& log) {
+void Looks::look(const std::vector<pid_t>& processes, const Log& log) {
   look_at_temporary(log);
-  if ((!pids_ || is_told(kPids)) && is_told(kFiles)) return;
-  const std::vector<pid_t> processes = sys::with_all_below({jail.plugin.pid(), jail.init.pid()});
   if (pids_ && !is_told(kPids)) {
     const std::uint64_t threads = sys::threads_of(processes);
     const std::uint64_t plugins = threads - std::min(threads, confine::limits::kInitProcess);

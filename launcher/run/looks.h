@@ -8,11 +8,11 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 #include "event/event.h"
 #include "profile/profile.h"
-#include "run/build.h"
 
 namespace jail::run {
 
@@ -26,7 +26,7 @@ class Looks {
   Looks(const profile::Limits& limits, Processes processes, pid_t plugin);
 
   // While it runs; each limit is logged once.
-  void look(const Jail& jail, const Log& log);
+  void look(const std::vector<pid_t>& processes, const Log& log);
   // What is in /tmp and /dev/shm. When nobody is left to fill it, for the last time.
   void look_at_temporary(const Log& log);
 

@@ -270,9 +270,9 @@ class Session {
                                .after_a_second =
                                    [this] { log_->keep(); },
                                .now_and_then =
-                                   [this, &jail] {
+                                   [this](const std::vector<pid_t>& processes) {
                                      group_.look(to_log());
-                                     looks_.look(jail, to_log());
+                                     looks_.look(processes, to_log());
                                    },
                                .loss = loss_.get(),
                                .say_frozen = [this](const std::string& why) { say_frozen(why); },

@@ -116,8 +116,9 @@ class Loop {
       if (due == kMomentMs) watch_.after_a_moment();
       if (due == kSecondMs) watch_.after_a_second();
       if (due < kSecondMs || jail_.plugin.pid() == 0) continue;
-      watch_.now_and_then();
-      look_at_use();
+      const std::vector<pid_t> here = processes();
+      watch_.now_and_then(here);
+      if (!group_counts_use()) note_use(here);
     }
   }
 
@@ -187,7 +188,7 @@ class Loop {
   [[nodiscard]] registry::Status status() const {
     using State = registry::Status::State;
     registry::Status status = watch_.about_run();
-    const sys::TreeUse use = use_of_plugin();
+    const sys::Use use = use_of_plugin(processes());
     status.processes = use.processes;
     status.cpu_ms = use.user_ms + use.system_ms;
     status.memory = use.memory;
@@ -200,16 +201,24 @@ class Loop {
   }
 
   // It is our child, whom it leaves behind are those of pid 1; that itself is no process of the plugin's.
-  [[nodiscard]] sys::TreeUse use_of_plugin() const {
-    sys::TreeUse use = sys::use_of_trees({jail_.plugin.pid(), jail_.init.pid()});
+  [[nodiscard]] std::vector<pid_t> processes() const {
+    return sys::with_all_below({jail_.plugin.pid(), jail_.init.pid()});
+  }
+  static sys::Use use_of_plugin(const std::vector<pid_t>& processes) {
+    sys::Use use = sys::use_of(processes);
     use.processes -= std::min<std::uint64_t>(use.processes, 1);
     return use;
   }
 
+  [[nodiscard]] bool group_counts_use() const { return watch_.group != nullptr && watch_.group->counts_use(); }
+
   // Who is killed while others wait for him tells nobody what he has used.
   void look_at_use() {
-    if (watch_.group != nullptr && watch_.group->use().memory_peak) return;
-    const sys::TreeUse now = use_of_plugin();
+    if (!group_counts_use()) note_use(processes());
+  }
+
+  void note_use(const std::vector<pid_t>& processes) {
+    const sys::Use now = use_of_plugin(processes);
     looked_.processes = std::max(looked_.processes, now.processes);
     looked_.user_ms = std::max(looked_.user_ms, now.user_ms);
     looked_.system_ms = std::max(looked_.system_ms, now.system_ms);
@@ -389,7 +398,7 @@ class Loop {
   Causes causes_;
   sys::Ended plugin_;
   sys::Ended init_;
-  sys::TreeUse looked_;  // the most of each
+  sys::Use looked_;  // the most of each
   std::optional<std::string> frozen_;   // why the jail stands still: events are lost
   std::optional<std::string> held_;     // why, by the operator
   sys::Peer holder_;                    // the operator who did

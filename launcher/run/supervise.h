@@ -33,7 +33,8 @@ struct Watch {
   const profile::Limits* limits = nullptr;  // to tell which was reached
   std::function<void()> after_a_moment = [] {};  // what the shortest runs are spared, of 10 ms
   std::function<void()> after_a_second = [] {};  // what a short run is spared
-  std::function<void()> now_and_then = [] {};    // from then on, as long as the plugin runs
+  // From then on, as long as the plugin runs: its processes, with pid 1.
+  std::function<void(const std::vector<pid_t>& processes)> now_and_then = [](const auto&) {};
   monitor::Loss* loss = nullptr;                 // null: nothing to end or to stop the jail for
   std::function<void(const std::string& why)> say_frozen = [](const std::string&) {};  // empty: it goes on again
   std::function<void()> while_frozen = [] {};  // again and again

@@ -45,7 +45,7 @@ std::uint64_t number_of_field(std::string_view stat, int wanted) {
   return number_in(stat.substr(0, stat.find(' ')));
 }
 
-void add_use(std::string_view stat, TreeUse& use) {
+void add_use(std::string_view stat, Use& use) {
   if (stat.empty()) return;
   static const auto kTicksPerSecond = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   static const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -119,9 +119,9 @@ std::vector<pid_t> with_all_below(std::vector<pid_t> roots) {
   return known;
 }
 
-TreeUse use_of_trees(std::vector<pid_t> roots) {
-  TreeUse use;
-  for (const pid_t process : with_all_below(std::move(roots))) add_use(stat_of(process), use);
+Use use_of(const std::vector<pid_t>& processes) {
+  Use use;
+  for (const pid_t process : processes) add_use(stat_of(process), use);
   return use;
 }
 

@@ -30,12 +30,12 @@ std::uint64_t threads_of(const std::vector<pid_t>& processes);
 // (Linux 6.2); before, of a few processes with large tables, by counting.
 std::uint64_t most_descriptors(const std::vector<pid_t>& processes, std::uint64_t interesting);
 
-struct TreeUse {
+struct Use {
   std::uint64_t processes = 0;
   std::uint64_t user_ms = 0, system_ms = 0;  // theirs, and of their children that they have waited for
   std::uint64_t memory = 0;                  // bytes, resident; what is shared counts for each
 };
-// Of these and all below them.
-TreeUse use_of_trees(std::vector<pid_t> roots);
+// All together.
+Use use_of(const std::vector<pid_t>& processes);
 
 }  // namespace jail::sys
