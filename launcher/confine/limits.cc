@@ -25,11 +25,11 @@ Layer layer(std::string_view name, const std::optional<profile::Place>& stated, 
   return {.name = name, .state = state, .reason = std::move(reason), .asked_by = stated};
 }
 
-std::string without_group(const cgroup::Support& group) { return "no control group (" + group.why + ")"; }
+std::string without_group(const sys::delegation::Support& group) { return "no control group (" + group.why + ")"; }
 
-void plan_memory(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {
+void plan_memory(const profile::Limits& wanted, const sys::delegation::Support& group, Plan& plan) {
   const bool known = wanted.memory.value || group.ram != 0;  // how much it is to be
-  const bool held = known && (group.controllers & cgroup::kMemory) != 0;
+  const bool held = known && (group.controllers & sys::delegation::kMemory) != 0;
   if (held) plan.of_group.memory = wanted.memory.value.value_or(group.ram / 4 * 3);
   if (held && group.counts_swap) {
     plan.layers.push_back(layer("limits.memory", wanted.memory.stated));
@@ -49,8 +49,8 @@ void plan_memory(const profile::Limits& wanted, const cgroup::Support& group, Pl
 
 // RLIMIT_NPROC counts the same processes. Where the group tells when it is full, that is one further out and is never
 // met: it would say no before the group could count it.
-void plan_pids(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {
-  const bool held = (group.controllers & cgroup::kPids) != 0;
+void plan_pids(const profile::Limits& wanted, const sys::delegation::Support& group, Plan& plan) {
+  const bool held = (group.controllers & sys::delegation::kPids) != 0;
   if (held) plan.of_group.pids = wanted.pids.value;
   plan.rlimits.push_back({RLIMIT_NPROC, wanted.pids.value + kInitProcess + (held ? 1 : 0)});
   if (held) plan.layers.push_back(layer("limits.pids", wanted.pids.stated));
@@ -60,9 +60,9 @@ void plan_pids(const profile::Limits& wanted, const cgroup::Support& group, Plan
                                     "it was reached may be missed"));
 }
 
-void plan_cpu(const profile::Limits& wanted, const cgroup::Support& group, Plan& plan) {
+void plan_cpu(const profile::Limits& wanted, const sys::delegation::Support& group, Plan& plan) {
   if (!wanted.cpu.value) return;
-  const bool held = (group.controllers & cgroup::kCpu) != 0;
+  const bool held = (group.controllers & sys::delegation::kCpu) != 0;
   if (held) plan.of_group.millicpu = static_cast<std::uint64_t>(std::llround(*wanted.cpu.value * 1000));
   plan.layers.push_back(held ? layer("limits.cpu", wanted.cpu.stated)
                              : layer("limits.cpu", wanted.cpu.stated, LayerState::Absent, without_group(group)));
@@ -70,7 +70,7 @@ void plan_cpu(const profile::Limits& wanted, const cgroup::Support& group, Plan&
 
 }  // namespace
 
-Plan plan(const profile::Limits& wanted, const cgroup::Support& group) {
+Plan plan(const profile::Limits& wanted, const sys::delegation::Support& group) {
   Plan plan;
   plan.rlimits = {{RLIMIT_CORE, kNoCore}, {RLIMIT_NOFILE, wanted.files.value}};
   plan.layers = {layer("limits.core", {}), layer("limits.files", wanted.files.stated), layer("limits.temporary", {})};
@@ -91,11 +91,11 @@ Plan plan(const profile::Limits& wanted, const cgroup::Support& group) {
 }
 
 unsigned needed(const profile::Limits& stated) {
-  return (stated.memory.value ? cgroup::kMemory : 0U) | (stated.cpu.value ? cgroup::kCpu : 0U);
+  return (stated.memory.value ? sys::delegation::kMemory : 0U) | (stated.cpu.value ? sys::delegation::kCpu : 0U);
 }
 
 unsigned needed(const OfGroup& planned) {
-  return (planned.memory ? cgroup::kMemory : 0U) | (planned.millicpu ? cgroup::kCpu : 0U);
+  return (planned.memory ? sys::delegation::kMemory : 0U) | (planned.millicpu ? sys::delegation::kCpu : 0U);
 }
 
 // The kernel counts memory in pages (page_counter_memparse), takes no quota under a millisecond
@@ -119,11 +119,11 @@ std::vector<Setting> settings_of(const OfGroup& limits) {
 }
 
 // Without CONFIG_SWAP, or with swapaccount=0, there is no file about it; the plan has said what follows.
-std::string apply(const Setting& setting, const Fd& group) {
-  const int error = sys::write_group_file(group, setting.file, setting.text);
+std::string apply(const Setting& setting, const sys::HeldGroup& group) {
+  const int error = group.write(setting.file, setting.text);
   if (error == ENOENT && std::string_view(setting.file) == "memory.swap.max") return {};
   if (error != 0) return std::string("writing ") + setting.file + ": " + std::strerror(error);
-  const std::string stands = sys::read_group_file(group, setting.file);
+  const std::string stands = sys::read_group_file(group.folder(), setting.file);
   if (stands != setting.text) return std::string(setting.file) + " is " + stands + ", not " + setting.text;
   return {};
 }

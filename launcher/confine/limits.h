@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "confine/cgroup.h"
+#include "sys/delegation.h"
 #include "confine/layer.h"
 #include "profile/profile.h"
 #include "sys/process.h"
@@ -39,7 +39,7 @@ struct Plan {
   std::vector<Layer> layers;
 };
 
-Plan plan(const profile::Limits& wanted, const cgroup::Support& group = {});
+Plan plan(const profile::Limits& wanted, const sys::delegation::Support& group = {});
 
 // Controllers without which what the profile states would hold for each process alone, or not at all.
 unsigned needed(const profile::Limits& stated);
@@ -48,7 +48,7 @@ unsigned needed(const OfGroup& planned);
 // What `of_group` is in the group's files.
 std::vector<Setting> settings_of(const OfGroup& limits);
 // Writes one and reads it again: empty, or why it does not stand there.
-std::string apply(const Setting& setting, const Fd& group);
+std::string apply(const Setting& setting, const sys::HeldGroup& group);
 
 // In the child, inside its user namespace.
 void enforce(const Plan& plan);

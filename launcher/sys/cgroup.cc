@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <functional>
 
 #include "sys/file.h"
 #include "sys/mountinfo.h"
@@ -36,16 +37,22 @@ Fd open_group(const Fd& parent, const char* name) {
   return Fd(::openat(parent.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
-// Whoever has made a group holds a lock on it; who was killed has left one without. One with processes in it stays.
-void sweep(const Fd& parent, std::string_view kin) {
+void for_each_group(const Fd& parent, const std::function<void(const char* name)>& visit) {
   DIR* all = ::fdopendir(open_group(parent, ".").release());
-  while (const dirent* entry = all == nullptr ? nullptr : ::readdir(all)) {
-    if (entry->d_type != DT_DIR || !std::string_view(entry->d_name).starts_with(kin)) continue;
-    const Fd left = open_group(parent, entry->d_name);
-    if (left && ::flock(left.get(), LOCK_EX | LOCK_NB) == 0)
-      (void)::unlinkat(parent.get(), entry->d_name, AT_REMOVEDIR);
-  }
+  while (const dirent* entry = all == nullptr ? nullptr : ::readdir(all))
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') visit(entry->d_name);
   if (all != nullptr) (void)::closedir(all);
+}
+
+constexpr int kDeepest = 32;
+
+// With the groups in it, so far as nobody is left there.
+bool remove_tree(const Fd& parent, const char* name, int deepest = kDeepest) {
+  if (::unlinkat(parent.get(), name, AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  const Fd folder = deepest > 0 ? open_group(parent, name) : Fd();
+  if (!folder) return false;
+  for_each_group(folder, [&](const char* below) { (void)remove_tree(folder, below, deepest - 1); });
+  return ::unlinkat(parent.get(), name, AT_REMOVEDIR) == 0;
 }
 
 bool is_there(const Fd& parent, const std::string& name) {
@@ -84,20 +91,29 @@ std::optional<std::string> group_of(const std::string& lines) {
   return group == "/" ? "" : group;
 }
 
-std::optional<GroupTree> find_groups(const std::string& process) {
+std::optional<GroupMount> find_group_mount() {
   const std::vector<MountEntry> mounts = parse_mounts(read(AT_FDCWD, "/proc/self/mountinfo"));
   const auto mount = std::ranges::find(mounts, "cgroup2", &MountEntry::type);
-  const std::optional<std::string> group = group_of(read(AT_FDCWD, ("/proc/" + process + "/cgroup").c_str()));
-  if (mount == mounts.end() || !group) return std::nullopt;
-  if (mount->root == "/") return GroupTree{mount->path, mount->path + *group};
-  if (!group->starts_with(mount->root)) return std::nullopt;
-  return GroupTree{mount->path, mount->path + group->substr(mount->root.size())};
+  if (mount == mounts.end()) return std::nullopt;
+  return GroupMount{mount->path, mount->root == "/" ? "" : mount->root};
+}
+
+std::optional<std::string> group_folder(const GroupMount& mount, pid_t process) {
+  const std::string who = process == 0 ? "self" : std::to_string(process);
+  const std::optional<std::string> group = group_of(read(AT_FDCWD, ("/proc/" + who + "/cgroup").c_str()));
+  if (!group || !group->starts_with(mount.root)) return std::nullopt;
+  return mount.folder + group->substr(mount.root.size());
+}
+
+std::optional<GroupTree> find_groups(pid_t process) {
+  const auto mount = find_group_mount();
+  const auto own = mount ? group_folder(*mount, process) : std::nullopt;
+  return own ? std::optional(GroupTree{mount->folder, *own}) : std::nullopt;
 }
 
 Fd open_top_group() {
-  const std::vector<MountEntry> mounts = parse_mounts(read(AT_FDCWD, "/proc/self/mountinfo"));
-  const auto mount = std::ranges::find(mounts, "cgroup2", &MountEntry::type);
-  return Fd(mount == mounts.end() ? -1 : ::open(mount->path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto mount = find_group_mount();
+  return Fd(mount ? ::open(mount->folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
 }
 
 std::string read_group_file(const Fd& group, const char* name) {
@@ -137,10 +153,20 @@ std::optional<Cgroup> Cgroup::make(const std::string& parent, const std::string&
   return Cgroup(std::move(around), std::move(folder), name, parent + "/" + name);
 }
 
+void sweep_groups(const Fd& parent, std::string_view kin) {
+  for_each_group(parent, [&](const char* name) {
+    if (!std::string_view(name).starts_with(kin)) return;
+    const Fd left = open_group(parent, name);
+    if (left && ::flock(left.get(), LOCK_EX | LOCK_NB) == 0) (void)remove_tree(parent, name);
+  });
+}
+
+bool Cgroup::remove() noexcept { return remove_tree(parent_, name_.c_str()); }
+
 Cgroup::~Cgroup() {
   if (!parent_) return;
-  (void)::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
-  sweep(parent_, std::string_view(name_).substr(0, name_.rfind('-') + 1));
+  (void)remove();
+  sweep_groups(parent_, std::string_view(name_).substr(0, name_.rfind('-') + 1));
 }
 
 }  // namespace jail::sys

@@ -2,6 +2,8 @@
 // one of the caller's own making.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,12 +13,21 @@
 
 namespace jail::sys {
 
-// Folders: the highest group that this process can see, and its own; or that of another process.
+// Where the groups are to be seen, and which of them is the highest there.
+struct GroupMount {
+  std::string folder;
+  std::string root;
+};
+std::optional<GroupMount> find_group_mount();
+// The folder of a process's group; none: it has ended, or is in a group that is not to be seen.
+std::optional<std::string> group_folder(const GroupMount& mount, pid_t process);
+
+// Folders: the highest group that this process can see, and its own; or that of another process (0: its own).
 struct GroupTree {
   std::string top;
   std::string own;
 };
-std::optional<GroupTree> find_groups(const std::string& process = "self");
+std::optional<GroupTree> find_groups(pid_t process = 0);
 
 // The group above all that this process can see; empty: there is none.
 Fd open_top_group();
@@ -33,8 +44,22 @@ std::optional<std::uint64_t> keyed_number(std::string_view text, std::string_vie
 // Of a file that holds one number; none for "max".
 std::optional<std::uint64_t> number_in(const Fd& group, const char* name);
 
-// A group of a run's own.
-class Cgroup {
+// Takes away what those have left in `parent` who were killed: groups whose names begin so, with what is in them. Whoever
+// has made a group holds a lock on it; one with processes in it stays.
+void sweep_groups(const Fd& parent, std::string_view kin);
+
+// A group that is at somebody's disposal: its folder, to read, and its files, to write.
+class HeldGroup {
+ public:
+  virtual ~HeldGroup() = default;
+  [[nodiscard]] virtual const Fd& folder() const = 0;
+  [[nodiscard]] virtual const std::string& path() const = 0;
+  // As write_group_file().
+  virtual int write(const char* name, std::string_view text) const noexcept = 0;
+};
+
+// One of the caller's own making.
+class Cgroup : public HeldGroup {
  public:
   // In the folder `parent`. None: `why`. `name` is for people, and unique by what follows its last '-'.
   static std::optional<Cgroup> make(const std::string& parent, const std::string& name, std::string& why);
@@ -42,10 +67,15 @@ class Cgroup {
   Cgroup& operator=(Cgroup&&) = default;
   // Nobody is left in it. Takes away, too, what others of this sort have left who were killed: not at the start, which
   // would take the longer the more of them live.
-  ~Cgroup();
+  ~Cgroup() override;
 
-  [[nodiscard]] const Fd& folder() const { return folder_; }  // what clone3(2) starts a process in
-  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const Fd& folder() const override { return folder_; }  // what clone3(2) starts a process in
+  [[nodiscard]] const std::string& path() const override { return path_; }
+  // With all groups in it. False: somebody is left there.
+  bool remove() noexcept;
+  int write(const char* name, std::string_view text) const noexcept override {
+    return write_group_file(folder_, name, text);
+  }
 
  private:
   Cgroup(Fd parent, Fd folder, std::string name, std::string path)

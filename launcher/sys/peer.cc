@@ -5,6 +5,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <span>
@@ -17,7 +18,10 @@ namespace jail::sys {
 namespace {
 
 constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, Linux 6.5
-constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(ucred)) + CMSG_LEN(sizeof(int));  // room for one, to the byte
+// To the byte, so that the kernel passes on no more than are wanted.
+constexpr std::size_t control_size(std::size_t descriptors) {
+  return CMSG_SPACE(sizeof(ucred)) + CMSG_LEN(descriptors * sizeof(int));
+}
 
 void read_control(const cmsghdr& part, Letter& letter) {
   if (part.cmsg_level != SOL_SOCKET) return;
@@ -27,9 +31,11 @@ void read_control(const cmsghdr& part, Letter& letter) {
     letter.sender = sender.pid;
   }
   if (part.cmsg_type != SCM_RIGHTS) return;
-  int raw = -1;
-  std::memcpy(&raw, CMSG_DATA(&part), sizeof raw);
-  letter.descriptor = Fd(raw);
+  for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= part.cmsg_len; at += sizeof(int)) {
+    int raw = -1;
+    std::memcpy(&raw, CMSG_DATA(&part) + at, sizeof raw);
+    letter.descriptors.emplace_back(raw);
+  }
 }
 
 bool pass_senders(const Fd& socket) noexcept {
@@ -85,16 +91,16 @@ void ask_for_senders(const Fd& socket) {
   if (!pass_senders(socket)) throw SysError(errno, "setsockopt", "SO_PASSCRED");
 }
 
-std::optional<Letter> receive_letter(const Fd& socket, std::size_t most) {
+std::optional<Letter> receive_letter(const Fd& socket, std::size_t most, std::size_t descriptors) {
   Letter letter;
   letter.bytes.resize(most + 1);
-  alignas(cmsghdr) char control[kControlSize];
+  alignas(cmsghdr) char control[control_size(kMostDescriptors)];
   iovec data{letter.bytes.data(), letter.bytes.size()};
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
   header.msg_control = control;
-  header.msg_controllen = sizeof control;
+  header.msg_controllen = control_size(std::min(descriptors, kMostDescriptors));
   const ssize_t size = TEMP_FAILURE_RETRY(::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
   if (size < 0 && errno == EAGAIN) return std::nullopt;
   if (size < 0) header.msg_controllen = 0;
@@ -109,22 +115,9 @@ bool is_process(const Fd& descriptor) noexcept {
 }
 
 bool send_now(const Fd& socket, const void* bytes, std::size_t size, int descriptor) noexcept {
-  iovec data{const_cast<void*>(bytes), size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)] = {};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  if (descriptor >= 0) {
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
-    cmsghdr* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof descriptor);
-    std::memcpy(CMSG_DATA(part), &descriptor, sizeof descriptor);
-  }
-  const ssize_t sent = TEMP_FAILURE_RETRY(::sendmsg(socket.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT));
-  return sent == static_cast<ssize_t>(size);
+  const std::span message(static_cast<const std::byte*>(bytes), size);
+  const std::span descriptors(&descriptor, descriptor >= 0 ? 1 : 0);
+  return try_send_message(socket, message, descriptors);
 }
 
 }  // namespace jail::sys

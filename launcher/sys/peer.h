@@ -36,11 +36,12 @@ void ask_for_senders(const Fd& socket);
 
 struct Letter {
   std::vector<std::byte> bytes;  // empty: the other side is gone
-  Fd descriptor;                 // the first that came along; the kernel drops the others
+  std::vector<Fd> descriptors;   // that came along, so far as there was room for them; the kernel drops the others
   pid_t sender = 0;              // as Peer::pid; the kernel's word
 };
-// What is there to be received now, of at most `most` bytes, one more where the message was longer; none: nothing is.
-std::optional<Letter> receive_letter(const Fd& socket, std::size_t most);
+// What is there to be received now, of at most `most` bytes, one more where the message was longer, with at
+// most so many descriptors (socket.h); none: nothing is.
+std::optional<Letter> receive_letter(const Fd& socket, std::size_t most, std::size_t descriptors = 1);
 
 // Whether it is a pidfd: never asks the file itself, which a stranger may have sent and who owns it may let hang.
 bool is_process(const Fd& descriptor) noexcept;

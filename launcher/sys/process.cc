@@ -15,9 +15,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
+#include "sys/file.h"
 
 namespace jail::sys {
 namespace {
@@ -82,6 +85,18 @@ void unshare(std::uint64_t namespaces) { check(::unshare(static_cast<int>(namesp
 Fd pidfd_open(pid_t pid) { return Fd(static_cast<int>(check(::syscall(SYS_pidfd_open, pid, 0), "pidfd_open"))); }
 
 Fd try_pidfd_open(pid_t pid) noexcept { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+
+pid_t number_of(const Fd& process) {
+  const std::string path = "/proc/self/fdinfo/" + std::to_string(process.get());
+  const std::string text = read_file(open_at(path, O_RDONLY, Resolve::Anything), 4096);
+  const std::size_t field = text.find("\nPid:\t");
+  const pid_t number = field == std::string::npos ? 0 : static_cast<pid_t>(std::atoi(text.c_str() + field + 6));
+  return std::max(number, 0);
+}
+
+bool has_its_number(const Fd& process) noexcept {
+  return ::syscall(SYS_pidfd_send_signal, process.get(), 0, nullptr, 0) == 0 || errno == EPERM;
+}
 
 bool pidfd_send_signal(const Fd& process, int signal) {
   if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;

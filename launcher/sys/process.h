@@ -43,6 +43,10 @@ void unshare(std::uint64_t namespaces);
 
 Fd pidfd_open(pid_t pid);
 Fd try_pidfd_open(pid_t pid) noexcept;  // empty where there is none, or no room
+// Its number in our pid namespace; 0: it has ended and was reaped, or it is in another.
+pid_t number_of(const Fd& process);
+// Also where it has ended and was not reaped yet: its number is nobody else's.
+bool has_its_number(const Fd& process) noexcept;
 // False when the process is gone (ESRCH).
 bool pidfd_send_signal(const Fd& process, int signal);
 

@@ -21,7 +21,7 @@ namespace jail::sys {
 namespace {
 
 // The number of proc_pid_stat(5); its second, the name, may hold anything but ends with the last ')'.
-constexpr int kFirstAfterName = 3, kUserTime = 14, kSystemTime = 15, kBetweenOwnAndChildren = 2;
+constexpr int kFirstAfterName = 3, kParent = 4, kUserTime = 14, kSystemTime = 15, kBetweenOwnAndChildren = 2;
 constexpr int kThreads = 20, kResident = 24;
 constexpr int kMostFoldersRead = 16;  // of open descriptors, each time
 
@@ -98,6 +98,8 @@ std::vector<pid_t> children_of(pid_t parent) {
   }
   return children;
 }
+
+pid_t parent_of(pid_t process) { return static_cast<pid_t>(number_of_field(stat_of(process), kParent)); }
 
 Motion motion_of(pid_t process) {
   Motion most = Motion::None;

@@ -14,6 +14,9 @@ bool can_list_children();
 // Of all its threads.
 std::vector<pid_t> children_of(pid_t parent);
 
+// 0: it has none here, or it has ended.
+pid_t parent_of(pid_t process);
+
 // What its threads do, the liveliest of them: run (or wait for what a signal ends), wait in the kernel for what none
 // does, nothing: stopped or ended.
 enum class Motion { None, InKernel, Running };

@@ -55,7 +55,7 @@ namespace {
 // As sendmsg(2).
 ssize_t send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors,
                      int flags) {
-  assert(message.size() <= kMostBytes && descriptors.size() <= kMostDescriptors);
+  assert(descriptors.size() <= kMostDescriptors);
   alignas(cmsghdr) char control[kControlSize] = {};
   iovec data{const_cast<std::byte*>(message.data()), message.size()};
   msghdr header{};

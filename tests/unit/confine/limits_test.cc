@@ -104,7 +104,7 @@ TEST(LimitsPlan, AMemoryLimitThatNobodyStatedIsAbsentWithoutALine) {
   EXPECT_EQ(layer_of(plan, "limits.memory")->asked_by, std::nullopt);
 }
 
-const cgroup::Support kGroup{.controllers = cgroup::kAll, .why = {}, .ram = 8ULL << 30, .counts_swap = true};
+const sys::delegation::Support kGroup{.controllers = sys::delegation::kAll, .why = {}, .ram = 8ULL << 30, .counts_swap = true};
 
 TEST(LimitsPlan, AControlGroupHoldsTheWholeJail) {
   profile::Limits wanted;
@@ -133,8 +133,8 @@ TEST(LimitsPlan, EachControllerCountsForItself) {
   profile::Limits wanted;
   wanted.memory.value = 1 << 20;
   wanted.cpu.value = 1;
-  cgroup::Support pids_only = kGroup;
-  pids_only.controllers = cgroup::kPids;
+  sys::delegation::Support pids_only = kGroup;
+  pids_only.controllers = sys::delegation::kPids;
   pids_only.why = "no more";
   const Plan plan = limits::plan(wanted, pids_only);
   EXPECT_EQ(layer_of(plan, "limits.pids")->state, LayerState::Enforced);
@@ -145,7 +145,7 @@ TEST(LimitsPlan, EachControllerCountsForItself) {
 }
 
 TEST(LimitsPlan, SwapThatIsNotCountedIsSaid) {
-  cgroup::Support group = kGroup;
+  sys::delegation::Support group = kGroup;
   group.counts_swap = false;
   EXPECT_EQ(layer_of(limits::plan({}, group), "limits.memory")->state, LayerState::Partial);
 }

@@ -1,4 +1,4 @@
-#include "confine/cgroup.h"
+#include "sys/delegation.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -6,16 +6,15 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <sstream>
 
 #include "sys/process.h"
-#include "sys/user_manager.h"
+#include "sys/systemd.h"
 
-namespace jail::confine::cgroup {
+namespace jail::sys::delegation {
 namespace {
 
 constexpr std::string_view kManagersLeaf = "/init.scope";
@@ -29,10 +28,6 @@ struct Name {
   const char* name;
 };
 constexpr Name kNames[] = {{kMemory, "memory"}, {kPids, "pids"}, {kCpu, "cpu"}};
-
-// What somebody may have limited a group by; "max" and what stands for it is no limit.
-constexpr std::array kLimits{"memory.max", "memory.high", "memory.swap.max", "pids.max",
-                             "cpu.max",    "io.max",      "cpuset.cpus",     "cpuset.mems"};
 
 unsigned controllers_in(const std::string& words) {
   unsigned controllers = 0;
@@ -58,20 +53,16 @@ bool may_write(const Fd& folder, const char* name) {
 
 bool is_there(const Fd& folder, const char* name) { return ::faccessat(folder.get(), name, F_OK, 0) == 0; }
 
-bool is_no_limit(std::string_view text) {
-  return text.empty() || text == "max" || text.starts_with("max ");  // "max 100000": cpu.max
-}
-
 // Empty: there is none.
 const char* limit_of(const Fd& group) {
   for (const char* limit : kLimits)
-    if (!is_no_limit(sys::read_group_file(group, limit))) return limit;
+    if (!is_no_limit(read_group_file(group, limit))) return limit;
   return "";
 }
 
 class Search {
  public:
-  Search(const sys::GroupTree& tree, pid_t self) : tree_(tree), self_(std::to_string(self)) {}
+  Search(const GroupTree& tree, pid_t self) : tree_(tree), self_(std::to_string(self)) {}
 
   Place run() {
     std::string path = tree_.own;
@@ -91,11 +82,11 @@ class Search {
 
  private:
   void look_at(const Fd& group, const std::string& path, bool own) {
-    const unsigned there = group ? controllers_in(sys::read_group_file(group, "cgroup.controllers")) : 0;
+    const unsigned there = group ? controllers_in(read_group_file(group, "cgroup.controllers")) : 0;
     if (there == 0) return say("the kernel gives no controller to " + path);
     for (const char* file : {".", "cgroup.procs"})
       if (!may_write(group, file)) return say(path + " may not be used by uid " + std::to_string(::geteuid()));
-    const unsigned on = controllers_in(sys::read_group_file(group, "cgroup.subtree_control"));
+    const unsigned on = controllers_in(read_group_file(group, "cgroup.subtree_control"));
     Place place{.parent = path, .entry = Place::Entry::AsWeAre, .support = {.controllers = on}, .own = {}};
     if (there != on && may_write(group, "cgroup.subtree_control")) add_what_can_be_given(group, own, there, place);
     const bool more_is_there = (there & ~place.support.controllers) != 0;
@@ -106,12 +97,12 @@ class Search {
 
   // Only the highest group of all has no type; it may have both processes and groups with controllers.
   static bool is_used(const Fd& group) {
-    return is_there(group, "cgroup.type") && !sys::read_group_file(group, "cgroup.procs").empty();
+    return is_there(group, "cgroup.type") && !read_group_file(group, "cgroup.procs").empty();
   }
 
   void add_what_can_be_given(const Fd& group, bool own, unsigned there, Place& place) const {
     const bool used = is_used(group);
-    const bool ours_alone = own && sys::read_group_file(group, "cgroup.procs") == self_;
+    const bool ours_alone = own && read_group_file(group, "cgroup.procs") == self_;
     if (used && !ours_alone) return;
     place.support.controllers |= there;
     if (used) place.entry = Place::Entry::ThroughALeaf;
@@ -122,7 +113,7 @@ class Search {
     if (why_.empty()) why_ = std::move(why);
   }
 
-  const sys::GroupTree& tree_;
+  const GroupTree& tree_;
   std::string self_;
   Place best_;
   std::string why_;
@@ -130,20 +121,20 @@ class Search {
 
 int move_into_leaf(const Fd& parent) {
   if (::mkdirat(parent.get(), kLeaf, 0755) != 0 && errno != EEXIST) return errno;
-  return sys::write_group_file(parent, (std::string(kLeaf) + "/cgroup.procs").c_str(), "0");
+  return write_group_file(parent, (std::string(kLeaf) + "/cgroup.procs").c_str(), "0");
 }
 
 // What is on already need not be ours to turn on.
 int give_in(const Fd& parent, Controller controller) {
-  if (controllers_in(sys::read_group_file(parent, "cgroup.subtree_control")) & controller) return 0;
+  if (controllers_in(read_group_file(parent, "cgroup.subtree_control")) & controller) return 0;
   for (const Name& name : kNames)
     if (name.controller == controller)
-      return sys::write_group_file(parent, "cgroup.subtree_control", std::string("+") + name.name);
+      return write_group_file(parent, "cgroup.subtree_control", std::string("+") + name.name);
   return EINVAL;
 }
 
 // Where a group outside `inside` would no longer be held to a limit that holds us. Empty: nowhere.
-std::string limited_below(const sys::GroupTree& tree, const std::string& inside) {
+std::string limited_below(const GroupTree& tree, const std::string& inside) {
   std::string path = tree.own;
   while (path.size() > tree.top.size() && !(inside + "/").starts_with(path + "/")) {
     if (const Fd group = open_folder(path); !group || *limit_of(group) != '\0') return path;
@@ -153,12 +144,12 @@ std::string limited_below(const sys::GroupTree& tree, const std::string& inside)
 }
 
 // What the user's systemd may pass on: it is in a leaf of what is its own.
-void look_for_scope(const sys::GroupTree& tree, Place& place) {
-  const auto manager = sys::UserManager::connect();
-  const auto groups = manager ? sys::find_groups(std::to_string(manager->pid())) : std::nullopt;
+void look_for_scope(const GroupTree& tree, Place& place) {
+  const auto manager = Systemd::of_user();
+  const auto groups = manager ? find_groups(manager->pid()) : std::nullopt;
   if (!groups || !groups->own.ends_with(kManagersLeaf)) return;
   const std::string base = groups->own.substr(0, groups->own.size() - kManagersLeaf.size());
-  const unsigned controllers = controllers_in(sys::read_group_file(open_folder(base), "cgroup.controllers"));
+  const unsigned controllers = controllers_in(read_group_file(open_folder(base), "cgroup.controllers"));
   if (std::popcount(controllers) <= std::popcount(place.support.controllers)) return;
   const std::string limited = limited_below(tree, base);
   if (!limited.empty()) {
@@ -169,13 +160,13 @@ void look_for_scope(const sys::GroupTree& tree, Place& place) {
   place.entry = Place::Entry::ThroughAScope;
 }
 
+std::string own_scope() { return "supervisor_of_jail-" + std::to_string(::getpid()) + ".scope"; }
+
 // Empty, or why we are still where we were.
-std::string enter_scope() {
-  const std::string name = "supervisor_of_jail-" + std::to_string(::getpid()) + ".scope";
-  auto manager = sys::UserManager::connect();
-  if (std::string problem = manager ? manager->start_scope(name) : "it has gone"; !problem.empty()) return problem;
+std::string enter_scope(std::optional<Systemd> systemd, const std::string& name) {
+  if (std::string problem = systemd ? systemd->start_scope(name) : "it has gone"; !problem.empty()) return problem;
   for (int waited_ms = 0; waited_ms < kMostToMoveMs; ++waited_ms) {
-    const auto tree = sys::find_groups();
+    const auto tree = find_groups();
     if (tree && tree->own.ends_with("/" + name)) return {};
     (void)::poll(nullptr, 0, 1);
   }
@@ -189,15 +180,15 @@ struct sysinfo look_at_machine() {
 }
 
 // A group of threads cannot take a process in (cgroup-v2.rst, "Threads").
-void drop_of_threads(std::optional<sys::Cgroup>& group, std::string& why) {
-  if (sys::read_group_file(group->folder(), "cgroup.type") == "domain") return;
+void drop_of_threads(std::optional<Cgroup>& group, std::string& why) {
+  if (read_group_file(group->folder(), "cgroup.type") == "domain") return;
   why = group->path() + " is for threads";
   group.reset();
 }
 
 }  // namespace
 
-Place find_in(const sys::GroupTree& tree, pid_t self) {
+Place find_in(const GroupTree& tree, pid_t self) {
   Place place = Search(tree, self).run();
   place.own = tree.own;
   const struct sysinfo machine = look_at_machine();
@@ -208,11 +199,27 @@ Place find_in(const sys::GroupTree& tree, pid_t self) {
 Place find(unsigned needed) {
   Place place;
   place.support.why = kNoGroups;
-  const auto tree = sys::find_groups();
+  const auto tree = find_groups();
   if (!tree) return place;
   place = find_in(*tree, ::getpid());
   if ((needed & ~place.support.controllers) != 0 && ::geteuid() != 0) look_for_scope(*tree, place);
   return place;
+}
+
+bool is_no_limit(std::string_view text) {
+  return text.empty() || text == "max" || text.starts_with("max ");  // "max 100000": cpu.max
+}
+
+std::string enter_scope_of_machine(const std::string& name) {
+  auto systemd = Systemd::of_machine();
+  return systemd ? enter_scope(std::move(systemd), name) : "";
+}
+
+bool counts_swap(const Fd& group) { return is_there(group, "memory.swap.max") || look_at_machine().totalswap == 0; }
+
+unsigned pass_on(const Fd& group) {
+  for (const Name& name : kNames) (void)give_in(group, name.controller);
+  return controllers_in(read_group_file(group, "cgroup.subtree_control"));
 }
 
 int give(const Place& place, Controller controller) { return give_in(open_folder(place.parent), controller); }
@@ -220,15 +227,15 @@ int give(const Place& place, Controller controller) { return give_in(open_folder
 void leave(const Place& place) noexcept {
   if (place.entry != Place::Entry::ThroughALeaf) return;
   const Fd parent = open_folder(place.parent);
-  (void)sys::write_group_file(parent, "cgroup.subtree_control", "-memory -pids");
-  (void)sys::write_group_file(parent, "cgroup.subtree_control", "-cpu");
-  if (sys::write_group_file(parent, "cgroup.procs", "0") == 0) (void)::unlinkat(parent.get(), kLeaf, AT_REMOVEDIR);
+  (void)write_group_file(parent, "cgroup.subtree_control", "-memory -pids");
+  (void)write_group_file(parent, "cgroup.subtree_control", "-cpu");
+  if (write_group_file(parent, "cgroup.procs", "0") == 0) (void)::unlinkat(parent.get(), kLeaf, AT_REMOVEDIR);
 }
 
 // The processor's controller costs those beside it something and is given when it is asked for.
-std::optional<sys::Cgroup> make(Place& place, const std::string& name) {
+std::optional<Cgroup> make(Place& place, const std::string& name) {
   if (place.entry == Place::Entry::ThroughAScope) {
-    const std::string problem = enter_scope();
+    const std::string problem = enter_scope(Systemd::of_user(), own_scope());
     place = find();
     if (!problem.empty()) place.support.why += "; systemd gives no scope: " + problem;
   }
@@ -239,25 +246,25 @@ std::optional<sys::Cgroup> make(Place& place, const std::string& name) {
   if (place.entry == Place::Entry::ThroughALeaf) error = move_into_leaf(parent);
   for (const Controller controller : {kMemory, kPids})
     if (error == 0 && (support.controllers & controller)) error = give_in(parent, controller);
-  std::optional<sys::Cgroup> group;
+  std::optional<Cgroup> group;
   if (error != 0) support.why = "giving controllers to groups in " + place.parent + ": " + std::strerror(error);
-  else group = sys::Cgroup::make(place.parent, name, support.why);
+  else group = Cgroup::make(place.parent, name, support.why);
   if (group) drop_of_threads(group, support.why);
   if (!group) support.controllers = 0;
-  else support.counts_swap = is_there(group->folder(), "memory.swap.max") || look_at_machine().totalswap == 0;
+  else support.counts_swap = counts_swap(group->folder());
   return group;
 }
 
 // clone3(2) asks for the right to move a process from our group there; a container's filter may have put it away.
-std::optional<sys::Cgroup> make_bare(const Place& place, const std::string& name, std::string& why) {
+std::optional<Cgroup> make_bare(const Place& place, const std::string& name, std::string& why) {
   if (place.own.empty()) why = kNoGroups;
   else if (!may_write(open_folder(place.own), "cgroup.procs"))
     why = place.own + " may not be used by uid " + std::to_string(::geteuid());
-  else if (!sys::can_fork_into_group()) why = "no clone3 here";
+  else if (!can_fork_into_group()) why = "no clone3 here";
   if (!why.empty()) return std::nullopt;
-  std::optional<sys::Cgroup> group = sys::Cgroup::make(place.own, name, why);
+  std::optional<Cgroup> group = Cgroup::make(place.own, name, why);
   if (group) drop_of_threads(group, why);
   return group;
 }
 
-}  // namespace jail::confine::cgroup
+}  // namespace jail::sys::delegation

@@ -1,4 +1,4 @@
-#include "sys/user_manager.h"
+#include "sys/systemd.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,7 +29,8 @@ class Writer {
  public:
   void align(std::size_t to) { bytes_.resize((bytes_.size() + to - 1) / to * to, '\0'); }
   void byte(char value) { bytes_.push_back(value); }
-  void number(std::uint32_t value) {
+  template <typename Number>
+  void number(Number value) {
     align(sizeof value);
     bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
   }
@@ -44,7 +45,7 @@ class Writer {
   // An array whose elements begin where `to` divides: its length stands in front, without what aligns the first.
   template <typename Elements>
   void array(std::size_t to, Elements elements) {
-    number(0);
+    number(std::uint32_t{0});
     const std::size_t length_at = bytes_.size() - sizeof(std::uint32_t);
     align(to);
     const std::size_t begin = bytes_.size();
@@ -94,10 +95,11 @@ std::string scope_of_caller(const std::string& name) {
   out.text(name);
   out.text("fail");  // where there is one of this name
   out.array(8, [&] {
-    write_property(out, "Description", "s", [&] { out.text("jail run"); });
+    write_property(out, "Description", "s", [&] { out.text("groups of jails"); });
     write_property(out, "PIDs", "au",
                    [&] { out.array(4, [&] { out.number(static_cast<std::uint32_t>(::getpid())); }); });
-    write_property(out, "Delegate", "b", [&] { out.number(1); });
+    write_property(out, "Delegate", "b", [&] { out.number(std::uint32_t{1}); });
+    write_property(out, "TasksMax", "t", [&] { out.number(~std::uint64_t{0}); });
     write_property(out, "CollectMode", "s", [&] { out.text("inactive-or-failed"); });
   });
   out.array(8, [] {});  // no other units
@@ -157,9 +159,14 @@ std::string first_text(std::string_view body) {
 
 }  // namespace
 
-std::optional<UserManager> UserManager::connect() {
+std::optional<Systemd> Systemd::of_user() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  const std::string folder = runtime != nullptr ? runtime : "/run/user/" + std::to_string(::geteuid());
+  return connect(runtime != nullptr ? runtime : "/run/user/" + std::to_string(::geteuid()));
+}
+
+std::optional<Systemd> Systemd::of_machine() { return connect("/run"); }
+
+std::optional<Systemd> Systemd::connect(const std::string& folder) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   constexpr timeval kPatience{.tv_sec = kPatienceS, .tv_usec = 0};
   for (const int which : {SO_RCVTIMEO, SO_SNDTIMEO})
@@ -167,10 +174,10 @@ std::optional<UserManager> UserManager::connect() {
   if (!socket || connect_to_path(socket, folder + "/systemd/private") != 0) return std::nullopt;
   const Peer peer = peer_of(socket);
   if (peer.uid != ::geteuid() || peer.pid == 0) return std::nullopt;
-  return UserManager(std::move(socket), peer.pid);
+  return Systemd(std::move(socket), peer.pid);
 }
 
-std::string UserManager::start_scope(const std::string& name) {
+std::string Systemd::start_scope(const std::string& name) {
   if (!authenticate(socket_) || !send_all(socket_, scope_of_caller(name))) return "it does not speak with us";
   for (int heard = 0; heard < kMostHeard; ++heard) {
     const Heard message = hear(socket_);

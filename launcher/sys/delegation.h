@@ -10,16 +10,23 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sys/cgroup.h"
 
-namespace jail::confine::cgroup {
+namespace jail::sys::delegation {
 
 enum Controller : unsigned { kMemory = 1, kPids = 2, kCpu = 4 };
 inline constexpr unsigned kAll = kMemory | kPids | kCpu;
+
+// What somebody may have limited a group by.
+inline constexpr std::array kLimits{"memory.max", "memory.high", "memory.swap.max", "pids.max",
+                                    "cpu.max",    "io.max",      "cpuset.cpus",     "cpuset.mems"};
+bool is_no_limit(std::string_view text);  // "max", and what stands for it
 
 // What limits can be held by a control group.
 struct Support {
@@ -40,16 +47,23 @@ struct Place {
 
 // Looks and changes nothing. `needed`: controllers without which a stated limit holds in part or not at all.
 Place find(unsigned needed = 0);
-Place find_in(const sys::GroupTree& tree, pid_t self);
+Place find_in(const GroupTree& tree, pid_t self);
 
 // A group of that name there, given its controllers; none: `place.support` says why there are none after all. `place`
 // is where it then is: of a scope nobody knows before.
-std::optional<sys::Cgroup> make(Place& place, const std::string& name);
+std::optional<Cgroup> make(Place& place, const std::string& name);
 // Below our own, without controllers: it limits nothing. None: `why`.
-std::optional<sys::Cgroup> make_bare(const Place& place, const std::string& name, std::string& why);
+std::optional<Cgroup> make_bare(const Place& place, const std::string& name, std::string& why);
+// Whether what is swapped out of this group is counted, or nothing can be.
+bool counts_swap(const Fd& group);
 // When that group is gone: nothing else of ours stays there either.
 void leave(const Place& place) noexcept;
+// For root: where systemd runs the machine, has it move the caller into a scope of its own, so that the groups made there
+// outlive the service that it is. Empty, or why it has not.
+std::string enter_scope_of_machine(const std::string& name);
+// All of its controllers, to the groups in it; those that they have then.
+unsigned pass_on(const Fd& group);
 // One more controller for it. 0 or errno.
 int give(const Place& place, Controller controller);
 
-}  // namespace jail::confine::cgroup
+}  // namespace jail::sys::delegation

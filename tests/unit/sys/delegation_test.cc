@@ -1,5 +1,5 @@
 // Where a run's control group may stand, in trees of ordinary files that say what a kernel's would.
-#include "confine/cgroup.h"
+#include "sys/delegation.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "../../scratch.h"
 
-namespace jail::confine::cgroup {
+namespace jail::sys::delegation {
 namespace {
 
 constexpr pid_t kSelf = 4711;
@@ -114,4 +114,4 @@ TEST_F(Find, NoneWithoutControllers) {
 }
 
 }  // namespace
-}  // namespace jail::confine::cgroup
+}  // namespace jail::sys::delegation

@@ -1,6 +1,6 @@
 // Whatever stands behind the socket of a user's systemd: its answers end a call, and never hang or hurt who asks. That
 // a real one understands what it is asked is tried where there is one (tests/cli/limits_test.py).
-#include "sys/user_manager.h"
+#include "sys/systemd.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -64,7 +64,7 @@ class Manager {
 
 std::string answer_to(const std::string& says) {
   const Manager manager(says);
-  std::optional<UserManager> asked = UserManager::connect();
+  std::optional<Systemd> asked = Systemd::of_user();
   if (!asked) return "not connected";
   EXPECT_EQ(asked->pid(), ::getpid());
   std::string answer = asked->start_scope("test.scope");
@@ -72,18 +72,18 @@ std::string answer_to(const std::string& says) {
   return answer;
 }
 
-TEST(UserManager, IsOneThatListens) {
+TEST(Systemd, IsOneThatListens) {
   ::setenv("XDG_RUNTIME_DIR", "/nowhere", 1);
-  EXPECT_FALSE(UserManager::connect());
+  EXPECT_FALSE(Systemd::of_user());
 }
 
-TEST(UserManager, AnswersAfterWhatItTellsEverybody) {
+TEST(Systemd, AnswersAfterWhatItTellsEverybody) {
   EXPECT_EQ(answer_to(kWelcome + message(4, "anything") + message(2, text("/job/1"))), "");
   EXPECT_EQ(answer_to(kWelcome + message(4, "anything") + message(3, text("no such unit"))),
             "it says no: no such unit");
 }
 
-TEST(UserManager, WhatMakesNoSenseIsNoAnswer) {
+TEST(Systemd, WhatMakesNoSenseIsNoAnswer) {
   for (const std::string& says : {std::string(), std::string("REJECTED EXTERNAL\r\n"), std::string(300, 'O')})
     EXPECT_EQ(answer_to(says), "it does not speak with us");
   const std::string huge = "l\2" + std::string("\0\1", 2) + number(~0U) + number(1) + number(~0U);
