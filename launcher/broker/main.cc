@@ -89,12 +89,13 @@ int serve(const std::string& path) {
   sys::close_from(passed ? kPassedByManager + 1 : kPassedByManager, {});
   const Fd signals = open_signals();
   const Limits limits = limits_here();
+  GroupLink groups = GroupLink::start();
   trace::Tracer tracer = trace::Tracer::open_own({kLent.begin(), kLent.end()});
   trace::TaskReader tasks;
   Fd listening = passed ? take_passed() : listen_by_hand(path);
   Hooks hooks(std::move(tracer), sys::open_top_group());
   confine();
-  Server server(std::move(listening), std::move(hooks), std::move(tasks), limits);
+  Server server(std::move(listening), std::move(hooks), std::move(tasks), std::move(groups), limits);
   std::fprintf(stderr, "jaild: serving\n");
   server.serve(signals);
   return 0;

@@ -11,9 +11,11 @@
 namespace jail::broker {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x6c69616a;  // "jail"
+constexpr std::uint32_t kMagic = 0x326c696a;  // "jil2": these records
 constexpr std::uint32_t kAllWants = 0xffff;   // jail_want grows; a bit too many wants nothing
 constexpr std::uint32_t kAllFamilies = (1U << trace::kFamilies) - 1;
+
+constexpr std::uint32_t kAllFiles = (1U << kLentFiles.size()) - 1;
 
 // The two belong together if they have the same programs: an event is read as it was written.
 struct Head {
@@ -31,7 +33,9 @@ static_assert(sizeof(RequestRecord) == kRequestBytes);
 struct AnswerRecord {
   Head head;
   std::uint64_t lost;
+  std::uint32_t controllers, files;
   char refused[kReasonBytes];
+  char no_groups[kReasonBytes];
   char missing[trace::kFamilies][kReasonBytes];
 };
 static_assert(sizeof(AnswerRecord) == kAnswerBytes);
@@ -72,8 +76,8 @@ bool read(std::span<const std::byte> bytes, Record& record, std::string& why) {
 }
 
 bool is_sound(const Request& request) {
-  if (request.ask == Ask::Look || request.ask == Ask::Count) return true;
-  return request.ask == Ask::Trace && request.families != 0 && (request.families & ~kAllFamilies) == 0 &&
+  if (request.ask != Ask::Trace) return request.ask >= Ask::Look && request.ask <= Ask::Join;
+  return request.families != 0 && (request.families & ~kAllFamilies) == 0 &&
          (request.what & ~kAllWants) == 0 && std::has_single_bit(request.ring_bytes) &&
          request.ring_bytes >= kLeastRing && request.ring_bytes <= kMostRing;
 }
@@ -93,7 +97,10 @@ std::string emit(const Answer& answer) {
   AnswerRecord record{};
   record.head = {.kind = kAnswer, .programs = own_programs()};
   record.lost = answer.lost;
+  record.controllers = answer.controllers;
+  record.files = answer.files;
   put(answer.refused, record.refused);
+  put(answer.no_groups, record.no_groups);
   for (std::size_t family = 0; family < trace::kFamilies; ++family)
     put(answer.support.missing[family], record.missing[family]);
   return bytes_of(record);
@@ -117,7 +124,10 @@ std::optional<Answer> parse_answer(std::span<const std::byte> bytes, std::string
     return std::nullopt;
   }
   answer.lost = record.lost;
+  answer.controllers = record.controllers;
+  answer.files = record.files & kAllFiles;
   answer.refused = text_of(record.refused);
+  answer.no_groups = text_of(record.no_groups);
   for (std::size_t family = 0; family < trace::kFamilies; ++family)
     answer.support.missing[family] = text_of(record.missing[family]);
   return answer;

@@ -1,10 +1,12 @@
 // What a launcher without privilege and `jaild` say to each other: fixed-size records over a SOCK_SEQPACKET socket,
 // with nothing in them that grows or points. Pure; takes any bytes.
 //
-// A request names no process, no group and no run of anybody. The child comes as a pidfd beside `Trace`, the ring goes
-// back beside its answer. The connection is the lease: whoever closes it gives up what it was given.
+// A request names no process, no group and no run of anybody. The child comes as a pidfd beside `Trace`, `Group` and
+// `Join`; the ring goes back beside the answer, or the group. The connection is the lease: whoever closes it gives up
+// what it was given.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,6 +23,8 @@ enum class Ask : std::uint32_t {
   Look = 1,   // what can be told here
   Trace = 2,  // tell of the child's jail; once
   Count = 3,  // events of it that had no room
+  Group = 4,  // a control group for the child's jail; once
+  Join = 5,   // another child of the same jail into it
 };
 
 struct Request {
@@ -33,15 +37,22 @@ struct Request {
 inline constexpr std::uint32_t kLeastRing = 1U << 16;
 inline constexpr std::uint32_t kMostRing = 1U << 24;
 
+// What of a group goes back beside its folder: descriptors for writing, in this order.
+inline constexpr std::array kLentFiles{"cgroup.freeze", "cgroup.kill", "memory.oom.group", "memory.swap.max",
+                                       "memory.max",    "pids.max",    "cpu.max"};
+
 struct Answer {
-  std::string refused;     // empty: done
-  trace::Support support;  // of Look
-  std::uint64_t lost = 0;  // of Count
+  std::string refused;            // empty: done
+  trace::Support support;         // of Look
+  std::string no_groups;          // of Look: why; empty: there are
+  std::uint64_t lost = 0;         // of Count
+  std::uint32_t controllers = 0;  // of Look and Group, of sys::delegation::Controller
+  std::uint32_t files = 0;        // of Group: which of kLentFiles come along, a bit each
 };
 
 inline constexpr std::size_t kRequestBytes = 32;
 inline constexpr std::size_t kReasonBytes = 160;  // each is cut to it
-inline constexpr std::size_t kAnswerBytes = 24 + (1 + trace::kFamilies) * kReasonBytes;
+inline constexpr std::size_t kAnswerBytes = 32 + (2 + trace::kFamilies) * kReasonBytes;
 
 std::string emit(const Request& request);
 std::string emit(const Answer& answer);

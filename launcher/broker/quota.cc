@@ -52,4 +52,13 @@ void Quotas::return_run(std::uint32_t user, std::uint64_t ring_bytes) {
   account.ring_bytes -= ring_bytes;
 }
 
+bool Quotas::take_group(std::uint32_t user) {
+  Account& account = accounts_[user];
+  if (account.groups >= limits_.groups) return false;
+  ++account.groups;
+  return true;
+}
+
+void Quotas::return_group(std::uint32_t user) { --accounts_[user].groups; }
+
 }  // namespace jail::broker

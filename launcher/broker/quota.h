@@ -7,11 +7,12 @@
 namespace jail::broker {
 
 struct Limits {
-  std::uint32_t connections = 128;           // of a user, and with them descriptors of ours
+  std::uint32_t connections = 512;           // of a user, and with them descriptors of ours
   std::uint32_t runs = 64;                   // of a user that are traced at once
+  std::uint32_t groups = 256;                // of a user at once
   std::uint64_t ring_bytes = 128ULL << 20;   // of a user, of the kernel's memory
   std::uint32_t requests_a_second = 200;     // of a user; twice as many at once
-  std::uint32_t all_connections = 1024;
+  std::uint32_t all_connections = 2048;
 };
 
 class Quotas {
@@ -22,12 +23,14 @@ class Quotas {
   bool take_connection(std::uint32_t user);
   bool take_request(std::uint32_t user, std::uint64_t now_ns);
   bool take_run(std::uint32_t user, std::uint64_t ring_bytes);
+  bool take_group(std::uint32_t user);
   void return_connection(std::uint32_t user);
   void return_run(std::uint32_t user, std::uint64_t ring_bytes);
+  void return_group(std::uint32_t user);
 
  private:
   struct Account {
-    std::uint32_t connections = 0, runs = 0;
+    std::uint32_t connections = 0, runs = 0, groups = 0;
     std::uint64_t ring_bytes = 0;
     std::uint64_t requests = 0;  // in thousandths
     std::uint64_t filled_ns = 0;

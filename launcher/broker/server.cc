@@ -14,12 +14,15 @@
 #include "base/error.h"
 #include "broker/trust.h"
 #include "sys/process.h"
+#include "sys/socket.h"
 
 namespace jail::broker {
 namespace {
 
 constexpr std::size_t kRingsInAdvance = 8;  // 1 MiB of the kernel's memory each
 constexpr int kQuietMs = 100;  // then there is time for what can wait
+constexpr const char* kTooBusy = "it has too much to do";
+constexpr const char* kOneChild = "a connection is for one child, by its pidfd";
 
 std::vector<trace::Family> families_of(std::uint32_t bits) {
   std::vector<trace::Family> families;
@@ -28,15 +31,19 @@ std::vector<trace::Family> families_of(std::uint32_t bits) {
   return families;
 }
 
-bool answer(const Fd& socket, const Answer& said, int descriptor = -1) {
+bool answer(const Fd& socket, const Answer& said, std::span<const int> descriptors = {}) {
   const std::string bytes = emit(said);
-  return sys::send_now(socket, bytes.data(), bytes.size(), descriptor);
+  return sys::try_send_message(socket, std::as_bytes(std::span(bytes)), descriptors);
 }
 
 }  // namespace
 
-Server::Server(Fd listening, Hooks hooks, trace::TaskReader tasks, const Limits& limits)
-    : listening_(std::move(listening)), hooks_(std::move(hooks)), tasks_(std::move(tasks)), quotas_(limits) {
+Server::Server(Fd listening, Hooks hooks, trace::TaskReader tasks, GroupLink groups, const Limits& limits)
+    : listening_(std::move(listening)),
+      hooks_(std::move(hooks)),
+      tasks_(std::move(tasks)),
+      groups_(std::move(groups)),
+      quotas_(limits) {
   const std::vector<jail_task> found = tasks_.look(sys::pidfd_open(::getpid()));
   if (found.empty()) throw SysError(ESRCH, "looking at oneself");
   own_ = found.front();
@@ -48,18 +55,22 @@ Server::Server(Fd listening, Hooks hooks, trace::TaskReader tasks, const Limits&
 
 void Server::serve(const Fd& stop) {
   for (bool is_tidy = true, is_ready = true;;) {
-    std::vector<pollfd> polled{{stop.get(), POLLIN, 0}, {listening_.get(), POLLIN, 0}};
+    std::vector<pollfd> polled{
+        {stop.get(), POLLIN, 0}, {listening_.get(), POLLIN, 0}, {groups_.socket().get(), POLLIN, 0}};
+    const std::size_t first = polled.size();
     for (const auto& client : clients_) polled.push_back({client->socket.get(), POLLIN, 0});
     const int patience_ms = is_tidy && is_ready ? -1 : kQuietMs;
     const int ready = check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), patience_ms)), "poll");
     if (polled[0].revents != 0) return;
     if (ready == 0) prepare_rings();
-    for (std::size_t i = 0; i + 2 < polled.size(); ++i)
-      if (polled[i + 2].revents != 0 && hear(*clients_[i]) == Then::Leave) remove(*clients_[i]);
+    for (std::size_t i = 0; i + first < polled.size(); ++i)
+      if (polled[i + first].revents != 0 && hear(*clients_[i]) == Then::Leave) remove(*clients_[i]);
+    if (polled[2].revents != 0) hear_maker();
     std::erase_if(clients_, [](const auto& client) { return !client->socket; });
     if (polled[1].revents != 0) admit();
     is_ready = rings_.size() == kRingsInAdvance;
     is_tidy = hooks_.tidy(clock::boottime_ns());
+    is_ready = groups_.catch_up() && is_ready;
   }
 }
 
@@ -71,12 +82,13 @@ void Server::admit() {
   client->process = sys::process_of_peer(client->socket, client->peer);
   if (!client->process || std::ranges::find(shut_out_, client->peer.uid) != shut_out_.end()) return;
   if (!quotas_.take_connection(client->peer.uid))
-    return (void)answer(client->socket, {.refused = "too many connections", .support = {}});
+    return (void)answer(client->socket, {.refused = "too many connections", .support = {}, .no_groups = {}});
   clients_.push_back(std::move(client));
 }
 
 void Server::remove(Client& client) {
   if (client.lease) quotas_.return_run(client.peer.uid, client.lease->ring_bytes);
+  give_up_group(client);
   quotas_.return_connection(client.peer.uid);
   client.lease.reset();
   client.socket.reset();
@@ -85,27 +97,35 @@ void Server::remove(Client& client) {
 Server::Then Server::hear(Client& client) {
   std::optional<sys::Letter> letter = sys::receive_letter(client.socket, kRequestBytes);
   if (!letter) return Then::Stay;
-  if (letter->descriptor && !sys::is_process(letter->descriptor)) {
-    shut_out(client, std::move(letter->descriptor));
+  Fd child = letter->descriptors.empty() ? Fd() : std::move(letter->descriptors.front());
+  if (child && !sys::is_process(child)) {
+    shut_out(client, std::move(child));
     return Then::Leave;
   }
   if (letter->bytes.empty() || letter->sender != client.peer.pid) return Then::Leave;  // it is another's socket now
   Reply reply;
   const std::optional<Request> request = parse_request(letter->bytes, reply.answer.refused);
   if (request && quotas_.take_request(client.peer.uid, clock::boottime_ns()))
-    reply = reply_to(client, *request, std::move(letter->descriptor));
+    reply = reply_to(client, *request, std::move(child));
   else if (request) reply.answer.refused = "too many requests";
-  return answer(client.socket, reply.answer, reply.descriptor) && request ? Then::Stay : Then::Leave;
+  if (reply.comes_later) return Then::Stay;
+  const std::span descriptors(&reply.descriptor, reply.descriptor >= 0 ? 1 : 0);
+  return answer(client.socket, reply.answer, descriptors) && request ? Then::Stay : Then::Leave;
 }
 
 Server::Reply Server::reply_to(Client& client, const Request& request, Fd child) {
   Reply reply;
   try {
     if (request.ask == Ask::Trace) return trace(client, request, std::move(child));
+    if (request.ask == Ask::Group) return make_group(client, std::move(child));
+    if (request.ask == Ask::Join) return join_group(client, std::move(child));
     if (request.ask == Ask::Count && client.lease) reply.answer.lost = client.lease->ring->counts().lost;
     if (request.ask == Ask::Count) return reply;
     reply.answer.refused = why_not_served(tasks_.look(client.process), client.peer.uid, own_);
-    if (reply.answer.refused.empty()) reply.answer.support = hooks_.support();
+    if (!reply.answer.refused.empty()) return reply;
+    reply.answer.support = hooks_.support();
+    reply.answer.no_groups = groups_.why_none();
+    reply.answer.controllers = groups_.controllers();
   } catch (const SysError& error) {
     reply.answer.refused = error.what();
   }
@@ -118,10 +138,10 @@ Server::Reply Server::trace(Client& client, const Request& request, Fd child) {
   std::string& refused = reply.answer.refused;
   const std::vector<jail_task> peer = tasks_.look(client.process);
   refused = why_not_served(peer, client.peer.uid, own_);
-  if (refused.empty() && (!child || client.lease)) refused = "a connection is for one child, by its pidfd";
+  if (refused.empty() && (!child || client.lease)) refused = kOneChild;
   if (!refused.empty()) return reply;
   const std::vector<jail_task> found = tasks_.look(child);
-  refused = why_not_traced(found, peer.front(), own_);
+  refused = why_not_taken(found, peer.front(), own_);
   if (refused.empty() && is_leased(found.front().pid_space)) refused = "the child is watched already";
   if (refused.empty()) refused = lend(client, request, std::move(child), found.front().pid_space);
   if (refused.empty()) reply.descriptor = client.lease->ring->ring().get();
@@ -144,6 +164,69 @@ std::string Server::lend(Client& client, const Request& request, Fd child, std::
   if (why.empty()) client.lease.emplace(Lease{std::move(ring), std::move(held), request.ring_bytes});
   else quotas_.return_run(client.peer.uid, request.ring_bytes);
   return why;
+}
+
+// The child is looked at here; that it still is who it was, by the maker.
+Server::Reply Server::make_group(Client& client, Fd child) {
+  Reply reply;
+  std::string& refused = reply.answer.refused;
+  const std::vector<jail_task> peer = tasks_.look(client.process);
+  refused = why_not_served(peer, client.peer.uid, own_);
+  if (refused.empty()) refused = groups_.why_none();
+  if (refused.empty() && (!child || client.group)) refused = kOneChild;
+  if (!refused.empty()) return reply;
+  const std::vector<jail_task> found = tasks_.look(child);
+  refused = why_not_taken(found, peer.front(), own_);
+  if (refused.empty() && !quotas_.take_group(client.peer.uid)) refused = "too many groups";
+  if (!refused.empty()) return reply;
+  client.group = GroupLease{.number = ++last_group_, .pid_space = found.front().pid_space};
+  const int processes[] = {client.process.get(), child.get()};
+  reply.comes_later = groups_.order(GroupOrder::What::Make, last_group_, processes);
+  if (!reply.comes_later) {
+    give_up_group(client);
+    refused = kTooBusy;
+  }
+  return reply;
+}
+
+Server::Reply Server::join_group(Client& client, Fd child) {
+  Reply reply;
+  std::string& refused = reply.answer.refused;
+  const std::vector<jail_task> peer = tasks_.look(client.process);
+  if (!child || !client.group || peer.empty()) refused = "there is no group to join";
+  else refused = why_not_joined(tasks_.look(child), peer.front(), client.group->pid_space);
+  if (!refused.empty()) return reply;
+  const int process = child.get();
+  reply.comes_later = groups_.order(GroupOrder::What::Join, client.group->number, std::span(&process, 1));
+  if (!reply.comes_later) refused = kTooBusy;
+  return reply;
+}
+
+// Who has asked may have gone meanwhile, and then so has the group. Where the maker has ended, they wait no longer.
+void Server::hear_maker() {
+  const auto done = groups_.take();
+  for (const auto& client : clients_) {
+    if (!client->group || (done && client->group->number != done->said.group)) continue;
+    if (!done) {
+      remove(*client);
+      continue;
+    }
+    Answer said;
+    said.refused = done->said.refused;
+    said.controllers = done->said.controllers;
+    said.files = done->said.files;
+    std::vector<int> descriptors;
+    for (const Fd& descriptor : done->descriptors) descriptors.push_back(descriptor.get());
+    if (done->said.what == GroupOrder::What::Make && !said.refused.empty()) give_up_group(*client);
+    if (!answer(client->socket, said, descriptors)) remove(*client);
+  }
+}
+
+void Server::give_up_group(Client& client) {
+  if (!client.group) return;
+  groups_.leave(client.group->number);
+  quotas_.return_group(client.peer.uid);
+  client.group.reset();
 }
 
 bool Server::is_leased(std::uint32_t space) const {

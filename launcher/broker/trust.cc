@@ -14,6 +14,16 @@ bool all_are(const std::vector<jail_task>& threads, std::uint32_t uid) {
   return std::ranges::all_of(threads, is_users);
 }
 
+// As it was forked by the peer itself, before it has done anything.
+std::string why_no_child(const std::vector<jail_task>& child, const jail_task& peer) {
+  if (child.empty()) return "the child has ended";
+  const jail_task& first = child.front();
+  if (first.parent != peer.process) return "the process is no child of who asks";
+  if (child.size() != 1 || (first.flags & JAIL_TASK_NOT_EXECUTED) == 0) return "the child has executed a program";
+  if (!all_are(child, peer.uid)) return "the child is another user's";
+  return {};
+}
+
 }  // namespace
 
 std::string why_not_served(const std::vector<jail_task>& peer, std::uint32_t uid, const jail_task& own) {
@@ -29,15 +39,17 @@ std::string why_not_served(const std::vector<jail_task>& peer, std::uint32_t uid
   return {};
 }
 
-std::string why_not_traced(const std::vector<jail_task>& child, const jail_task& peer, const jail_task& own) {
-  if (child.empty()) return "the child has ended";
+std::string why_not_taken(const std::vector<jail_task>& child, const jail_task& peer, const jail_task& own) {
+  if (std::string why = why_no_child(child, peer); !why.empty()) return why;
   const jail_task& first = child.front();
-  if (first.parent != peer.process) return "the process is no child of who asks";
-  if (child.size() != 1 || (first.flags & JAIL_TASK_NOT_EXECUTED) == 0) return "the child has executed a program";
-  if (!all_are(child, peer.uid)) return "the child is another user's";
   const bool is_below = first.pid_space != own.pid_space && first.pid_space_level == own.pid_space_level + 1;
   if (!is_below || first.pid_in_space != 1) return "the child is not the first process of a pid namespace";
   return {};
+}
+
+std::string why_not_joined(const std::vector<jail_task>& child, const jail_task& peer, std::uint32_t pid_space) {
+  if (std::string why = why_no_child(child, peer); !why.empty()) return why;
+  return child.front().pid_space == pid_space ? "" : "the child is in another pid namespace than the first";
 }
 
 }  // namespace jail::broker

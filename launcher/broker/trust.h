@@ -16,6 +16,9 @@ std::string why_not_served(const std::vector<jail_task>& peer, std::uint32_t uid
 
 // Only the first process of a pid namespace right below ours, forked by the peer itself and still what was forked: so
 // the namespace is the peer's own making, and nobody else's events are in it.
-std::string why_not_traced(const std::vector<jail_task>& child, const jail_task& peer, const jail_task& own);
+std::string why_not_taken(const std::vector<jail_task>& child, const jail_task& peer, const jail_task& own);
+
+// Who comes after it: forked by the peer, too, into that namespace, of this number.
+std::string why_not_joined(const std::vector<jail_task>& child, const jail_task& peer, std::uint32_t pid_space);
 
 }  // namespace jail::broker

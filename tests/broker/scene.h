@@ -64,7 +64,7 @@ class Line {
     if (!letter || letter->bytes.empty()) return {.refused = {}, .ring = {}, .is_closed = true};
     const std::optional<Answer> answer = parse_answer(letter->bytes, heard.refused);
     if (answer) heard.refused = answer->refused;
-    heard.ring = std::move(letter->descriptor);
+    if (!letter->descriptors.empty()) heard.ring = std::move(letter->descriptors.front());
     return heard;
   }
   [[nodiscard]] const Fd& socket() const { return socket_; }

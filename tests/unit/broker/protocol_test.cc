@@ -21,18 +21,22 @@ TEST(Protocol, ARequestComesBack) {
   std::string why;
   EXPECT_EQ(parse_request(bytes(emit(whole())), why), whole());
   EXPECT_EQ(parse_request(bytes(emit(Request{.ask = Ask::Count})), why), (Request{.ask = Ask::Count}));
+  EXPECT_EQ(parse_request(bytes(emit(Request{.ask = Ask::Join})), why), (Request{.ask = Ask::Join}));
   EXPECT_EQ(why, "");
   EXPECT_EQ(emit(whole()).size(), kRequestBytes);
 }
 
 TEST(Protocol, AnAnswerComesBack) {
-  Answer answer{.refused = "no", .support = {}, .lost = 1ULL << 40};
+  Answer answer{.refused = "no", .support = {}, .no_groups = "none", .lost = 1ULL << 40, .controllers = 5, .files = 3};
   answer.support.missing[1] = "this kernel lacks it";
   std::string why;
   const std::optional<Answer> read = parse_answer(bytes(emit(answer)), why);
   ASSERT_TRUE(read) << why;
   EXPECT_EQ(read->refused, "no");
   EXPECT_EQ(read->lost, 1ULL << 40);
+  EXPECT_EQ(read->no_groups, "none");
+  EXPECT_EQ(read->controllers, 5U);
+  EXPECT_EQ(read->files, 3U);
   EXPECT_EQ(read->support.missing, answer.support.missing);
   EXPECT_EQ(emit(answer).size(), kAnswerBytes);
 }
@@ -40,7 +44,7 @@ TEST(Protocol, AnAnswerComesBack) {
 TEST(Protocol, TextIsCutToItsPlace) {
   std::string why;
   const std::optional<Answer> read =
-      parse_answer(bytes(emit(Answer{.refused = std::string(1000, 'x'), .support = {}})), why);
+      parse_answer(bytes(emit(Answer{.refused = std::string(1000, 'x'), .support = {}, .no_groups = {}})), why);
   ASSERT_TRUE(read) << why;
   EXPECT_EQ(read->refused, std::string(kReasonBytes - 1, 'x'));
 }

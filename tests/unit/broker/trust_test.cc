@@ -25,7 +25,7 @@ template <typename Change>
 std::string child_with(Change change) {
   jail_task child = kChild;
   change(child);
-  return why_not_traced({child}, kPeer, kOwn);
+  return why_not_taken({child}, kPeer, kOwn);
 }
 
 TEST(Trust, WhoMayAsk) { EXPECT_EQ(why_not_served({kPeer}, kUser, kOwn), ""); }
@@ -41,17 +41,30 @@ TEST(Trust, NobodyOfWhomOneThreadIsJailed) {
     EXPECT_NE(peer_with([flag](jail_task& task) { task.flags |= flag; }), "") << flag;
 }
 
-TEST(Trust, WhoMayBeTraced) { EXPECT_EQ(why_not_traced({kChild}, kPeer, kOwn), ""); }
+TEST(Trust, WhoMayBeTaken) { EXPECT_EQ(why_not_taken({kChild}, kPeer, kOwn), ""); }
 
 TEST(Trust, OnlyTheFirstOfItsNamespaceForkedByThePeer) {
-  EXPECT_NE(why_not_traced({}, kPeer, kOwn), "");
-  EXPECT_NE(why_not_traced({kChild, kChild}, kPeer, kOwn), "");
+  EXPECT_NE(why_not_taken({}, kPeer, kOwn), "");
+  EXPECT_NE(why_not_taken({kChild, kChild}, kPeer, kOwn), "");
   EXPECT_NE(child_with([](jail_task& task) { task.parent = 40; }), "");
   EXPECT_NE(child_with([](jail_task& task) { task.flags = 0; }), "");
   EXPECT_NE(child_with([](jail_task& task) { task.uid = task.euid = 0; }), "");
   EXPECT_NE(child_with([](jail_task& task) { task.pid_space = kOwn.pid_space; }), "");
   EXPECT_NE(child_with([](jail_task& task) { task.pid_space_level = 2; }), "");
   EXPECT_NE(child_with([](jail_task& task) { task.pid_in_space = 2; }), "");
+}
+
+TEST(Trust, WhoComesAfterTheFirstIsForkedIntoItsNamespace) {
+  jail_task second = kChild;
+  second.pid_in_space = 2;
+  EXPECT_EQ(why_not_joined({second}, kPeer, kChild.pid_space), "");
+  EXPECT_NE(why_not_joined({second}, kPeer, kChild.pid_space + 1), "");
+  EXPECT_NE(why_not_joined({}, kPeer, kChild.pid_space), "");
+  second.flags = 0;
+  EXPECT_NE(why_not_joined({second}, kPeer, kChild.pid_space), "");
+  second = kChild;
+  second.parent = 40;
+  EXPECT_NE(why_not_joined({second}, kPeer, kChild.pid_space), "");
 }
 
 }  // namespace

@@ -1,0 +1,166 @@
+#include "broker/groups.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+#include "sys/delegation.h"
+#include "sys/process.h"
+#include "sys/process_tree.h"
+#include "sys/socket.h"
+
+namespace jail::broker {
+namespace {
+
+constexpr int kAgainMs = 20;
+constexpr const char* kEnded = "the child has ended";
+
+bool reply(const Fd& link, GroupDone done, std::string_view refused, const std::vector<int>& descriptors = {}) {
+  refused.copy(done.refused, sizeof done.refused - 1);
+  return sys::send_message(link, std::as_bytes(std::span(&done, 1)), descriptors);
+}
+
+// What its holder may write, too, by descriptors of its own: a lock on ours would be one on theirs.
+std::vector<Fd> open_for_holder(const sys::Cgroup& group, std::uint32_t& files) {
+  std::vector<Fd> opened;
+  opened.emplace_back(::openat(group.folder().get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (std::size_t i = 0; i < kLentFiles.size(); ++i) {
+    Fd file(::openat(group.folder().get(), kLentFiles[i], O_WRONLY | O_CLOEXEC));
+    if (!file) continue;
+    files |= 1U << i;
+    opened.push_back(std::move(file));
+  }
+  return opened;
+}
+
+}  // namespace
+
+std::optional<Groups> Groups::make(std::string& why) {
+  namespace delegation = sys::delegation;
+  const std::string pid = std::to_string(::getpid());
+  why = delegation::enter_scope_of_machine("jails-" + pid + ".scope");
+  auto mount = sys::find_group_mount();
+  delegation::Place place = delegation::find();
+  if (!mount || place.support.controllers == 0) {
+    why = why.empty() ? place.support.why : "systemd gives no scope: " + why;
+    return std::nullopt;
+  }
+  sys::sweep_groups(Fd(::open(place.parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), "jaild-");
+  std::optional<sys::Cgroup> base = delegation::make(place, "jaild-" + pid);
+  if (base) (void)delegation::give(place, delegation::kCpu);
+  const unsigned controllers = base ? delegation::pass_on(base->folder()) : 0;
+  why = !base ? place.support.why : controllers == 0 ? "no controllers for groups in " + base->path() : "";
+  if (!why.empty()) return std::nullopt;
+  return Groups(std::move(*base), std::move(*mount), controllers);
+}
+
+Groups::Groups(sys::Cgroup base, sys::GroupMount mount, unsigned controllers)
+    : base_(std::move(base)),
+      mount_(std::move(mount)),
+      controllers_(controllers),
+      mirror_(base_.path(), mount_.folder) {}
+
+void Groups::serve(const Fd& link) {
+  if (!reply(link, {.controllers = controllers_}, {})) return;
+  for (bool is_tidy = true;;) {
+    pollfd polled{link.get(), POLLIN, 0};
+    const int ready = check(TEMP_FAILURE_RETRY(::poll(&polled, 1, is_tidy ? -1 : kAgainMs)), "poll");
+    if (ready != 0) {
+      const sys::Message message = sys::receive_message(link);
+      if (message.bytes.empty()) return;
+      GroupOrder order;
+      if (message.bytes.size() != sizeof order) continue;
+      std::memcpy(&order, message.bytes.data(), sizeof order);
+      carry_out(link, order, message.descriptors);
+    }
+    is_tidy = tidy();
+  }
+}
+
+void Groups::carry_out(const Fd& link, const GroupOrder& order, const std::vector<Fd>& processes) {
+  using What = GroupOrder::What;
+  const auto lent = lent_.find(order.group);
+  if (order.what == What::Leave) return end(order.group);
+  if (order.what == What::Make && lent == lent_.end() && processes.size() == 2)
+    return lend(link, order, processes[0], processes[1]);
+  if (order.what == What::Join && lent != lent_.end() && processes.size() == 1)
+    return (void)reply(link, {.what = order.what, .group = order.group}, take_in(lent->second.group, processes[0]));
+  (void)reply(link, {.what = order.what, .group = order.group}, "there is no such group");
+}
+
+void Groups::lend(const Fd& link, const GroupOrder& order, const Fd& asks, const Fd& child) {
+  std::string around, why;
+  std::optional<sys::Cgroup> group = make_for(asks, child, around, why);
+  GroupDone done{.group = order.group, .controllers = controllers_};
+  if (!group) return (void)reply(link, done, why);
+  const std::vector<Fd> opened = open_for_holder(*group, done.files);
+  std::vector<int> descriptors;
+  for (const Fd& fd : opened) descriptors.push_back(fd.get());
+  lent_.emplace(order.group, Lent{std::move(*group), std::move(around)});
+  (void)reply(link, done, {}, descriptors);
+}
+
+// Its holder is to read in it, and has no lock on it to take: ours was there first.
+std::optional<sys::Cgroup> Groups::make_for(const Fd& asks, const Fd& child, std::string& around, std::string& why) {
+  const pid_t launcher = sys::number_of(asks), first = sys::number_of(child);
+  const auto stands = launcher == 0 ? std::nullopt : sys::group_folder(mount_, launcher);
+  if (first == 0 || !stands || !sys::has_its_number(asks)) {
+    why = "who asks has ended, or cannot be seen";
+    return std::nullopt;
+  }
+  const auto folder = mirror_.enter(*stands, why);
+  if (!folder) return std::nullopt;
+  around = *folder;
+  auto group = sys::Cgroup::make(around, "jail-" + std::to_string(launcher) + "-" + std::to_string(first), why);
+  if (group && ::fchmod(group->folder().get(), 0755) != 0) why = std::strerror(errno);
+  if (group && why.empty()) why = take_in(*group, child);
+  if (why.empty()) return group;
+  group.reset();
+  mirror_.leave(around);
+  return std::nullopt;
+}
+
+std::string Groups::take_in(const sys::Cgroup& group, const Fd& child) const {
+  const pid_t number = sys::number_of(child);
+  if (number == 0) return kEnded;
+  const int error = group.write("cgroup.procs", std::to_string(number));
+  if (error != 0) return std::string("moving the child into its control group: ") + std::strerror(error);
+  const bool is_in = sys::group_folder(mount_, number) == group.path();
+  if (is_in && sys::has_its_number(child)) return {};
+  if (is_in) put_back(number);
+  return kEnded;
+}
+
+// Whoever has got the number since the look was forked since then, into the group of who forked it.
+void Groups::put_back(pid_t number) const {
+  const pid_t parent = sys::parent_of(number);
+  const auto from = parent == 0 ? std::nullopt : sys::group_folder(mount_, parent);
+  const Fd group(from ? ::open(from->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+  if (group) (void)sys::write_group_file(group, "cgroup.procs", std::to_string(number));
+}
+
+void Groups::end(std::uint64_t number) {
+  auto node = lent_.extract(number);
+  if (node.empty()) return;
+  (void)node.mapped().group.write("cpu.max", "max");  // whoever is to end needs the processor for it
+  (void)node.mapped().group.write("cgroup.kill", "1");
+  ended_.push_back(std::move(node.mapped()));
+}
+
+bool Groups::tidy() {
+  std::erase_if(ended_, [this](Lent& lent) {
+    if (!lent.group.remove()) return false;
+    mirror_.leave(lent.around);
+    return true;
+  });
+  return ended_.empty();
+}
+
+}  // namespace jail::broker
