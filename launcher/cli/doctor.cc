@@ -80,7 +80,7 @@ Findings examine(run::Plan plan, const std::string& broker) {
   findings.source = monitor::source_name(plan.monitor);
   findings.sources = plan.monitor.sources;
   findings.refusals = plan.refusals;
-  if (plan.refusals.empty()) findings.failure = run::rehearse(plan, run::Proc::Required);
+  if (plan.refusals.empty()) findings.failure = run::rehearse(plan, run::Proc::Required, broker);
   if (findings.failure) run::leave_out(plan, findings.failure->layer, findings.failure->reason);
   findings.layers = std::move(plan.layers);
   return findings;
@@ -179,7 +179,7 @@ int doctor_verb(const Options& options) {
   if (options.blindspots) return show_blindspots(options);
   run::Plan plan;
   if (options.wanted.profile.empty()) {
-    plan = run::bare_plan();
+    plan = run::bare_plan(options.wanted.broker);
   } else {
     run::Wanted wanted = wanted_of(options.wanted);
     wanted.command = {"true"};

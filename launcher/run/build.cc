@@ -26,13 +26,6 @@ namespace {
 constexpr int kMostSetupMs = 30'000;  // a dead network file system among the grants must not hang the caller for ever
 constexpr int kMostKillMs = 2'000;    // who sleeps in a dead file system does not die of SIGKILL
 
-pid_t host_pid(const Fd& pidfd) {
-  const std::string path = "/proc/self/fdinfo/" + std::to_string(pidfd.get());
-  const std::string text = sys::read_file(sys::open_at(path, O_RDONLY, sys::Resolve::Anything), 4096);
-  const std::size_t field = text.find("\nPid:\t");
-  return field == std::string::npos ? 0 : static_cast<pid_t>(std::atoi(text.c_str() + field + 6));
-}
-
 // A process is found by its number below /proc, so both must be of one pid namespace (pid_namespaces(7)).
 bool proc_speaks_our_numbers() {
   char self[16];
@@ -126,22 +119,25 @@ void Worker::end_last() noexcept {
   child_.pid = 0;
 }
 
-std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, const Fd* group) {
+std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, Group& group) {
   if (!proc_speaks_our_numbers())
     return BuildFailure{"proc", "/proc is that of another pid namespace: mount one of this (unshare --mount-proc)",
                         ENOENT};
   sys::SocketPair pair = sys::socket_pair();
   int error = 0;
-  sys::Child child = group != nullptr ? sys::try_fork_into_group(*group, confine::namespaces::kFirst, error)
-                                      : sys::try_fork_into(confine::namespaces::kFirst, error);
+  const Fd* folder = group.folder();
+  sys::Child child = folder != nullptr ? sys::try_fork_into_group(*folder, confine::namespaces::kFirst, error)
+                                       : sys::try_fork_into(confine::namespaces::kFirst, error);
   if (error != 0)
     return BuildFailure{"userns", SysError(error, "clone").what() + (": " + confine::namespaces::explain(error)),
                         error};
   if (child.pid == 0) {
     pair.ours.reset();
-    become_init(std::move(pair.theirs), identity.uid, identity.gid, identity.by_root ? Maps::ByLauncher : Maps::OwnId);
+    become_init(std::move(pair.theirs), identity.uid, identity.gid, identity.by_root ? Maps::ByLauncher : Maps::OwnId,
+                group.is_lent() ? InGroup::Later : InGroup::FromTheStart);
   }
   Worker init(std::move(child), std::move(pair.ours));
+  group.ask_for(init.pidfd());
   if (identity.by_root) {
     confine::identity::write_maps(identity, init.pid());
     send_proceed(init.socket());
@@ -149,15 +145,16 @@ std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& ide
   return init;
 }
 
-Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
-                           const std::vector<int>& passed, Fd handover, const Fd* group)
+Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const Group& group,
+                           const std::vector<int>& passed, Fd handover)
     : init_(std::move(init)), wants_findings_(wants_findings(plan)), wants_network_(!plan.egress.in.empty()),
       ruleset_(plan.wall ? &*plan.wall : nullptr) {
   // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.
   std::optional<Received> standing = receive_report(init_.socket());
+  if (group.is_lent()) send_proceed(init_.socket());
   if (standing && standing->report.kind == ReportKind::Standing && !standing->descriptors.empty())
     builder_ = start_builder(init_, std::move(standing->descriptors.front()), plan, stdio, ends, passed,
-                             std::move(handover), group);
+                             std::move(handover), group.folder());
   else if (standing) failure_ = failure_of(standing->report);
   else failure_ = gone("the jail's first process");
 }
@@ -184,7 +181,7 @@ std::variant<Jail, BuildFailure> Construction::wait_ready(const Fd& signals, Pro
   (void)sys::reap(builder_.pid());  // it ended when it had forked the plugin
   builder_.reaped();
   Jail jail{.init = std::move(init_), .plugin = {}, .masters = std::move(masters_)};
-  const pid_t pid = host_pid(plugin_);
+  const pid_t pid = sys::number_of(plugin_);
   jail.plugin = Worker({pid, std::move(plugin_)}, std::move(builder_).take_socket());
   return jail;
 }

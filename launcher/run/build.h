@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "egress/wall.h"
 #include "run/findings.h"
+#include "run/group.h"
 #include "run/plan.h"
 #include "run/protocol.h"
 #include "run/stdio.h"
@@ -53,8 +54,8 @@ class Worker {
 };
 
 // Pid 1 of a jail, alone: the namespaces are being made while the caller goes on. `identity` is only looked at for
-// root. `group`: the control group that it starts in; null: ours.
-std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, const Fd* group = nullptr);
+// root. In its control group from its first moment, or as soon as jaild has made one.
+std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, Group& group);
 
 // What the supervisor holds of a jail whose plugin waits for the word to start.
 struct Jail {
@@ -69,10 +70,10 @@ enum class Proc { Required, MayBeAbsent };
 // `without_proc` receives why there is no /proc, where it may be absent and is.
 class Construction {
  public:
-  // `handover`: where the plugin process leaves its filter's listener; empty: none is made (monitor/listener.h).
-  // `group`: the control group that the plugin starts in; null: ours.
-  Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const std::vector<int>& passed,
-               Fd handover = {}, const Fd* group = nullptr);
+  // `group`: has settled. `handover`: where the plugin process leaves its filter's listener; empty: none is made
+  // (monitor/listener.h).
+  Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const Group& group,
+               const std::vector<int>& passed, Fd handover = {});
   ~Construction();
 
   std::variant<Jail, BuildFailure> wait_ready(const Fd& signals, Proc proc);

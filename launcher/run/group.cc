@@ -52,33 +52,88 @@ std::uint64_t sum_of(const std::string& text, std::string_view key) {
 
 }  // namespace
 
-Group::~Group() {
-  group_.reset();
-  confine::cgroup::leave(place_);
+sys::delegation::Support Group::foresee(const std::string& broker, unsigned needed) {
+  sys::delegation::Place place = sys::delegation::find(needed);
+  Group group;
+  group.place_ = place;
+  group.broker_ = broker;
+  const bool is_asked = place.support.controllers == 0 || place.entry == sys::delegation::Place::Entry::ThroughAScope;
+  return is_asked && group.borrow(needed) ? group.place_.support : place.support;
 }
 
-const confine::cgroup::Support& Group::make() { return make_at(confine::cgroup::find()); }
+Group::~Group() { let_go(); }
 
-bool Group::make_in_scope(unsigned needed, const std::function<void()>& empty) {
-  if ((needed & ~place_.support.controllers) == 0) return false;
-  confine::cgroup::Place place = confine::cgroup::find(needed);
-  if (place.entry != confine::cgroup::Place::Entry::ThroughAScope) {
-    place_.support.why = std::move(place.support.why);
-    return false;
-  }
-  empty();
+void Group::let_go() {
   group_.reset();
-  confine::cgroup::leave(place_);
+  lease_.reset();
+  sys::delegation::leave(place_);
+}
+
+const sys::delegation::Support& Group::make(const std::string& broker) {
+  broker_ = broker;
+  make_at(sys::delegation::find());
+  return place_.support;
+}
+
+void Group::make_at(sys::delegation::Place place) {
+  place_ = std::move(place);
+  if (auto made = sys::delegation::make(place_, own_name())) group_ = std::make_unique<sys::Cgroup>(std::move(*made));
+  else if (!borrow(0)) make_bare();
+}
+
+void Group::make_bare() {
+  why_none_.clear();
+  if (auto made = sys::delegation::make_bare(place_, own_name(), why_none_))
+    group_ = std::make_unique<sys::Cgroup>(std::move(*made));
+}
+
+// Root makes its own, wherever one can be had.
+bool Group::borrow(unsigned needed) {
+  if (::geteuid() == 0 || std::exchange(asked_broker_, true)) return false;
+  std::string why;
+  lease_ = broker::GroupLease::open(broker_, broker::Line::Patience::AMoment, why);
+  if (lease_ && (needed & ~lease_->controllers()) != 0) lease_.reset();
+  if (lease_) place_.support.controllers = lease_->controllers();
+  if (!why.empty()) place_.support.why += "; " + why;
+  return lease_.has_value();
+}
+
+void Group::ask_for(const Fd& first) {
+  if (lease_) lease_->ask(first);
+}
+
+std::string Group::add(const Fd& process) const { return lease_ ? lease_->add(process) : ""; }
+
+bool Group::take() {
+  std::string why;
+  group_ = lease_->take(why);
+  if (!group_) place_.support.why += "; " + why;
+  else place_.support.counts_swap = sys::delegation::counts_swap(group_->folder());
+  return group_ != nullptr;
+}
+
+bool Group::settle(unsigned needed, const std::function<void()>& empty) {
+  if (lease_ && !group_ && !take()) {
+    empty();
+    lease_.reset();
+    place_.support.controllers = 0;
+    make_bare();
+    return true;
+  }
+  if ((needed & ~place_.support.controllers) == 0) return false;
+  if (borrow(needed)) {
+    empty();
+    group_.reset();
+    sys::delegation::leave(place_);
+    return true;
+  }
+  if (lease_ || std::exchange(asked_systemd_, true)) return false;
+  sys::delegation::Place place = sys::delegation::find(needed);
+  if (place.entry != sys::delegation::Place::Entry::ThroughAScope) return false;
+  empty();
+  let_go();
   make_at(std::move(place));
   return true;
-}
-
-const confine::cgroup::Support& Group::make_at(confine::cgroup::Place place) {
-  place_ = std::move(place);
-  why_none_.clear();
-  group_ = confine::cgroup::make(place_, own_name());
-  if (!group_) group_ = confine::cgroup::make_bare(place_, own_name(), why_none_);
-  return place_.support;
 }
 
 std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) {
@@ -89,13 +144,13 @@ std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) 
     return failures;
   }
   limits_ = limits;
-  const int error = limits.millicpu ? confine::cgroup::give(place_, confine::cgroup::kCpu) : 0;
+  const int error = limits.millicpu && !lease_ ? sys::delegation::give(place_, sys::delegation::kCpu) : 0;
   if (error != 0) failures.push_back({"limits.cpu", "no controller for it: " + std::string(std::strerror(error))});
   for (const confine::limits::Setting& setting : confine::limits::settings_of(limits))
-    if (std::string problem = confine::limits::apply(setting, *folder()); !problem.empty())
+    if (std::string problem = confine::limits::apply(setting, *group_); !problem.empty())
       failures.push_back({setting.layer, std::move(problem)});
-  if (limits.memory) memory_events_ = open_events(*folder(), "memory.events");
-  if (limits.pids) pids_events_ = open_events(*folder(), "pids.events");
+  if (limits.memory) memory_events_ = open_events(group_->folder(), "memory.events");
+  if (limits.pids) pids_events_ = open_events(group_->folder(), "pids.events");
   (void)read_events(memory_events_);
   (void)read_events(pids_events_);
   return failures;
@@ -103,8 +158,8 @@ std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) 
 
 // From the write on nobody comes back from the kernel: who is long in there holds it up, but does not run.
 bool Group::freeze() const {
-  if (!group_ || sys::write_group_file(*folder(), "cgroup.freeze", "1") != 0) return false;
-  const Fd events = open_events(*folder(), "cgroup.events");
+  if (!group_ || group_->write("cgroup.freeze", "1") != 0) return false;
+  const Fd events = open_events(group_->folder(), "cgroup.events");
   const std::uint64_t until = clock::boottime_ns() + kFreezeNs;
   while (count_of(events, "frozen") == 0 && clock::boottime_ns() < until) {
     pollfd change{events.get(), POLLPRI, 0};
@@ -114,12 +169,12 @@ bool Group::freeze() const {
 }
 
 void Group::thaw() const {
-  if (group_) (void)sys::write_group_file(*folder(), "cgroup.freeze", "0");
+  if (group_) (void)group_->write("cgroup.freeze", "0");
 }
 
 void Group::kill() const noexcept {
   let_end();
-  if (group_) (void)sys::write_group_file(*folder(), "cgroup.kill", "1");
+  if (group_) (void)group_->write("cgroup.kill", "1");
 }
 
 void Group::add_to(std::vector<pollfd>& polled) {
@@ -157,18 +212,18 @@ void Group::look_at_memory(const Log& log) {
 void Group::look_at_pids(const Log& log) {
   const std::uint64_t times = count_of(pids_events_, "max");
   if (times == 0) return;
-  const auto peak = without_init(sys::number_in(*folder(), "pids.peak"));
+  const auto peak = without_init(sys::number_in(group_->folder(), "pids.peak"));
   if (!peak || *peak >= limits_.pids) reached("limits.pids", times, *limits_.pids, log);
 }
 
 void Group::look_at_cpu(const Log& log) {
   if (!limits_.millicpu) return;
-  const auto throttled = sys::keyed_number(sys::read_group_file(*folder(), "cpu.stat"), "nr_throttled");
+  const auto throttled = sys::keyed_number(sys::read_group_file(group_->folder(), "cpu.stat"), "nr_throttled");
   reached("limits.cpu", throttled.value_or(0), *limits_.millicpu, log);
 }
 
 void Group::let_end() const noexcept {
-  if (group_ && limits_.millicpu) (void)sys::write_group_file(*folder(), "cpu.max", "max");
+  if (group_ && limits_.millicpu) (void)group_->write("cpu.max", "max");
 }
 
 event::Counts Group::reached() const {
@@ -185,21 +240,21 @@ Group::OutOfMemory Group::out_of_memory() const {
 Group::Use Group::use() const {
   Use use;
   if (!group_) return use;
-  const std::string cpu = sys::read_group_file(*folder(), "cpu.stat");
+  const std::string cpu = sys::read_group_file(group_->folder(), "cpu.stat");
   use.user_ms = milliseconds(cpu, "user_usec");
   use.system_ms = milliseconds(cpu, "system_usec");
   if (limits_.millicpu) use.throttled_ms = milliseconds(cpu, "throttled_usec");
-  use.memory = sys::number_in(*folder(), "memory.current");
-  use.memory_peak = sys::number_in(*folder(), "memory.peak");
-  use.processes = without_init(sys::number_in(*folder(), "pids.current"));
-  use.processes_peak = without_init(sys::number_in(*folder(), "pids.peak"));
-  if (::faccessat(folder()->get(), "io.stat", F_OK, 0) != 0) return use;
-  const std::string devices = sys::read_group_file(*folder(), "io.stat");
+  use.memory = sys::number_in(group_->folder(), "memory.current");
+  use.memory_peak = sys::number_in(group_->folder(), "memory.peak");
+  use.processes = without_init(sys::number_in(group_->folder(), "pids.current"));
+  use.processes_peak = without_init(sys::number_in(group_->folder(), "pids.peak"));
+  if (::faccessat(group_->folder().get(), "io.stat", F_OK, 0) != 0) return use;
+  const std::string devices = sys::read_group_file(group_->folder(), "io.stat");
   use.read = sum_of(devices, "rbytes=");
   use.written = sum_of(devices, "wbytes=");
   return use;
 }
 
-bool Group::counts_use() const { return group_ && ::faccessat(folder()->get(), "memory.peak", R_OK, 0) == 0; }
+bool Group::counts_use() const { return group_ && ::faccessat(group_->folder().get(), "memory.peak", R_OK, 0) == 0; }
 
 }  // namespace jail::run

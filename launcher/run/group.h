@@ -6,15 +6,17 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/fd.h"
-#include "confine/cgroup.h"
+#include "broker/lent_group.h"
 #include "confine/limits.h"
 #include "event/event.h"
+#include "sys/delegation.h"
 
 namespace jail::run {
 
@@ -27,13 +29,21 @@ class Group {
 
   using Log = std::function<void(const event::Event&)>;
 
-  // Where limits can be held by it; else below our own, where it limits nothing: it tells the jail's processes from
-  // others, and freezes and ends them. Before the first process of the jail.
-  const confine::cgroup::Support& make();
-  // The same anew where a scope of systemd's alone has what a profile needs (confine/limits.h). `empty` ends whoever is
-  // in it. False: nothing has changed.
-  bool make_in_scope(unsigned needed, const std::function<void()>& empty);
-  [[nodiscard]] const Fd* folder() const { return group_ ? &group_->folder() : nullptr; }
+  // What make() and settle() will come to; nothing is made. `broker`: the socket of jaild. `needed`: of
+  // sys::delegation::Controller, what a profile states (confine/limits.h).
+  static sys::delegation::Support foresee(const std::string& broker, unsigned needed = 0);
+
+  // Where limits can be held by it, of our own making or lent by jaild; else below our own, where it limits nothing: it
+  // tells the jail's processes from others, and freezes and ends them. Before the first process of the jail.
+  const sys::delegation::Support& make(const std::string& broker);
+  // In it, its first process starts, or in ours (null), from where jaild takes it and then whoever comes after it.
+  [[nodiscard]] const Fd* folder() const { return group_ && !lease_ ? &group_->folder() : nullptr; }
+  [[nodiscard]] bool is_lent() const { return lease_.has_value(); }
+  void ask_for(const Fd& first);
+  [[nodiscard]] std::string add(const Fd& process) const;  // empty, or why it is not in it
+  // What has come of asking, or another where only that has what is needed: then `empty` has ended the first process,
+  // one has to be started anew and this to be called again. False: the group stands.
+  bool settle(unsigned needed, const std::function<void()>& empty);
   [[nodiscard]] std::string path() const { return group_ ? group_->path() : ""; }
   [[nodiscard]] const std::string& why_none() const { return why_none_; }
 
@@ -74,18 +84,25 @@ class Group {
   [[nodiscard]] bool counts_use() const;
 
  private:
-  const confine::cgroup::Support& make_at(confine::cgroup::Place place);
+  void make_at(sys::delegation::Place place);
+  void make_bare();
+  bool borrow(unsigned needed);
+  bool take();
+  void let_go();
   void reached(std::string_view which, std::uint64_t times, std::uint64_t limit, const Log& log);
   void look_at_memory(const Log& log);
   void look_at_pids(const Log& log);
   void look_at_cpu(const Log& log);
 
-  confine::cgroup::Place place_;
+  sys::delegation::Place place_;
   confine::limits::OfGroup limits_;
   Fd memory_events_, pids_events_;
   std::size_t first_ = 0;  // of ours among what is polled
   std::map<std::string_view, std::uint64_t> reached_;
-  std::optional<sys::Cgroup> group_;
+  std::string broker_;
+  bool asked_broker_ = false, asked_systemd_ = false;
+  std::optional<broker::GroupLease> lease_;
+  std::unique_ptr<sys::HeldGroup> group_;  // null while jaild makes it
   std::string why_none_;
 };
 

@@ -28,6 +28,7 @@ struct Keeper {
   std::uint32_t uid;
   std::uint32_t gid;
   Maps maps;
+  InGroup in_group;
   Fd settings;  // /proc/sys
   Fd root;      // of the view
   Fd children;  // signalfd
@@ -64,6 +65,10 @@ void make_root(Keeper& keeper) { keeper.root = confine::view::make_root(); }
 
 void report_standing(Keeper& keeper) {
   send_report(keeper.supervisor, report_of(ReportKind::Standing), {keeper.root.get()});
+}
+
+void wait_for_group(Keeper& keeper) {
+  if (keeper.in_group == InGroup::Later && !receive_proceed(keeper.supervisor)) ::_exit(1);
 }
 
 void make_rest(Keeper& keeper) {
@@ -131,6 +136,7 @@ constexpr Stage kStages[] = {
     {"userns", open_settings},     // the host's /proc is out of reach from the next stage on
     {"mount", make_root},          // what every view has
     {"pid", report_standing},      // the builder starts from here, the rest is made while it works
+    {"pid", wait_for_group},   // which is the highest that is to be seen from the namespace of groups
     {"net", make_rest},
     {"proc", report_complete},  // by pid 1 itself: a /proc shows the namespace of whoever makes it
     {"env", forget_environment},
@@ -158,10 +164,10 @@ constexpr Stage kStages[] = {
 
 }  // namespace
 
-void become_init(Fd supervisor, std::uint32_t uid, std::uint32_t gid, Maps maps) noexcept {
+void become_init(Fd supervisor, std::uint32_t uid, std::uint32_t gid, Maps maps, InGroup in_group) noexcept {
   std::string_view current;
   try {
-    Keeper keeper{supervisor, uid, gid, maps, {}, {}, {}};
+    Keeper keeper{supervisor, uid, gid, maps, in_group, {}, {}, {}};
     for (const Stage& stage : kStages) {
       current = stage.name;
       stage.apply(keeper);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "confine/cgroup.h"
+#include "sys/delegation.h"
 #include "confine/environment.h"
 #include "confine/identity.h"
 #include "confine/landlock.h"
@@ -44,7 +44,7 @@ struct Command {
 struct Support {
   confine::landlock::Support landlock;
   monitor::Support monitor{};
-  confine::cgroup::Support group{};
+  sys::delegation::Support group{};
 };
 Support probe();  // no control group is looked for: a run makes its own
 

@@ -11,6 +11,7 @@
 #include "profile/validate.h"
 #include "run/facts.h"
 #include "run/findings.h"
+#include "run/group.h"
 #include "run/tracing.h"
 
 namespace jail::run {
@@ -157,11 +158,11 @@ Prepared prepare(const Wanted& wanted, State state) {
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
   TraceAccess access;
-  return plan_for(prepared, wanted, confine::cgroup::find(confine::limits::needed(prepared.profile.limits)).support,
-                  access);
+  const unsigned needed = confine::limits::needed(prepared.profile.limits);
+  return plan_for(prepared, wanted, Group::foresee(wanted.broker, needed), access);
 }
 
-Plan plan_for(const Prepared& prepared, const Wanted& wanted, const confine::cgroup::Support& group,
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, const sys::delegation::Support& group,
               TraceAccess& access) {
   Support support = probe();
   support.group = group;
@@ -182,7 +183,7 @@ profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& 
   Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
   best.monitor.seccomp.notify = best.monitor.seccomp.wait_killable = true;
   best.monitor.trace.emplace();
-  best.group.controllers = confine::cgroup::kAll;
+  best.group.controllers = sys::delegation::kAll;
   profile::Diagnostics warnings;
   for (const Refusal& refusal : plan_with(best, prepared, wanted).refusals)
     warnings.push_back(warning(refusal.place.value_or(prepared.profile.place),

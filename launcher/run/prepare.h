@@ -55,7 +55,7 @@ Prepared prepare(const Wanted& wanted, State state);
 // Only for a profile without errors.
 Plan plan_for(const Prepared& prepared, const Wanted& wanted);
 // The same for a run, which has its control group: keeps what it had to load, or whom it asked.
-Plan plan_for(const Prepared& prepared, const Wanted& wanted, const confine::cgroup::Support& group,
+Plan plan_for(const Prepared& prepared, const Wanted& wanted, const sys::delegation::Support& group,
               TraceAccess& access);
 
 // What a run would be refused for on every kernel, as warnings: keys whose mechanism this version lacks, and what this

@@ -11,28 +11,31 @@
 
 namespace jail::run {
 
-std::optional<BuildFailure> rehearse(Plan& plan, Proc proc) {
+std::optional<BuildFailure> rehearse(Plan& plan, Proc proc, const std::string& broker) {
   ::umask(kOwnUmask);
   const Fd signals = open_signals();
   const StdioPlan stdio;
   StdioEnds ends;
   Group group;
-  if (plan.limits.of_group.any()) (void)group.make();
-  (void)group.make_in_scope(confine::limits::needed(plan.limits.of_group), [] {});
-  auto init = start_init(plan.identity, group.folder());
+  if (plan.limits.of_group.any()) (void)group.make(broker);
+  auto init = start_init(plan.identity, group);
+  while (group.settle(confine::limits::needed(plan.limits.of_group), [&init] { init = Worker(); }))
+    init = start_init(plan.identity, group);
   if (auto* failure = std::get_if<BuildFailure>(&init)) return *failure;
-  Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, {}, {}, group.folder());
+  Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, group, {});
   auto ready = construction.wait_ready(signals, proc);
   if (auto* failure = std::get_if<BuildFailure>(&ready)) return *failure;
   if (!construction.without_wall().empty()) weaken(plan, "net", construction.without_wall());
   if (auto refusal = refusal_for(plan, construction.findings()))
     return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
+  if (const std::string why = group.add(std::get<Jail>(ready).plugin.pidfd()); !why.empty())
+    return BuildFailure{"limits.pids", "the plugin is not in its control group: " + why, 0};
   if (const auto failures = group.hold(plan.limits.of_group); !failures.empty())
     return BuildFailure{std::string(failures.front().layer), failures.front().reason, 0};
   return std::nullopt;
 }
 
-Plan bare_plan() {
+Plan bare_plan(const std::string& broker) {
   profile::Profile profile;
   profile.name = "doctor";
   profile.network.allow.push_back({.kind = profile::HostKind::Address,
@@ -43,8 +46,8 @@ Plan bare_plan() {
   request.argv = {"true"};
   request.launcher = launcher();
   Support support = probe();
-  support.group = confine::cgroup::find().support;
-  support.monitor.trace = TraceAccess::find(profile).support;
+  support.group = Group::foresee(broker);
+  support.monitor.trace = TraceAccess::find(profile, broker).support;
   return plan(profile, {}, support, request);
 }
 

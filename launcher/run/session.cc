@@ -58,7 +58,7 @@ class Session {
 
   Result run() {
     if (channel_problem_) return refuse_log(*channel_problem_);
-    const confine::cgroup::Support& by_group = group_.make();
+    const sys::delegation::Support& by_group = group_.make(options_.wanted.broker);
     if (::geteuid() != 0) start_early();
     prepared_ = prepare(options_.wanted, State::Make);
     result_.diagnostics = prepared_.diagnostics;
@@ -67,8 +67,8 @@ class Session {
     control_ = registry::ControlSocket(run_, prepared_.profile.name);  // who disables it sees it, or it sees that
     if (const auto disabled = registry::find_disabled(prepared_.places.disabled, prepared_.profile.name))
       return refuse(std::vector{disabled_by(*disabled)});
-    if (group_.make_in_scope(confine::limits::needed(prepared_.profile.limits), [this] { init_ = Worker(); }))
-      start_early();
+    while (group_.settle(confine::limits::needed(prepared_.profile.limits), [this] { init_ = Worker(); }))
+      if (::geteuid() != 0) start_early();
     plan_ = plan_for(prepared_, options_.wanted, by_group, tracing_.access);
     plan_.umask = umask_;
     plan_.builder_name = auditing_.name_for(plan_);
@@ -78,7 +78,7 @@ class Session {
       if (!problem.empty()) plan_.refusals.push_back({"fds", problem, {}, {}});
     plan_.passed = passed_.seen;
     if (!plan_.refusals.empty()) return refuse(plan_.refusals);
-    if (::geteuid() == 0) init_ = start_init(plan_.identity, group_.folder());
+    if (::geteuid() == 0) init_ = start_init(plan_.identity, group_);
     if (const auto* failure = std::get_if<BuildFailure>(&init_)) return refuse(*failure);
     return build();
   }
@@ -114,8 +114,7 @@ class Session {
   // has to wait for `user:`.
   void start_early() {
     const confine::identity::Launcher who = launcher();
-    init_ = start_init({.uid = who.uid, .gid = who.gid, .by_root = false, .kept_groups = {}, .problem = {}},
-                       group_.folder());
+    init_ = start_init({.uid = who.uid, .gid = who.gid, .by_root = false, .kept_groups = {}, .problem = {}}, group_);
   }
 
   Result build() {
@@ -129,8 +128,8 @@ class Session {
     sys::SocketPair handover;
     if (plan_.monitor.source != monitor::Source::None) handover = sys::socket_pair();
     const pid_t init = std::get<Worker>(init_).pid();
-    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, passed_.numbers,
-                              std::move(handover.theirs), group_.folder());
+    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, group_, passed_.numbers,
+                              std::move(handover.theirs));
     const pid_t builder = construction.builder();
     const std::optional<Refusal> unseen = tracing_.make_ready(plan_, init);  // this and what follows, while it is built
     if (!open_log()) return refuse_log(log_problem_);
@@ -149,6 +148,8 @@ class Session {
       leave_out(plan_, "proc", construction.without_proc());
       record = started();
     }
+    if (const std::string why = group_.add(jail.plugin.pidfd()); !why.empty())
+      return refuse(std::vector{Refusal{"limits.pids", "the plugin is not in its control group: " + why, {}, {}}});
     const std::vector<Group::Failure> not_held = group_.hold(plan_.limits.of_group);
     if (const auto refusal = leave_out_limits(not_held)) return refuse(std::vector{*refusal});
     if (!not_held.empty()) record = started();

@@ -24,7 +24,7 @@ TraceAccess TraceAccess::open(const std::string& socket, const std::vector<trace
     return access;
   }
   std::string why;
-  access.broker = broker::Connection::open(socket, broker::Connection::Patience::WhileItStarts, why);
+  access.broker = broker::Connection::open(socket, broker::Line::Patience::WhileItStarts, why);
   access.support.emplace();
   if (access.broker) access.support = access.broker->support();
   else access.support->missing.fill("needs root, or CAP_BPF and CAP_PERFMON; " + why);
@@ -41,7 +41,7 @@ TraceAccess TraceAccess::find(const profile::Profile& profile, const std::string
     access.landlock_records = trace::LandlockWatching::listen(access.why_no_records);
   if (wanted != MonitorSource::Auto) return access;
   if (may_load()) access.own = trace::Tracer::open_kept(families);
-  else access.broker = broker::Connection::open(socket, broker::Connection::Patience::AMoment, access.why_not);
+  else access.broker = broker::Connection::open(socket, broker::Line::Patience::AMoment, access.why_not);
   if (access.own) access.support = access.own->support();
   if (access.broker) access.support = access.broker->support();
   return access;

@@ -172,9 +172,10 @@ class Host {
     if (wish_.change) wish_.change(plan);
     const run::StdioPlan stdio;
     run::StdioEnds ends = run::make_ends(stdio);
-    auto init = run::start_init(plan.identity);
+    run::Group group;
+    auto init = run::start_init(plan.identity, group);
     if (const auto* failure = std::get_if<run::BuildFailure>(&init)) return say_failed(*failure);
-    run::Construction construction(std::move(std::get<run::Worker>(init)), plan, stdio, ends, {kPluginSays});
+    run::Construction construction(std::move(std::get<run::Worker>(init)), plan, stdio, ends, group, {kPluginSays});
     auto ready = construction.wait_ready(signals, run::Proc::Required);
     if (const auto* failure = std::get_if<run::BuildFailure>(&ready)) return say_failed(*failure);
     supervise(std::get<run::Jail>(ready), plan, stdio, std::move(ends), signals);
