@@ -274,6 +274,7 @@ class Live(Started):
         self.assertEqual(live.wait(timeout=30), 137)
         self.assert_refused(self.run_and_end(), "profile 'live' is disabled", "CVE-1 \\x1b[31m", "jail enable live")
         self.assertEqual(self.records()[-1]["kind"], "run.refused")
+        self.assertEqual(self.said_of_disabled("check"), self.said_of_disabled("show"))
         self.assertIn("profile 'live', since 20", self.jail("disable").out)
         self.assertEqual(self.run_and_end(name="other").code, 0)
         self.assertEqual(self.act("enable", "live").code, 0)
@@ -283,6 +284,13 @@ class Live(Started):
     def run_and_end(self, name="live"):
         profile = self.document(f"version: 1\nname: {name}\nextends: [shell]\n", name)
         return self.jail("run", "--audit", self.log, profile, "--", "true")
+
+    def said_of_disabled(self, verb):
+        asked = self.jail(verb, self.document("version: 1\nname: live\nextends: [shell]\n"))
+        self.assertEqual(asked.code, 0, asked)
+        for words in ("profile 'live' is disabled by uid", " since 20", "CVE-1 \\x1b[31m", "'jail enable live'"):
+            self.assertIn(words, asked.error)
+        return asked.error
 
     def test_disable_bad_words(self):
         self.assertIn("is no name of a profile", self.act("disable", "../x").error)
