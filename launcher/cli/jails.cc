@@ -180,11 +180,7 @@ bool act_on(const Live& live, const Act& act, const std::string& reason) {
 int act_verb(const Act& act, const Wanted& wanted) {
   registry::Meant meant{.jails = registry::list_live(kAnswerPatience), .problem = {}};
   if (!wanted.all) meant = registry::find_meant(std::move(meant.jails), wanted.jail);
-  if (!meant.problem.empty()) {
-    std::fprintf(stderr, "jail: %s\n  hint: 'jail ps' shows those that live\n",
-                 text::for_people(meant.problem).c_str());
-    return EXIT_FAILURE;
-  }
+  if (meant.problem) return refuse_word(*meant.problem);
   if (act.wish == Request::Wish::Kill)
     return end_all(std::move(meant.jails), wanted.reason) ? EXIT_SUCCESS : EXIT_FAILURE;
   bool all_done = true;
@@ -217,6 +213,12 @@ std::vector<std::string> lines_of(const std::vector<Live>& jails, const std::opt
   rows.reserve(jails.size());
   for (const Live& live : jails) rows.push_back(row_of(live, shares));
   return lines_of(columns, rows);
+}
+
+int refuse_word(const registry::Problem& problem) {
+  std::fprintf(stderr, "jail: %s\n  hint: %s\n", text::for_people(problem.message).c_str(),
+               text::for_people(problem.hint).c_str());
+  return EXIT_FAILURE;
 }
 
 int kill_jails(const std::string& profile, const std::string& reason) {

@@ -21,6 +21,12 @@ std::vector<std::string> lines_of(const std::vector<registry::Live>& jails,
                                   const std::optional<std::vector<Share>>& shares = std::nullopt);
 
 // Ends the live jails of that profile, or of all where it is empty; says so. The exit status.
+// --reason of what acts on jails; one that is longer than their records hold is a wrong command line.
+void add_reason(CLI::App& verb, std::string& reason, const std::string& purpose);
+
+// Says why a word means no jail. The exit status.
+int refuse_word(const registry::Problem& problem);
+
 int kill_jails(const std::string& profile, const std::string& reason);
 
 }  // namespace jail::cli
