@@ -195,7 +195,7 @@ void add_act(CLI::App& app, int& status, const Act& act, const char* description
   CLI::Option* jail = verb->add_option("JAIL", wanted->jail, "The beginning of a run's id, or a profile's name");
   CLI::Option* all = verb->add_flag("--all", wanted->all, "Every live jail, for root those of all users");
   all->excludes(jail);
-  verb->add_option("--reason", wanted->reason, "For the log: at most 256 bytes");
+  add_reason(*verb, wanted->reason, "For the log");
   verb->callback([wanted, act, &status] {
     if (wanted->jail.empty() && !wanted->all) throw CLI::ValidationError("JAIL, or --all, is required");
     status = act_verb(act, *wanted);
@@ -225,6 +225,16 @@ int kill_jails(const std::string& profile, const std::string& reason) {
   std::vector<Live> jails = registry::list_live(kAnswerPatience);
   std::erase_if(jails, [&](const Live& live) { return !profile.empty() && live.profile != profile; });
   return end_all(std::move(jails), reason) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void add_reason(CLI::App& verb, std::string& reason, const std::string& purpose) {
+  constexpr std::size_t kMost = registry::kMostOfReason;
+  const auto check = [](const std::string& text) {
+    const std::string size = std::to_string(text.size());
+    return text.size() <= kMost ? "" : "it has " + size + " bytes of at most " + std::to_string(kMost);
+  };
+  verb.add_option("--reason", reason, purpose + ": at most " + std::to_string(kMost) + " bytes")
+      ->check(CLI::Validator(check, ""));
 }
 
 void add_ps(CLI::App& app, int& status) {
