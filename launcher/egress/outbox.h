@@ -1,5 +1,5 @@
-// Records on their way to whom they are told, each one message of a SOCK_SEQPACKET socket, without waiting for him: what
-// the socket has no room for waits, in order, and what even then has none is counted in the next record that goes.
+// Records on their way to whom they are told, each one message of a SOCK_SEQPACKET socket, without waiting for whom
+// they are told: what the socket has no room for waits, in order, and what has no room there is counted.
 #pragma once
 
 #include <poll.h>
