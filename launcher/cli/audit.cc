@@ -37,6 +37,7 @@ struct Options {
   bool denied = false;
   bool follow = false;
   bool json = false;
+  bool one_run = false;  // or none: who says how its id begins means no other's records
 };
 
 constexpr int kLookAgainMs = 200;
@@ -140,6 +141,17 @@ void merge(Found& found, std::size_t wanted) {
   std::erase_if(found.unfinished, [&found](const std::string& run) { return !shows(found.lines, run); });
 }
 
+std::vector<registry::Run> runs_of(const std::vector<Timed>& lines) {
+  std::vector<registry::Run> runs;
+  for (const Timed& timed : lines) {
+    if (!timed.line.record) continue;
+    const event::Stamp& stamp = timed.line.record->stamp;
+    if (std::ranges::find(runs, stamp.run, &registry::Run::id) == runs.end())
+      runs.push_back({stamp.run, stamp.profile});
+  }
+  return runs;
+}
+
 void print_as_json(const std::vector<Timed>& lines) {
   for (const Timed& timed : lines)
     if (timed.line.sort != Line::Sort::Torn) std::printf("%s\n", json::harmless(timed.line.text).c_str());
@@ -198,8 +210,11 @@ int tail_verb(const Options& options) {
   if (const auto* problem = std::get_if<audit::Problem>(&read)) return give_up(*problem);
   auto& found = std::get<Found>(read);
   if (names.size() > 1) merge(found, options.selection.lines);
+  if (const auto runs = runs_of(found.lines); options.one_run && runs.size() > 1)
+    return refuse_word(registry::say_several(options.selection.run, runs));
   if (found.lines.empty() && !options.selection.run.empty())
-    return give_up({"no record of run '" + options.selection.run + "'", "without --run: the last records of all runs"});
+    return give_up({"no record of run '" + options.selection.run + "'",
+                    "'jail audit tail' without --run shows the last of all"});
   print(found.lines, options);
   if (names.size() > 1 && !options.profile.empty())
     found.remarks.push_back("profiles at " + std::to_string(names.size()) + " places are called '" +
@@ -220,13 +235,16 @@ bool is_file_of(const registry::Live& live) {
 
 // Where the log of a live jail is; of one that has ended, in the folder of all logs.
 int logs_verb(Options options, const std::string& word) {
-  std::vector<registry::Live> meant = registry::find_meant(registry::list_live(kAnswerPatience), word).jails;
+  registry::Meant found = registry::find_meant(registry::list_live(kAnswerPatience), word);
+  if (found.problem && !found.jails.empty()) return refuse_word(*found.problem);
+  std::vector<registry::Live> meant = std::move(found.jails);
   std::erase_if(meant, [](const registry::Live& live) { return !live.status || !is_file_of(live); });
   if (meant.size() > 1 || (meant.empty() && profile::is_profile_name(word) && !registry::is_run(word))) {
     options.profile = word;
     return tail_verb(options);
   }
   options.selection.run = meant.empty() ? word : meant.front().run;
+  options.one_run = true;
   if (!meant.empty()) options.file = meant.front().status->log.view();
   return tail_verb(options);
 }

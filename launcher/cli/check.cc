@@ -28,6 +28,7 @@ int check_verb(const Options& options) {
   if (!wrong) append(findings, run::refused_everywhere(prepared, wanted));
   if (!wrong) append(findings, run::unmatched_patterns(prepared));
   append(findings, run::remarks(prepared, wanted));
+  if (const auto refusal = run::disabled(prepared)) print(stderr, *refusal);
   if (options.json) {
     std::puts(as_json(findings).c_str());
   } else {

@@ -100,7 +100,7 @@ CLI::App* add_verb(CLI::App& app, const char* name, const char* description, Wan
 void add_disable(CLI::App& app, int& status) {
   auto wanted = std::make_shared<Wanted>();
   CLI::App* verb = add_verb(app, "disable", "Refuse new runs of a profile, or of all", *wanted);
-  verb->add_option("--reason", wanted->reason, "Shown to who wants to run it");
+  add_reason(*verb, wanted->reason, "Shown to who wants to run it");
   verb->add_flag("--kill", wanted->kill, "End its live jails, too");
   verb->callback([wanted, verb, &status] {
     wanted->is_named = verb->count("PROFILE") != 0;

@@ -180,11 +180,7 @@ bool act_on(const Live& live, const Act& act, const std::string& reason) {
 int act_verb(const Act& act, const Wanted& wanted) {
   registry::Meant meant{.jails = registry::list_live(kAnswerPatience), .problem = {}};
   if (!wanted.all) meant = registry::find_meant(std::move(meant.jails), wanted.jail);
-  if (!meant.problem.empty()) {
-    std::fprintf(stderr, "jail: %s\n  hint: 'jail ps' shows those that live\n",
-                 text::for_people(meant.problem).c_str());
-    return EXIT_FAILURE;
-  }
+  if (meant.problem) return refuse_word(*meant.problem);
   if (act.wish == Request::Wish::Kill)
     return end_all(std::move(meant.jails), wanted.reason) ? EXIT_SUCCESS : EXIT_FAILURE;
   bool all_done = true;
@@ -199,7 +195,7 @@ void add_act(CLI::App& app, int& status, const Act& act, const char* description
   CLI::Option* jail = verb->add_option("JAIL", wanted->jail, "The beginning of a run's id, or a profile's name");
   CLI::Option* all = verb->add_flag("--all", wanted->all, "Every live jail, for root those of all users");
   all->excludes(jail);
-  verb->add_option("--reason", wanted->reason, "For the log: at most 256 bytes");
+  add_reason(*verb, wanted->reason, "For the log");
   verb->callback([wanted, act, &status] {
     if (wanted->jail.empty() && !wanted->all) throw CLI::ValidationError("JAIL, or --all, is required");
     status = act_verb(act, *wanted);
@@ -219,10 +215,26 @@ std::vector<std::string> lines_of(const std::vector<Live>& jails, const std::opt
   return lines_of(columns, rows);
 }
 
+int refuse_word(const registry::Problem& problem) {
+  std::fprintf(stderr, "jail: %s\n  hint: %s\n", text::for_people(problem.message).c_str(),
+               text::for_people(problem.hint).c_str());
+  return EXIT_FAILURE;
+}
+
 int kill_jails(const std::string& profile, const std::string& reason) {
   std::vector<Live> jails = registry::list_live(kAnswerPatience);
   std::erase_if(jails, [&](const Live& live) { return !profile.empty() && live.profile != profile; });
   return end_all(std::move(jails), reason) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void add_reason(CLI::App& verb, std::string& reason, const std::string& purpose) {
+  constexpr std::size_t kMost = registry::kMostOfReason;
+  const auto check = [](const std::string& text) {
+    const std::string size = std::to_string(text.size());
+    return text.size() <= kMost ? "" : "it has " + size + " bytes of at most " + std::to_string(kMost);
+  };
+  verb.add_option("--reason", reason, purpose + ": at most " + std::to_string(kMost) + " bytes")
+      ->check(CLI::Validator(check, ""));
 }
 
 void add_ps(CLI::App& app, int& status) {

@@ -1,6 +1,7 @@
 // Live jails as rows, for `jail ps` and `jail top`.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,12 @@ struct Share {
 
 std::vector<std::string> lines_of(const std::vector<registry::Live>& jails,
                                   const std::optional<std::vector<Share>>& shares = std::nullopt);
+
+// --reason of what acts on jails; one that is longer than their records hold is a wrong command line.
+void add_reason(CLI::App& verb, std::string& reason, const std::string& purpose);
+
+// Says why a word means no jail. The exit status.
+int refuse_word(const registry::Problem& problem);
 
 // Ends the live jails of that profile, or of all where it is empty; says so. The exit status.
 int kill_jails(const std::string& profile, const std::string& reason);

@@ -74,6 +74,7 @@ int show_verb(const Options& options) {
   const run::Wanted wanted = wanted_of(options.wanted);
   const run::Prepared prepared = run::prepare(wanted, run::State::Foresee);
   print_errors(stderr, prepared.diagnostics);
+  if (const auto refusal = run::disabled(prepared)) print(stderr, *refusal);
   if (profile::has_errors(prepared.diagnostics)) return 1;
   const run::Plan plan = run::plan_for(prepared, wanted);
   if (options.json) {

@@ -38,6 +38,8 @@ Examples:
   jail why --host api.acme.example:443 ./crm.yaml
 )";
 
+constexpr const char* kOneHost = "api.acme.example:443";
+
 struct Options {
   WantedOptions wanted;
   std::string path;
@@ -184,7 +186,8 @@ std::optional<Answer> about_host(const Options& options, const run::Plan& plan) 
   if (!asked.problem.empty() || !is_one) {
     std::fprintf(stderr, "jail: --host '%s': %s\n", text::for_people(options.host).c_str(),
                  is_one ? asked.problem.c_str() : "one name or one address is asked for");
-    if (!asked.hint.empty()) std::fprintf(stderr, "  hint: %s\n", asked.hint.c_str());
+    const std::string hint = is_one ? asked.hint : std::string("such as ") + kOneHost;
+    if (!hint.empty()) std::fprintf(stderr, "  hint: %s\n", hint.c_str());
     return std::nullopt;
   }
   if (asked.endpoint.host == "0.0.0.0") asked.endpoint.host = "127.0.0.1";  // as connect(2) has it (ip(7))
@@ -261,6 +264,14 @@ int why_verb(const Options& options) {
 
 }  // namespace
 
+// What a script makes of a variable that is not set: nothing is asked.
+CLI::Validator such_as(const std::string& example) {
+  return {[example](const std::string& text) {
+            return text.empty() ? "nothing is named: write one, such as " + example : std::string();
+          },
+          ""};
+}
+
 void add_why(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("why", "Which line of a profile allows or denies something, and what to add");
@@ -268,9 +279,11 @@ void add_why(CLI::App& app, int& status) {
   add_wanted(*verb, options->wanted, ProfileIs::Required);
   CLI::Option_group* question = verb->add_option_group("question", "One of these");
   CLI::Option* path = question->add_option("--path", options->path, "A path, as the plugin would name it");
-  question->add_option("--syscall", options->syscall, "The name of a system call");
-  question->add_option("--host", options->host, "A name or an address to connect to, [udp://]HOST[:PORT]");
-  question->add_option("--env", options->env, "The name of an environment variable");
+  path->check(such_as("/srv/crm/data.db"));
+  question->add_option("--syscall", options->syscall, "The name of a system call")->check(such_as("openat"));
+  question->add_option("--host", options->host, "A name or an address to connect to, [udp://]HOST[:PORT]")
+      ->check(such_as(kOneHost));
+  question->add_option("--env", options->env, "The name of an environment variable")->check(such_as("ACME_TOKEN"));
   question->require_option(1);
   verb->add_option("--op", options->operation, "What is done with the path")
       ->check(CLI::IsMember({"read", "write", "exec"}))

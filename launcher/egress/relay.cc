@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -19,6 +18,7 @@
 #include "egress/flow.h"
 #include "egress/judgement.h"
 #include "egress/opening.h"
+#include "egress/outbox.h"
 #include "sys/socket.h"
 
 namespace jail::egress {
@@ -29,8 +29,6 @@ constexpr int kEvents = 64;
 
 constexpr int kSweepMs = 10'000;  // associations end by being idle
 constexpr int kFullMs = 10;       // without descriptors: others may end meanwhile
-constexpr int kPatienceMs = 1000;
-constexpr std::size_t kMostUntold = 4 * kMostConnections;  // records that wait to be taken
 constexpr int kDatagrams = 64;    // of one door; then others have their turn
 
 // What is news of a connection's socket; of one that is held, what the plugin sends is another's.
@@ -40,6 +38,9 @@ constexpr std::uint32_t kChanges = kRoom | EPOLLIN | EPOLLRDHUP;
 // What epoll remembers for us: whose socket it is, and the number of that.
 enum class Whose : std::uint64_t { Told, Resolver, Judge, Door, Connection, Association };
 constexpr int kWhoseShift = 60;
+constexpr std::uint64_t tag_of(Whose whose, std::uint64_t number) {
+  return static_cast<std::uint64_t>(whose) << kWhoseShift | number;
+}
 
 class Relay {
  public:
@@ -47,13 +48,12 @@ class Relay {
       : doors_(std::move(doors)),
         policy_(std::move(policy)),
         resolver_(resolver),
-        told_(told),
         scratch_(kScratch),
-        poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+        poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+        told_(told, poll_, tag_of(Whose::Told, 0)) {
     for (std::size_t i = 0; i < doors_.size(); ++i) watch(doors_[i].socket, EPOLLIN, Whose::Door, i);
     if (resolver_.openings) watch(resolver_.openings, EPOLLIN, Whose::Resolver, 0);
     if (resolver_.judgements) watch(resolver_.judgements, EPOLLIN, Whose::Judge, 0);
-    watch(told_, EPOLLIN, Whose::Told, 0);
   }
 
   void run() {
@@ -64,13 +64,12 @@ class Relay {
       if (connection->carry(scratch_) != Connection::State::Over) end(*connection, 0);
       else tell(connection->flow());
     for (const auto& [number, association] : associations_) tell(association->flow());
-    pollfd polled{told_.get(), POLLOUT, 0};
-    while (!untold_.empty() && TEMP_FAILURE_RETRY(::poll(&polled, 1, kPatienceMs)) > 0 && send_told()) {}
+    told_.finish();
   }
 
  private:
   void watch(const Fd& socket, std::uint32_t events, Whose whose, std::uint64_t number, int operation = EPOLL_CTL_ADD) {
-    epoll_event event{.events = events, .data = {.u64 = static_cast<std::uint64_t>(whose) << kWhoseShift | number}};
+    epoll_event event{.events = events, .data = {.u64 = tag_of(whose, number)}};
     check(::epoll_ctl(poll_.get(), operation, socket.get(), &event), "epoll_ctl");
   }
 
@@ -87,7 +86,7 @@ class Relay {
   void handle(std::uint64_t what) {
     const std::uint64_t number = what & ((1ULL << kWhoseShift) - 1);
     switch (static_cast<Whose>(what >> kWhoseShift)) {
-      case Whose::Told: return hear_told();
+      case Whose::Told: return (void)(asked_to_end_ |= !told_.handle());
       case Whose::Resolver: return open_for_names();
       case Whose::Judge: return hear_judge();
       case Whose::Door: return doors_[number].protocol == profile::Protocol::Tcp ? open(number) : associate(number);
@@ -284,46 +283,18 @@ class Relay {
     tell(connection.flow());
   }
 
-  void tell(const Flow& flow) {
-    if (untold_.size() == kMostUntold) return (void)++lost_;
-    untold_.push_back(flow);
-    if (untold_.size() == 1) (void)send_told();
-  }
-
-  // What it has no room for waits. False: nobody takes it any more.
-  bool send_told() {
-    for (; !untold_.empty(); untold_.pop_front()) {
-      untold_.front().lost = lost_;
-      if (::send(told_.get(), &untold_.front(), sizeof(Flow), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(Flow)) break;
-      lost_ = 0;
-    }
-    const bool is_heard = untold_.empty() || errno == EAGAIN || errno == EINTR;
-    const bool awaits = !untold_.empty();
-    if (awaits != awaits_room_) watch(told_, awaits ? EPOLLIN | EPOLLOUT : EPOLLIN, Whose::Told, 0, EPOLL_CTL_MOD);
-    awaits_room_ = awaits;
-    return is_heard;
-  }
-
-  // It says nothing but that it has nothing more to say.
-  void hear_told() {
-    char none = 0;
-    if (::recv(told_.get(), &none, sizeof none, MSG_DONTWAIT) < 0 && errno == EAGAIN) (void)send_told();
-    else asked_to_end_ = true;
-  }
+  void tell(const Flow& flow) { (void)told_.tell(flow); }
 
   std::vector<Relayed> doors_;
   Policy policy_;
   const Link& resolver_;
-  const Fd& told_;
   std::vector<char> scratch_;
   Fd poll_;
+  Outbox<Flow> told_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Association>> associations_;
   std::vector<std::uint64_t> busy_;
   std::uint64_t next_ = 0;
-  std::deque<Flow> untold_;
-  std::uint32_t lost_ = 0;
-  bool awaits_room_ = false;  // for what is untold
   bool asked_to_end_ = false;
 };
 

@@ -19,6 +19,7 @@
 #include "egress/judge.h"
 #include "egress/lookup.h"
 #include "egress/opening.h"
+#include "egress/outbox.h"
 
 namespace jail::egress {
 namespace {
@@ -93,18 +94,18 @@ class Resolver {
       : names_(names),
         upstreams_(std::move(upstreams)),
         relay_(relay.openings),
-        told_(told),
         poll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+        told_(told, poll_, kIsTold),
         clients_(std::move(sockets), poll_, [this](const Asker& asker, Octets bytes) { return ask(asker, bytes); }),
         judge_(poll_, relay.judgements, names_, upstreams_.searched, answered_) {
     watch(relay_, EPOLL_CTL_ADD, EPOLLIN, kIsRelay);
-    watch(told_, EPOLL_CTL_ADD, EPOLLIN, kIsTold);
   }
 
   void run() {
     while (!is_asked_to_end_ && !is_relay_gone_) step();
     while (!pending_.empty()) finish(pending_.begin()->first, Rcode::ServFail, Outcome::Failed);
     if (too_fast_ > 0) tell_too_fast({});
+    told_.finish();
     if (is_relay_gone_) throw SysError(ECONNRESET, "recv", "the relay");
   }
 
@@ -120,7 +121,7 @@ class Resolver {
     for (int i = 0; i < check(count, "epoll_wait"); ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       const std::uint64_t tag = event.data.u64;
-      if (tag == kIsTold) is_asked_to_end_ = true;
+      if (tag == kIsTold) is_asked_to_end_ |= !told_.handle();
       else if (tag == kIsRelay) carry_relay(event.events);
       else if ((tag & Clients::kTag) != 0) clients_.carry(tag, event.events, clock::boottime_ns());
       else if ((tag & Judge::kTag) != 0) is_relay_gone_ |= !judge_.carry(tag, clock::boottime_ns());
@@ -332,17 +333,14 @@ class Resolver {
 
   bool tell(Lookup told) {
     told.answered_ns = clock::boottime_ns();
-    told.lost = lost_;
-    const bool is_taken = ::send(told_.get(), &told, sizeof told, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof told;
-    lost_ = is_taken ? 0 : lost_ + 1;
-    return is_taken;
+    return told_.tell(told);
   }
 
   const Names& names_;
   Upstreams upstreams_;
   const Fd& relay_;
-  const Fd& told_;
   Fd poll_;
+  Outbox<Lookup> told_;
   Clients clients_;
   Answered answered_;
   Judge judge_;
@@ -355,7 +353,6 @@ class Resolver {
   std::uint64_t next_ = 0;
   std::uint64_t told_too_fast_ = 0;
   std::uint32_t too_fast_ = 0;
-  std::uint32_t lost_ = 0;
   bool is_asked_to_end_ = false;
   bool is_relay_gone_ = false;
 };

@@ -52,6 +52,7 @@ struct Facts {
   std::string home;                       // of the operator; absolute
   std::string runtime;                    // of the operator's session ($XDG_RUNTIME_DIR); empty when there is none
   std::vector<std::string> search_path;   // the operator's own PATH: programs the host starts
+  std::uint64_t memory = 0;               // of the machine, in bytes; 0: nobody looked
   std::uint32_t uid = 0;                  // of the launcher
   std::vector<std::uint32_t> groups;      // supplementary
   std::map<std::uint32_t, std::string> group_names;  // of those, as far as somebody looked them up

@@ -74,6 +74,9 @@ void check_allowed(Case& now, const Endpoint& endpoint) {
                 "leave it out where clients say the name (TLS with SNI, HTTP)");
   if (endpoint.kind == HostKind::Prefix && endpoint.prefix_length == 0)
     now.warning(endpoint.place, shown(endpoint) + " is every address, those of this machine's own network too");
+  if (endpoint.kind == HostKind::Prefix && endpoint.host.starts_with("127.") && endpoint.prefix_length < 32)
+    now.warning(endpoint.place, shown(endpoint) + " reaches every service on this host's loopback with such a port",
+                "name the address and the port: tcp://127.0.0.1:5432");
   if (endpoint.kind != HostKind::Wildcard && endpoint.host.starts_with("169.254."))
     now.warning(endpoint.place, shown(endpoint) + " reaches the cloud's metadata service (" + std::string(kMetadata) +
                                     "), which hands out this machine's credentials");

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "profile/environment.h"
 #include "profile/paths.h"
+#include "profile/quantity.h"
 #include "profile/quoted.h"
 #include "profile/rules.h"
 
@@ -89,7 +91,10 @@ bool is_own_folder(std::string_view path) { return path == "/" || is_within(path
 constexpr std::uint64_t kLeastMemory = 1ULL << 20;
 constexpr std::uint64_t kLeastFiles = 16;
 
-void check_least(Case& now, const Limits& limits) {
+// Who is asked to end runs on for so long, whatever `time` says.
+constexpr std::uint64_t kMostGraceMs = 10 * 60 * 1000;
+
+void check_bounds(Case& now, const Limits& limits) {
   const auto place = [&](const auto& setting) { return setting.stated.value_or(now.profile.place); };
   if (limits.memory.value && *limits.memory.value < kLeastMemory)
     now.error(place(limits.memory), "limits.memory: no program starts with less than 1M", "most need 64M and more");
@@ -97,6 +102,24 @@ void check_least(Case& now, const Limits& limits) {
     now.error(place(limits.files), "limits.files: no program starts with fewer than " + std::to_string(kLeastFiles));
   if (limits.cpu_time_ms.value && *limits.cpu_time_ms.value % 1000 != 0)
     now.error(place(limits.cpu_time_ms), "limits.cpu_time: the kernel counts whole seconds");
+  if (limits.grace_ms.value > kMostGraceMs)
+    now.error(place(limits.grace_ms), "limits.grace: whoever is asked to end has " + format_duration(kMostGraceMs) +
+                                          " at most", "most need a few seconds");
+}
+
+// What stands in /tmp is memory: of the jail where that is bounded, else of everybody.
+void check_temporary(Case& now, const Limits& limits) {
+  const Setting<std::uint64_t>& temporary = now.profile.filesystem.temporary;
+  if (!temporary.stated) return;
+  if (limits.memory.value && temporary.value >= *limits.memory.value)
+    now.warning(*temporary.stated,
+                "filesystem.temporary is not below limits.memory: what stands in /tmp counts as memory",
+                "a full /tmp would end the run");
+  else if (now.facts.memory != 0 && temporary.value >= now.facts.memory)
+    now.warning(*temporary.stated,
+                "filesystem.temporary is not below this machine's memory, " + text::human_size(now.facts.memory) +
+                    ": what stands in /tmp is kept there",
+                "a full /tmp would leave none to anybody");
 }
 
 }  // namespace
@@ -179,12 +202,8 @@ void check_integrity(Case& now) {
 
 void check_limits(Case& now) {
   const Limits& limits = now.profile.limits;
-  check_least(now, limits);
-  const Setting<std::uint64_t>& temporary = now.profile.filesystem.temporary;
-  if (limits.memory.value && temporary.stated && temporary.value >= *limits.memory.value)
-    now.warning(*temporary.stated,
-                "filesystem.temporary is not below limits.memory: what stands in /tmp counts as memory",
-                "a full /tmp would end the run");
+  check_bounds(now, limits);
+  check_temporary(now, limits);
 }
 
 }  // namespace jail::profile

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <span>
 #include <sstream>
 #include <utility>
 
@@ -98,6 +99,12 @@ std::vector<Named> names() {
   return names;
 }
 
+Problem say_none(std::string_view word) {
+  return {"no live jail has the profile '" + std::string(word) + "', or a run's id that begins so" +
+              (is_run(word) && word.size() < kLeastOfRun ? ", by four characters or more" : ""),
+          "'jail ps' shows those that live"};
+}
+
 // The supervisor, if it still is its user's alone: who has executed a set-id program is not.
 Fd supervisor_of(const Live& live) {
   if (!live.socket) return {};
@@ -150,11 +157,21 @@ Meant find_meant(std::vector<Live> all, std::string_view word) {
   take([&](const Live& live) { return live.profile == word; });
   if (!meant.jails.empty()) return meant;
   if (word.size() >= kLeastOfRun) take([&](const Live& live) { return live.run.starts_with(word); });
-  if (meant.jails.size() > 1) meant.problem = "several runs begin with '" + std::string(word) + "'";
-  if (meant.jails.empty())
-    meant.problem = "no live jail has the profile '" + std::string(word) + "', or a run's id that begins so" +
-                    (is_run(word) && word.size() < kLeastOfRun ? ", by four characters or more" : "");
+  if (meant.jails.size() == 1) return meant;
+  std::vector<Run> runs;
+  for (const Live& live : meant.jails) runs.push_back({live.run, live.profile});
+  meant.problem = runs.empty() ? say_none(word) : say_several(word, runs);
   return meant;
+}
+
+Problem say_several(std::string_view word, const std::vector<Run>& runs) {
+  constexpr std::size_t kMostSaid = 5;
+  std::string all;
+  for (const Run& run : std::span(runs).first(std::min(runs.size(), kMostSaid)))
+    all.append(all.empty() ? "" : ", ").append(run.id).append(" (").append(run.profile).append(")");
+  if (runs.size() > kMostSaid) all += " and " + std::to_string(runs.size() - kMostSaid) + " more";
+  return {std::to_string(runs.size()) + " runs begin with '" + std::string(word) + "': " + all,
+          "more of its id says which"};
 }
 
 std::optional<Reply> ask(const Live& live, const Request& request, Patience patience) {

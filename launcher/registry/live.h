@@ -38,11 +38,23 @@ bool is_run(std::string_view text);
 // Whom somebody means by `word`: those of whose profile it is the name; where there is none, the one whose run begins
 // with it, by at least kLeastOfRun characters.
 inline constexpr std::size_t kLeastOfRun = 4;
+struct Problem {
+  std::string message;
+  std::string hint;
+};
 struct Meant {
   std::vector<Live> jails;
-  std::string problem;  // nobody is meant, or it does not say who
+  std::optional<Problem> problem;  // nobody is meant, or one of these, and it does not say which
 };
 Meant find_meant(std::vector<Live> all, std::string_view word);
+
+// Pure. What is said of several runs, live or ended, that begin with `word`: which they are, the first few of many.
+struct Run {
+  std::string id;
+  std::string profile;
+  bool operator==(const Run&) const = default;
+};
+Problem say_several(std::string_view word, const std::vector<Run>& runs);
 
 // Empty: it has not answered in time, or is gone.
 std::optional<Reply> ask(const Live& live, const Request& request, Patience patience);

@@ -25,6 +25,9 @@ struct Text {
   [[nodiscard]] std::string_view view() const noexcept { return {bytes.data(), std::min<std::size_t>(size, Size)}; }
 };
 
+// What somebody may give as a reason, in bytes: so it stands whole in each record, with all that is said around it.
+inline constexpr std::size_t kMostOfReason = 192;
+
 // The first message, to everybody who connects and may.
 struct Status {
   static constexpr std::uint32_t kVersion = 1;

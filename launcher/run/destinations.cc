@@ -50,6 +50,11 @@ event::Event refused_in_network(event::Peer peer, std::string_view call, bool co
   return event;
 }
 
+const egress::Names& Destinations::lines() {
+  std::call_once(made_lines_, [this] { lines_.emplace(plan_.rules); });
+  return *lines_;
+}
+
 void Destinations::add_name(const egress::Address& address, std::string_view name) {
   const std::lock_guard lock(mutex_);
   names_.add(address, name);
@@ -111,9 +116,8 @@ std::vector<event::Event> Destinations::take_untold(const IsPermitted& is_permit
 }
 
 std::string Destinations::line_of(const egress::Address& to, const std::string& host) {
-  if (!lines_) lines_.emplace(plan_.rules);
-  const std::vector<egress::Rule> named = lines_->permits(host).rules;
-  const auto rule = named.empty() ? lines_->find(to) : std::optional(named.front());
+  const std::vector<egress::Rule> named = lines().permits(host).rules;
+  const auto rule = named.empty() ? lines().find(to) : std::optional(named.front());
   return rule ? profile::line_of(plan_.rules[*rule].place) : "default";
 }
 

@@ -32,6 +32,9 @@ class Destinations {
   // `plan` outlives this.
   explicit Destinations(const egress::Plan& plan) : plan_(plan) {}
 
+  // Of the plan, by name and by address: one table for all who ask, made for the first of them.
+  const egress::Names& lines();
+
   // The plugin was told that it leads there.
   void add_name(const egress::Address& address, std::string_view name);
   [[nodiscard]] std::string name_of(const egress::Address& address) const;  // empty: none, or long ago
@@ -68,7 +71,8 @@ class Destinations {
   const egress::Plan& plan_;
   mutable std::mutex mutex_;
   egress::GivenNames names_;
-  std::optional<egress::Names> lines_;  // once something was denied
+  std::once_flag made_lines_;
+  std::optional<egress::Names> lines_;
   std::vector<Caller> callers_;
 };
 

@@ -9,6 +9,7 @@
 #include "profile/load.h"
 #include "profile/quoted.h"
 #include "profile/validate.h"
+#include "registry/disabled.h"
 #include "run/facts.h"
 #include "run/findings.h"
 #include "run/group.h"
@@ -154,6 +155,18 @@ Prepared prepare(const Wanted& wanted, State state) {
   prepared.redactor = event::Redactor(confine::environment::plan(prepared.profile.env, environment()).secrets);
   redact(prepared.diagnostics, prepared.redactor);
   return prepared;
+}
+
+std::optional<Refusal> disabled(const Prepared& prepared) {
+  const auto found = registry::find_disabled(prepared.places.disabled, prepared.profile.name);
+  if (!found) return std::nullopt;
+  const bool all = found->profile.empty();
+  return Refusal{"profile",
+                 (all ? "every profile" : "profile '" + found->profile + "'") + " is disabled by uid " +
+                     std::to_string(found->by) + " since " + found->since +
+                     (found->reason.empty() ? "" : ": " + found->reason),
+                 "who may lets it run again by 'jail enable " + (all ? "--all" : found->profile) + "'",
+                 {}};
 }
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {

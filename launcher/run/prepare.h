@@ -52,6 +52,9 @@ struct Prepared {
 enum class State { Leave, Foresee, Make };
 Prepared prepare(const Wanted& wanted, State state);
 
+// By `jail disable`, whatever is right or wrong with the profile: why nobody may run it for now.
+std::optional<Refusal> disabled(const Prepared& prepared);
+
 // Only for a profile without errors.
 Plan plan_for(const Prepared& prepared, const Wanted& wanted);
 // The same for a run, which has its control group: keeps what it had to load, or whom it asked.

@@ -101,8 +101,7 @@ bool WallKeeper::is_honest(const Opening& opening) {
   if (opening.rule >= rules.size()) return false;
   const profile::HostKind kind = rules[opening.rule].kind;
   if (kind != profile::HostKind::Name && kind != profile::HostKind::Wildcard) return false;
-  if (!names_) names_.emplace(rules);
-  return policy_->is_own(address_of(opening)) || names_->permits(address_of(opening));
+  return policy_->is_own(address_of(opening)) || destinations_->lines().permits(address_of(opening));
 }
 
 // One that asks for what it knows to be denied is not ours any more: it is heard no more, and so ends.

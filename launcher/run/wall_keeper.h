@@ -63,7 +63,6 @@ class WallKeeper {
   egress::Wall wall_;
   std::shared_ptr<Destinations> destinations_;
   std::optional<egress::Policy> policy_;
-  std::optional<egress::Names> names_;  // once something was refused
   Fd due_;  // for the next look; empty without a wall
   bool is_due_ = false;
   Fd resolver_;

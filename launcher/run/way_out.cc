@@ -166,8 +166,8 @@ void WayOut::start(const Plan& plan, std::vector<Fd> doors, std::vector<Fd> netw
                    std::shared_ptr<Destinations> destinations, EgressEvents::Log log) {
   if (doors.empty() && listeners_.empty()) return;
   keeper_ = WallKeeper(plan, std::move(wall), destinations);
-  events_.emplace(plan.egress, std::move(destinations), std::move(log));
-  if (!doors.empty()) start_out(plan, std::move(doors));
+  events_.emplace(plan.egress, destinations, std::move(log));
+  if (!doors.empty()) start_out(plan, std::move(doors), *destinations);
   if (!listeners_.empty()) start_in(plan, std::move(network));
 }
 
@@ -184,16 +184,15 @@ void WayOut::start(std::string_view death, Hear hear, Become become) {
   }
 }
 
-void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
+void WayOut::start_out(const Plan& plan, std::vector<Fd> doors, Destinations& destinations) {
   const auto first = doors.begin() + static_cast<std::ptrdiff_t>(plan.egress.out.size());
   std::vector<Fd> resolvers(std::make_move_iterator(first), std::make_move_iterator(doors.end()));
   doors.erase(first, doors.end());
   std::vector<egress::Relayed> relayed;
   for (std::size_t i = 0; i < doors.size(); ++i)
     relayed.push_back({std::move(doors[i]), plan.egress.out[i].protocol, plan.egress.out[i].at.port, std::nullopt});
-  std::optional<egress::Names> names;
   std::vector<WallKeeper::Listed> listed;
-  if (!resolvers.empty()) listed = listed_by(names.emplace(plan.egress.rules));
+  if (!resolvers.empty()) listed = listed_by(destinations.lines());
   egress::Link resolver;
   egress::Link relay;
   if (!resolvers.empty()) pair_up(resolver, relay);
@@ -212,7 +211,7 @@ void WayOut::start_out(const Plan& plan, std::vector<Fd> doors) {
   if (resolvers.empty()) return;
   start("the resolver has died: no name is looked up any more, and no stream to one begins", hear<egress::Lookup>,
         [&](const Fd& told) {
-          become_resolver(egress::sockets_of(std::move(resolvers)), *names, relay, plan, told);
+          become_resolver(egress::sockets_of(std::move(resolvers)), destinations.lines(), relay, plan, told);
         });
 }
 

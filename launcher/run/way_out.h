@@ -55,7 +55,7 @@ class WayOut {
   };
   template <typename Become>
   void start(std::string_view death, Hear hear, Become become);
-  void start_out(const Plan& plan, std::vector<Fd> doors);
+  void start_out(const Plan& plan, std::vector<Fd> doors, Destinations& destinations);
   void start_in(const Plan& plan, std::vector<Fd> network);
   void end() noexcept;
 

@@ -264,6 +264,33 @@ class Live(Started):
         wait_for(lambda: "shadow" in self.jail("logs", run[:8], "--denied").out, "the denial")
         self.assertEqual(self.jail("logs", "live", "--denied", "--json").out.count('"/etc/shadow"'), 1)
 
+    def test_logs_of_one_of_several(self):
+        """Who begins several runs' ids with his word means one of them, and is told which there are."""
+        if self.uid == 0:
+            self.skipTest("root's logs are the machine's own")
+        profile = self.document("version: 1\nname: live\nextends: [shell]\n")
+        runs = {}
+        while max(map(len, runs.values()), default=0) < 2:
+            self.assertEqual(self.jail("run", profile, "--", "true").code, 0)
+            run = json.loads(self.jail("audit", "tail", "--json", "-n", "1", "live").out)["run"]
+            runs.setdefault(run[0], []).append(run)
+        first, both = next((first, both) for first, both in runs.items() if len(both) == 2)
+        asked = self.jail("logs", first)
+        self.assertEqual((asked.code, asked.out), (1, ""), asked)
+        for run in both:
+            self.assertIn(f"{run} (live)", asked.error)
+        self.assertIn(both[0], self.jail("logs", "--json", both[0]).out)
+
+    def test_reasons_are_whole_or_refused(self):
+        self.start()
+        longest = "r" * 192
+        for words in (("kill", "live"), ("freeze", "live"), ("disable", "live")):
+            ended = self.act(*words, "--reason", longest + "!")
+            self.assertEqual(ended.code, 2, ended)
+            self.assertIn("--reason: it has 193 bytes of at most 192", ended.error)
+        self.assertEqual(self.act("freeze", "live", "--reason", longest).code, 0)
+        self.assertEqual([one["reason"] for one in self.ps()], [f"frozen by the operator: {longest}"])
+
     def test_disable(self):
         ran = self.run_and_end()
         self.assertEqual(ran.code, 0, ran)
@@ -274,6 +301,7 @@ class Live(Started):
         self.assertEqual(live.wait(timeout=30), 137)
         self.assert_refused(self.run_and_end(), "profile 'live' is disabled", "CVE-1 \\x1b[31m", "jail enable live")
         self.assertEqual(self.records()[-1]["kind"], "run.refused")
+        self.assertEqual(self.said_of_disabled("check"), self.said_of_disabled("show"))
         self.assertIn("profile 'live', since 20", self.jail("disable").out)
         self.assertEqual(self.run_and_end(name="other").code, 0)
         self.assertEqual(self.act("enable", "live").code, 0)
@@ -283,6 +311,13 @@ class Live(Started):
     def run_and_end(self, name="live"):
         profile = self.document(f"version: 1\nname: {name}\nextends: [shell]\n", name)
         return self.jail("run", "--audit", self.log, profile, "--", "true")
+
+    def said_of_disabled(self, verb):
+        asked = self.jail(verb, self.document("version: 1\nname: live\nextends: [shell]\n"))
+        self.assertEqual(asked.code, 0, asked)
+        for words in ("profile 'live' is disabled by uid", " since 20", "CVE-1 \\x1b[31m", "'jail enable live'"):
+            self.assertIn(words, asked.error)
+        return asked.error
 
     def test_disable_bad_words(self):
         self.assertIn("is no name of a profile", self.act("disable", "../x").error)

@@ -204,6 +204,21 @@ filesystem:
                 self.assertEqual((ended.code, ended.out), (2, ""), ended)
         self.assertEqual(self.jail("why", "--path", "/x", self.profile("unknown: 1\n")).code, 125)
 
+    def test_questions_that_ask_nothing(self):
+        profile = self.profile()
+        for asked, said, hint in (("--path=", "--path", "such as /"), ("--syscall=", "--syscall", "such as openat"),
+                                  ("--env=", "--env", "such as ACME_TOKEN"), ("--host=", "--host", "such as api."),
+                                  ("--host=a.example:0", "no port", "hint: "), ("--host=:80", "no host name", "hint: "),
+                                  ("--host=a.example:99999", "no port", "hint: "),
+                                  ("--host=a b:80", "a space", "hint: "),
+                                  ("--host=10.0.0.0/8:80", "one name", "hint: ")):
+            with self.subTest(asked=asked):
+                name, _, word = asked.partition("=")
+                ended = self.jail("why", name, word, profile)
+                self.assertEqual((ended.code, ended.out), (2, ""), ended)
+                self.assertIn(said, ended.error)
+                self.assertIn(hint, ended.error)
+
 
 # What the plugin does, and what the line of its denial ends with: a hint, or nothing but the rule.
 HINTS = {

@@ -5,6 +5,7 @@
 //   --allow HOST      a name, "*.name", an address or a prefix
 //   --refuse ADDRESS  the relay says no
 //   --deaf            the relay closes its socket with the first opening
+//   --late            nobody takes what is told before COMMAND has ended
 //   --resolv-conf F   COMMAND's /etc/resolv.conf
 //   --told F          a line for each opening and for each question told, in the order they came
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <latch>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -39,6 +41,7 @@ struct Options {
   profile::Network network;
   std::vector<std::string> refused;
   bool is_deaf = false;
+  bool is_late = false;
   std::string resolv_conf;
   std::string told;
   char** command = nullptr;
@@ -68,8 +71,8 @@ Options options_of(char** argv) {
       options.command = at + 1;
       break;
     }
-    if (word == "--deaf") {
-      options.is_deaf = true;
+    if (word == "--deaf" || word == "--late") {
+      (word == "--deaf" ? options.is_deaf : options.is_late) = true;
       continue;
     }
     const std::string value = *++at;
@@ -170,10 +173,15 @@ int run(const Options& options) {
   const pid_t child = start(options);
   check(::setns(outside.get(), CLONE_NEWNET), "setns");
   std::thread relaying([&] { relay_openings(relay.theirs, options, log); });
-  std::thread hearing([&] { hear(told.ours, log); });
+  std::latch ended(1);
+  std::thread hearing([&] {
+    if (options.is_late) ended.wait();
+    hear(told.ours, log);
+  });
   int status = 0;
   std::thread waiting([&] {
     ::waitpid(child, &status, 0);
+    ended.count_down();
     ::shutdown(told.ours.get(), SHUT_WR);
   });
   int error = 0;

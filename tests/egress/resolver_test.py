@@ -130,6 +130,19 @@ class Scene:
         shutil.rmtree(self.folder)
 
 
+FLOOD = """
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    one.settimeout(20)
+    one.connect(("192.0.2.53", 53))
+    codes = set()
+    for first in range(0, %d, 50):
+        for number in range(first, first + 50):
+            one.send(question("nowhere.example", number=number))
+        for _ in range(50):
+            codes.add(rcode(one.recv(512)))
+    say(sorted(codes))
+"""
+
 LOOKUP = ("name", "type", "rcode", "outcome", "rule", "count", "refused", "ttl", "more", "lost")
 
 
@@ -334,24 +347,18 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         self.assertEqual(len(told.asked), 1)
 
     def test_a_flood_is_capped_and_told_as_one(self):
-        told = self.run_plugin("""
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-    one.settimeout(20)
-    one.connect(("192.0.2.53", 53))
-    codes = set()
-    for first in range(0, 8000, 50):
-        for number in range(first, first + 50):
-            one.send(question("nowhere.example", number=number))
-        for _ in range(50):
-            codes.add(rcode(one.recv(512)))
-    say(sorted(codes))
-""", "api.corp.example")
+        told = self.run_plugin(FLOOD % 8000, "api.corp.example")
         self.assertEqual(told.said, [[3, 5]])
         fast = [one for one in told.lookups if one["outcome"] == "too-fast"]
         denied = [one for one in told.lookups if one["outcome"] == "not-permitted"]
         untold = sum(int(one["more"]) + int(one["lost"]) for one in told.lookups)
         last = int(fast[-1]["name"] == "-")  # no question of its own
         self.assertEqual(len(denied) + len(fast) - last + untold, 8000)
+
+    def test_what_is_told_waits_for_who_is_late(self):
+        told = self.run_plugin(FLOOD % 1000, "api.corp.example", options=("--late",))
+        self.assertEqual({one["lost"] for one in told.lookups}, {"0"})
+        self.assertEqual([one["outcome"] for one in told.lookups], ["not-permitted"] * 1000)
 
     def test_rubbish_does_not_harm(self):
         seed = random.randrange(1 << 32)

@@ -125,9 +125,11 @@ TEST(Env, SecretsBelongUnderSecret) {
 TEST(NetworkRules, NameEachWeakening) {
   for (const char* endpoint : {"tcp://a.example:*", "tcp://0.0.0.0/0:443", "tcp://[::]/0:443", "tcp://*.com:443",
                                "tcp://*.s3.amazonaws.com:443", "tcp://*.workers.dev:443", "tcp://169.254.169.254:80",
-                               "tcp://169.254.0.0/16:80"})
+                               "tcp://169.254.0.0/16:80", "tcp://127.0.0.0/8:80", "udp://127.0.0.0/31:53"})
     EXPECT_TRUE(is_warning(verdict("network: {allow: [\"" + std::string(endpoint) + "\"]}\n"))) << endpoint;
-  EXPECT_EQ(verdict("network: {allow: [tcp://a.example:443, \"tcp://*.a.example:443\", tcp://127.0.0.1:6379]}\n"), "");
+  EXPECT_EQ(verdict("network: {allow: [tcp://a.example:443, \"tcp://*.a.example:443\", tcp://127.0.0.1:6379,\n"
+                    "  tcp://127.0.0.1/32:6379]}\n"),
+            "");
   EXPECT_TRUE(is_warning(verdict("network: {allow: [{to: tcp://a.example:443, sni: off}]}\n")));
   EXPECT_EQ(verdict("network: {allow: [{to: tcp://a.example:443, sni: on}, {to: tcp://10.0.0.1:443}]}\n"), "");
   EXPECT_TRUE(is_warning(verdict("network: {listen: [tcp://0.0.0.0:80]}\n")));
@@ -213,6 +215,24 @@ TEST(MonitorRules, WantASourceForWhatTheyAsk) {
 TEST(LimitRules, TmpFitsIntoMemory) {
   EXPECT_TRUE(is_warning(verdict("filesystem: {temporary: 512M}\nlimits: {memory: 512M}\n")));
   EXPECT_EQ(verdict("filesystem: {temporary: 64M}\nlimits: {memory: 512M}\n"), "");
+}
+
+TEST(LimitRules, TmpFitsIntoTheMachine) {
+  Trial trial;
+  trial.machine.facts().memory = 1ULL << 30;
+  const std::string said = trial.said("filesystem: {temporary: 1G}\n");
+  EXPECT_TRUE(said.starts_with("/srv/profiles/crm.yaml:3:25: warning: filesystem.temporary is not below this machine's "
+                               "memory, 1 GiB: "))
+      << said;
+  EXPECT_EQ(trial.said("filesystem: {temporary: 1023M}\n"), "");
+  EXPECT_TRUE(is_warning(trial.said("filesystem: {temporary: 100T}\nlimits: {memory: 200T}\n")));
+}
+
+TEST(LimitRules, GraceEnds) {
+  const std::string said = verdict("limits: {grace: 100d}\n");
+  EXPECT_TRUE(said.starts_with("/srv/profiles/crm.yaml:3:17: error: limits.grace: ")) << said;
+  EXPECT_TRUE(is_error(verdict("limits: {grace: 601s}\n")));
+  EXPECT_EQ(verdict("limits: {grace: 10m, time: 100d}\n"), "");
 }
 
 TEST(Findings, AreSortedByPlace) {
