@@ -17,7 +17,6 @@
 #include "confine/landlock_rights.h"
 #include "monitor/listener.h"
 #include "profile/choices.h"
-#include "registry/disabled.h"
 #include "run/auditing.h"
 #include "run/build.h"
 #include "run/channels.h"
@@ -65,8 +64,8 @@ class Session {
     result_.remarks = remarks(prepared_, options_.wanted);
     if (profile::has_errors(prepared_.diagnostics)) return refuse_profile();
     control_ = registry::ControlSocket(run_, prepared_.profile.name);  // who disables it sees it, or it sees that
-    if (const auto disabled = registry::find_disabled(prepared_.places.disabled, prepared_.profile.name))
-      return refuse(std::vector{disabled_by(*disabled)});
+    // Looked for once that is there: who disables a profile and then ends what lives misses no run.
+    if (const auto refusal = disabled(prepared_)) return refuse(std::vector{*refusal});
     while (group_.settle(confine::limits::needed(prepared_.profile.limits), [this] { init_ = Worker(); }))
       if (::geteuid() != 0) start_early();
     plan_ = plan_for(prepared_, options_.wanted, by_group, tracing_.access);
@@ -88,17 +87,6 @@ class Session {
   static Fd open_parent() {
     const pid_t parent = ::getppid();
     return parent > 0 ? sys::pidfd_open(parent) : Fd();
-  }
-
-  // Looked for once the control socket is there: who disables a profile and then ends what lives misses no run.
-  static Refusal disabled_by(const registry::Disabled& disabled) {
-    const bool all = disabled.profile.empty();
-    return {"profile",
-            (all ? "every profile" : "profile '" + disabled.profile + "'") + " is disabled by uid " +
-                std::to_string(disabled.by) + " since " + disabled.since +
-                (disabled.reason.empty() ? "" : ": " + disabled.reason),
-            "who may lets it run again by 'jail enable " + (all ? "--all" : disabled.profile) + "'",
-            {}};
   }
 
   // Where we go on writing when the plugin has closed its own: `--audit-fd 1`.
