@@ -1,0 +1,189 @@
+"""Limits for those who may make no control group: jaild makes it, where what holds its caller holds the jail as well.
+
+Needs root, who starts jaild, and control groups of version 2 that have controllers; elsewhere these are skipped.
+"""
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from jail_case import BINARY, IS_ROOT, SECONDS, USER, JailTest
+from limits_test import MIB, NUMBERS, WANTED, Limited, controllers_of, enter, own_group, write
+from live_test import wait_for
+
+JAILD = os.environ["JAIL_JAILD"]
+
+
+class LentGroups(Limited, JailTest):
+    """The caller is in `session`, a group of root's in `user`, as a login of systemd's is."""
+    uid = USER
+
+    @classmethod
+    def setUpClass(cls):
+        if not IS_ROOT:
+            raise unittest.SkipTest("only root starts jaild")
+        if not WANTED <= controllers_of(own_group().parent):
+            raise unittest.SkipTest("no controllers")
+        folder = tempfile.TemporaryDirectory(prefix="jaild-", dir="/var/tmp")
+        cls.addClassCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)
+        cls.socket = f"{folder.name}/socket"
+        cls.serve()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stop(signal.SIGTERM)
+        wait_for(lambda: not list(own_group().parent.glob("**/jaild-*")), "jaild's group to be taken away")
+
+    @classmethod
+    def serve(cls):
+        cls.jaild = subprocess.Popen([JAILD, "--socket", cls.socket], stderr=subprocess.PIPE)
+        cls.addClassCleanup(cls.jaild.stderr.close)
+        cls.kept = {str(cls.jaild.pid)}
+        said = cls.jaild.stderr.readline()
+        if said != b"jaild: serving\n":
+            raise AssertionError(said)
+
+    @classmethod
+    def stop(cls, number):
+        cls.jaild.send_signal(number)
+        cls.jaild.wait(SECONDS)
+
+    def setUp(self):
+        super().setUp()
+        self.user = self.new_group(own_group().parent, "user")
+        write(self.user / "cgroup.subtree_control", " ".join(f"+{name}" for name in WANTED))
+        self.session = self.new_group(self.user, "session")
+
+    def tearDown(self):
+        wait_for(lambda: not self.lent(), "the groups to be taken away")
+        super().tearDown()
+
+    def new_group(self, parent, name):
+        group = parent / f"{name}_{os.getpid()}_{next(NUMBERS)}"
+        group.mkdir()
+        self.addCleanup(group.rmdir)
+        return group
+
+    @staticmethod
+    def lent():
+        return list(own_group().parent.glob("**/jaild-*/**/jail-*"))
+
+    def copy_of(self, group):
+        found, = own_group().parent.glob(f"jaild-*/**/of_{group.name}")
+        return found
+
+    def jail(self, *arguments, **others):
+        return super().jail(*arguments, prepare=lambda: enter(self.session), **others)
+
+    def limited(self, limits, *words, **others):
+        return super().limited(limits, *words, options=("--broker", self.socket, *others.pop("options", ())), **others)
+
+    def start(self, *words, limits="pids: 20"):
+        self.log.unlink(missing_ok=True)
+        grants = f"  exec: [\"{self.attacker}\"]\n  write: [\"{self.dir}/write\"]\n"
+        profile = self.profile(f"limits: {{{limits}}}\n", grants)
+        process = subprocess.Popen(
+            [BINARY, "run", "--broker", self.socket, "--audit", str(self.log), profile, "--", self.attacker, *words],
+            preexec_fn=self.become(lambda: enter(self.session)), env=self.environment, cwd=self.dir / "write",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        wait_for(lambda: self.log.exists() and "process.exec" in self.log.read_text(), "the plugin")
+        return process
+
+    def test_what_is_stated_holds(self):
+        """Memory of many processes together, how many there are, and how much of a processor they have."""
+        ended = self.limited("memory: 48M", "memory-of-many", 100)
+        self.assertEqual((ended.code, self.last()["outcome"]), (137, "oom"), ended)
+        self.assertEqual(self.reached(), [("limits.memory", 48 * MIB, 48 * MIB)])
+        self.assertLessEqual(self.last()["memory_peak"], 48 * MIB)
+        self.assertIn("EAGAIN", self.limited("pids: 20", "fork-chain", 60).out)
+        self.assertEqual(self.reached(), [("limits.pids", 20, 20)])
+        self.limited("cpu: 0.2, time: 1s", "burn")
+        self.assertEqual(self.reached()[0][0], "limits.cpu")
+        self.assertGreater(self.last()["throttled_ms"], 100)
+        for name in ("limits.memory", "limits.pids", "limits.cpu"):
+            self.assertEqual(self.layer(name)["state"], "enforced")
+
+    def test_where_it_stands(self):
+        self.assertEqual(self.limited("pids: 20", "exit", 0).code, 0)
+        self.assertRegex(self.started()["cgroup"],
+                         rf"/jaild-[0-9]+/of_{self.user.name}/of_{self.session.name}/jail-[0-9]+-[0-9]+$")
+        profile = self.document("version: 1\nname: shown\nextends: [shell]\n")
+        shown = self.jail("run", "--broker", self.socket, profile, "--", "cat", "/proc/self/cgroup")
+        self.assertIn("0::/\n", shown.out, "of the host's groups the plugin sees nothing")
+
+    def test_what_holds_the_caller_holds_the_jail(self):
+        """Two runs of whom each may have more than both: what the administrator has said holds them together."""
+        write(self.user / "pids.max", "26")
+        first = self.start("hold", limits="pids: 40")
+        self.assertEqual((self.copy_of(self.user) / "pids.max").read_text(), "26\n")
+        ended = self.limited("pids: 40", "processes", 30)
+        self.assertIn("EAGAIN", ended.out)
+        self.assertEqual(self.reached(), [], "it was no limit of its own")
+        write(self.user / "pids.max", "max")
+        self.assertNotIn("EAGAIN", self.limited("pids: 40", "processes", 30).out, "what is changed holds from then on")
+        first.kill()
+
+    def test_a_limit_that_it_cannot_copy(self):
+        write(own_group().parent / "cgroup.subtree_control", "+cpuset")
+        write(self.user / "cpuset.cpus", "0")
+        ended = self.limited("cpu: 0.5", "exit", 0)
+        self.assert_refused(ended, f"{self.user} has a limit of its own (cpuset.cpus), which would not hold outside it")
+        self.assertEqual(self.limited("files: 64", "exit", 0).code, 0)
+        self.assertEqual(self.layer("limits.memory")["state"], "absent")
+
+    def test_the_operators_hand(self):
+        """By the group, and so at once."""
+        process = self.start("hold")
+        group, = self.lent()
+        self.assertEqual(self.jail("freeze", "cli-test").code, 0)
+        self.assertIn("frozen 1", (group / "cgroup.events").read_text())
+        self.assertEqual(self.jail("thaw", "cli-test").code, 0)
+        self.assertIn("frozen 0", (group / "cgroup.events").read_text())
+        self.assertEqual(self.jail("kill", "cli-test").code, 0)
+        self.assertEqual(process.wait(SECONDS), 137)
+
+    def test_who_is_killed_leaves_nothing(self):
+        process = self.start("hold")
+        group, = self.lent()
+        process.kill()
+        wait_for(lambda: not group.exists(), "its group to be taken away")
+
+    def test_it_holds_without_jaild(self):
+        """Whom it was lent to is still held, and the next jaild takes away what is left."""
+        held = self.start("hold", limits="memory: 48M, pids: 20")
+        group, = self.lent()
+        self.stop(signal.SIGKILL)
+        self.assertEqual((group / "pids.max").read_text(), "21\n")
+        self.assertEqual(self.jail("kill", "cli-test").code, 0)
+        self.assertEqual(held.wait(SECONDS), 137)
+        self.assertEqual(self.last()["processes_peak"], 1)
+        self.assertTrue(group.exists())
+        self.serve()
+        self.assertFalse(group.exists())
+        self.assertEqual(self.limited("memory: 48M", "memory", 100).code, 137)
+
+    def test_without_its_maker(self):
+        """Who has none any more says so, and goes on."""
+        maker, = (int(line) for line in
+                  pathlib.Path(f"/proc/{self.jaild.pid}/task/{self.jaild.pid}/children").read_text().split())
+        os.kill(maker, signal.SIGKILL)
+        ended = self.limited("cpu: 0.5", "exit", 0)
+        self.assert_refused(ended, f"jaild at {self.socket} makes none: its maker of groups has ended")
+        self.assertEqual(self.limited("files: 64", "exit", 0).code, 0)
+        self.stop(signal.SIGTERM)
+        self.serve()
+
+    def test_doctor_and_show_know_of_it(self):
+        profile = self.profile("limits: {cpu: 0.5, memory: 48M}\n")
+        shown = self.jail("doctor", "--broker", self.socket, profile)
+        self.assertRegex(shown.out, r"enforced +limits.cpu")
+        self.assertIn("a jail was built and taken down again", shown.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
