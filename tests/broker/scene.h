@@ -26,6 +26,7 @@
 #include "sys/peer.h"
 #include "sys/pipe.h"
 #include "sys/process.h"
+#include "sys/socket.h"
 #include "trace/programs.h"
 
 namespace jail::broker {
@@ -38,6 +39,8 @@ struct Heard {
   std::string refused;
   Fd ring;
   bool is_closed = false;  // without a word
+  std::string no_groups;
+  std::vector<Fd> descriptors;
 };
 
 class Line {
@@ -48,9 +51,12 @@ class Line {
   }
 
   Heard ask(const Request& request, int descriptor = -1) const {
-    const std::string bytes = emit(request);
-    (void)sys::send_now(socket_, bytes.data(), bytes.size(), descriptor);
+    (void)ask_only(request, descriptor);
     return hear();
+  }
+  bool ask_only(const Request& request, int descriptor) const {
+    const std::string bytes = emit(request);
+    return sys::send_now(socket_, bytes.data(), bytes.size(), descriptor);
   }
   Heard look() const { return ask({.ask = Ask::Look}); }
   Heard trace(const Fd& child) const {
@@ -59,12 +65,18 @@ class Line {
   Heard hear() const {
     pollfd polled{socket_.get(), POLLIN, 0};
     Heard heard;
-    if (::poll(&polled, 1, kPatienceMs) != 1) return {.refused = "no answer", .ring = {}};
-    std::optional<sys::Letter> letter = sys::receive_letter(socket_, kAnswerBytes);
-    if (!letter || letter->bytes.empty()) return {.refused = {}, .ring = {}, .is_closed = true};
+    if (::poll(&polled, 1, kPatienceMs) != 1) {
+      heard.refused = "no answer";
+      return heard;
+    }
+    std::optional<sys::Letter> letter = sys::receive_letter(socket_, kAnswerBytes, sys::kMostDescriptors);
+    heard.is_closed = !letter || letter->bytes.empty();
+    if (heard.is_closed) return heard;
     const std::optional<Answer> answer = parse_answer(letter->bytes, heard.refused);
     if (answer) heard.refused = answer->refused;
-    if (!letter->descriptors.empty()) heard.ring = std::move(letter->descriptors.front());
+    if (answer) heard.no_groups = answer->no_groups;
+    heard.descriptors = std::move(letter->descriptors);
+    if (heard.descriptors.size() == 1) heard.ring = std::move(heard.descriptors.front());
     return heard;
   }
   [[nodiscard]] const Fd& socket() const { return socket_; }
