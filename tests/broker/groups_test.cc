@@ -1,12 +1,13 @@
 // Control groups that are lent: who gets none, what its holder cannot do with it, and that a stranger is never caught
 // (SECURITY E3).
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sys/file.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 
-#include <chrono>
-#include <fstream>
-#include <set>
+#include <memory>
+#include <vector>
 
 #include "broker/quota.h"
 #include "scene.h"
@@ -17,7 +18,6 @@ namespace jail::broker {
 namespace {
 
 constexpr uid_t kCarl = 60003;
-constexpr const char* kPidMax = "/proc/sys/kernel/pid_max";
 
 class Groups : public Broker {
  protected:
@@ -156,49 +156,79 @@ TEST_F(Groups, NobodyHasMoreThanHisShare) {
   EXPECT_EQ(as_user(kCarl, [] { const Child child; return group(Line(socket()), child.pidfd()).refused; }), "");
 }
 
-// Numbers that come back at once, a child that dies while it is moved, and strangers who are forked all the time: each
-// looks where it is a moment later.
-TEST_F(Groups, AStrangerIsNeverCaught) {
-  using std::chrono::steady_clock;
-  std::string usual;
-  std::getline(std::ifstream(kPidMax), usual);
-  std::ofstream(kPidMax) << "420\n";
-  const auto until = steady_clock::now() + std::chrono::seconds(4);
-  const sys::Child strangers = sys::fork_into(0);
-  if (strangers.pid == 0) {
-    int caught = 0;
-    while (steady_clock::now() < until) {
-      const pid_t stranger = ::fork();
-      if (stranger < 0) continue;
-      if (stranger == 0) {
-        ::usleep(3000);
-        ::_exit(sys::find_groups()->own.find("/jaild-") != std::string::npos ? 1 : 0);
-      }
-      int status = 0;
-      (void)::waitpid(stranger, &status, 0);
-      caught += status != 0 ? 1 : 0;
-    }
-    ::_exit(std::min(caught, 100));
+// The maker of groups, by the system call.
+class Traced {
+ public:
+  explicit Traced(pid_t process) : process_(process) {
+    check(::ptrace(PTRACE_SEIZE, process_, nullptr, PTRACE_O_TRACESYSGOOD), "ptrace");
+    check(::ptrace(PTRACE_INTERRUPT, process_, nullptr, nullptr), "ptrace");
+    (void)::waitpid(process_, nullptr, 0);
   }
-  const std::string tried = as_user(kAnn, [until] {
-    int asked = 0;
-    while (steady_clock::now() < until) {
-      Child child;
-      const Line line(socket());
-      if (asked++ % 2 == 0) (void)line.ask_only({.ask = Ask::Group}, child.pidfd().get());
-      else if (group(line, child.pidfd()).refused.empty()) (void)line.ask_only({.ask = Ask::Join}, child.pidfd().get());
-      child.end();
-      for (int i = 0; i < 40; ++i)
-        if (const pid_t pid = ::fork(); pid == 0) ::_exit(0);
-        else if (pid > 0) (void)::waitpid(pid, nullptr, 0);
-      (void)line.hear();
+  ~Traced() { (void)::ptrace(PTRACE_DETACH, process_, nullptr, nullptr); }
+  Traced(const Traced&) = delete;
+  Traced& operator=(const Traced&) = delete;
+
+  // Stands before it writes to a file of this name.
+  void run_to_write(const std::string& name) const {
+    for (int stop = 0; stop < 100'000; ++stop) {
+      check(::ptrace(PTRACE_SYSCALL, process_, nullptr, nullptr), "ptrace");
+      (void)::waitpid(process_, nullptr, 0);
+      __ptrace_syscall_info call{};
+      (void)::ptrace(PTRACE_GET_SYSCALL_INFO, process_, sizeof call, &call);
+      if (call.op != PTRACE_SYSCALL_INFO_ENTRY || call.entry.nr != SYS_write) continue;
+      std::error_code none;
+      const std::string file = "/proc/" + std::to_string(process_) + "/fd/" + std::to_string(call.entry.args[0]);
+      if (std::filesystem::read_symlink(file, none).filename() == name) return;
     }
-    return std::string(asked > 5 ? "" : "hardly tried");
-  });
-  const int status = sys::reap(strangers.pid).status;
-  std::ofstream(kPidMax) << usual << "\n";
-  EXPECT_EQ(tried, "");
-  EXPECT_EQ(WEXITSTATUS(status), 0) << "strangers in a group of a jail";
+    throw SysError(ETIMEDOUT, "waiting for a write", name);
+  }
+
+ private:
+  pid_t process_;
+};
+
+// Who has this number (clone3(2), Linux 5.5), and waits to be killed.
+sys::Child stranger_with(pid_t number) {
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  arguments.set_tid = reinterpret_cast<std::uintptr_t>(&number);
+  arguments.set_tid_size = 1;
+  const auto pid = static_cast<pid_t>(check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3"));
+  if (pid == 0)
+    for (;;) ::pause();
+  return {pid, sys::pidfd_open(pid)};
+}
+
+// The child dies when all has been looked at, and its number is a stranger's when it is written.
+TEST_F(Groups, AStrangerIsNotCaught) {
+  sys::Pipe to_ann = sys::make_pipe(), from_ann = sys::make_pipe();
+  const sys::Child ann = sys::fork_into(0);
+  if (ann.pid == 0) {
+    sys::set_ids(kAnn, kAnn);
+    const Line line(socket());
+    Child child;
+    pid_t number = child.pid();
+    (void)line.ask_only({.ask = Ask::Group}, child.pidfd().get());
+    (void)!::write(from_ann.write.get(), &number, sizeof number);
+    (void)!::read(to_ann.read.get(), &number, 1);
+    child.end();
+    (void)!::write(from_ann.write.get(), &number, sizeof number);
+    ::_exit(line.hear().refused == "the child has ended" ? 0 : 1);
+  }
+  sys::Child stranger;
+  {
+    const Traced maker(sys::children_of(jaild().pid()).at(0));
+    pid_t number = 0, ignored = 0;
+    (void)!::read(from_ann.read.get(), &number, sizeof number);
+    maker.run_to_write("cgroup.procs");
+    (void)!::write(to_ann.write.get(), "x", 1);
+    (void)!::read(from_ann.read.get(), &ignored, sizeof ignored);
+    stranger = stranger_with(number);
+  }
+  EXPECT_EQ(sys::reap(ann.pid).status, 0);
+  EXPECT_EQ(sys::find_groups(stranger.pid)->own, sys::find_groups()->own);
+  (void)sys::pidfd_send_signal(stranger.pidfd, SIGKILL);
+  (void)sys::reap(stranger.pid);
 }
 
 }  // namespace
