@@ -35,15 +35,12 @@ constexpr int kCalls[] = {
 
 // Theirs, and what opens, makes and removes.
 constexpr int kCallsOfMaker[] = {
-    SYS_poll,       SYS_ppoll,         SYS_recvmsg,        SYS_sendmsg,      SYS_read,
-    SYS_pread64,    SYS_write,         SYS_close,          SYS_openat,       SYS_openat2,
-    SYS_mkdir,      SYS_mkdirat,       SYS_rmdir,          SYS_unlinkat,     SYS_getdents64,
-    SYS_newfstatat, SYS_fstat,         SYS_fcntl,          SYS_flock,        SYS_fchmod,
-    SYS_faccessat,  SYS_faccessat2,    SYS_lseek,          SYS_exit,         SYS_exit_group,
-    SYS_pidfd_send_signal, SYS_mmap,   SYS_munmap,         SYS_mremap,       SYS_mprotect,
-    SYS_madvise,    SYS_brk,           SYS_futex,          SYS_rt_sigaction, SYS_rt_sigprocmask,
-    SYS_rt_sigreturn, SYS_restart_syscall, SYS_getpid,     SYS_gettid,       SYS_tgkill,
-    SYS_clock_gettime, SYS_getrandom,
+    SYS_poll, SYS_ppoll, SYS_recvmsg, SYS_sendmsg, SYS_read, SYS_pread64, SYS_write, SYS_close, SYS_openat,
+    SYS_mkdir, SYS_mkdirat, SYS_rmdir, SYS_unlinkat, SYS_getdents64, SYS_newfstatat, SYS_fstat, SYS_fcntl,
+    SYS_flock, SYS_fchmod, SYS_faccessat, SYS_faccessat2, SYS_lseek, SYS_pidfd_send_signal, SYS_exit,
+    SYS_exit_group, SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_brk, SYS_futex,
+    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_restart_syscall, SYS_getpid, SYS_gettid,
+    SYS_tgkill, SYS_clock_gettime, SYS_getrandom,
 };
 
 std::vector<sock_filter> program(std::span<const int> calls) {

@@ -4,9 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstring>
-#include <exception>
 
 #include "broker/confine.h"
 #include "broker/groups.h"
@@ -19,24 +17,17 @@ namespace {
 constexpr int kMostToStartMs = 10'000;
 
 // Ends with the first process and not before it: a terminal's signal is for that one.
-[[noreturn]] void be_maker(const Fd& link) noexcept {
-  try {
-    for (const int signal : {SIGTERM, SIGINT, SIGPIPE}) (void)::signal(signal, SIG_IGN);
-    sys::set_name("jaild-groups");
-    std::string why;
-    std::optional<Groups> groups = Groups::make(why);
-    if (groups) {
-      confine_maker(groups->top(), groups->base());
-      groups->serve(link);
-    } else {
-      GroupDone none;
-      why.copy(none.refused, sizeof none.refused - 1);
-      (void)sys::send_message(link, std::as_bytes(std::span(&none, 1)));
-    }
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "jaild: making groups: %s\n", error.what());
+void be_maker(const Fd& link) {
+  for (const int signal : {SIGTERM, SIGINT, SIGPIPE}) (void)::signal(signal, SIG_IGN);
+  sys::set_name("jaild-groups");
+  std::string why;
+  if (std::optional<Groups> groups = Groups::make(why)) {
+    confine_maker(groups->top(), groups->base());
+    return groups->serve(link);
   }
-  ::_exit(0);
+  GroupDone none;
+  why.copy(none.refused, sizeof none.refused - 1);
+  (void)sys::send_message(link, std::as_bytes(std::span(&none, 1)));
 }
 
 }  // namespace
@@ -47,6 +38,7 @@ GroupLink GroupLink::start() {
   if (maker.pid == 0) {
     pair.ours.reset();
     be_maker(pair.theirs);
+    ::_exit(0);
   }
   pair.theirs.reset();
   GroupLink link;

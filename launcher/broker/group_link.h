@@ -16,8 +16,8 @@ namespace jail::broker {
 
 class GroupLink {
  public:
-  // Starts the maker, while we are root, have one thread and hold nothing that it should not. It is ready, or there will
-  // be no groups.
+  // Starts the maker, while we are root, have one thread and hold nothing that it should not. It is ready then, or
+  // there will be no groups. SysError; also of the maker, and then in it.
   static GroupLink start();
 
   [[nodiscard]] const std::string& why_none() const { return why_none_; }  // empty: there are groups

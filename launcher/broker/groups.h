@@ -21,7 +21,8 @@ namespace jail::broker {
 
 class Groups {
  public:
-  // Where all of them stand, which need not be where jaild does; outlives it as long as somebody is in one. None: `why`.
+  // Where all of them stand, which need not be where jaild does; outlives it as long as somebody is in one. None:
+  // `why`.
   static std::optional<Groups> make(std::string& why);
 
   [[nodiscard]] unsigned controllers() const { return controllers_; }

@@ -53,12 +53,12 @@ std::uint64_t sum_of(const std::string& text, std::string_view key) {
 }  // namespace
 
 sys::delegation::Support Group::foresee(const std::string& broker, unsigned needed) {
-  sys::delegation::Place place = sys::delegation::find(needed);
   Group group;
-  group.place_ = place;
   group.broker_ = broker;
-  const bool is_asked = place.support.controllers == 0 || place.entry == sys::delegation::Place::Entry::ThroughAScope;
-  return is_asked && group.borrow(needed) ? group.place_.support : place.support;
+  group.stand_at(sys::delegation::find(needed));
+  const bool through_scope = group.place_.entry == sys::delegation::Place::Entry::ThroughAScope;
+  if (through_scope || group.place_.support.controllers == 0) (void)group.borrow(needed);
+  return group.place_.support;
 }
 
 Group::~Group() { let_go(); }
@@ -76,9 +76,14 @@ const sys::delegation::Support& Group::make(const std::string& broker) {
 }
 
 void Group::make_at(sys::delegation::Place place) {
-  place_ = std::move(place);
+  stand_at(std::move(place));
   if (auto made = sys::delegation::make(place_, own_name())) group_ = std::make_unique<sys::Cgroup>(std::move(*made));
   else if (!borrow(0)) make_bare();
+}
+
+void Group::stand_at(sys::delegation::Place place) {
+  place_ = std::move(place);
+  why_not_ours_ = place_.support.why;
 }
 
 void Group::make_bare() {
@@ -87,14 +92,15 @@ void Group::make_bare() {
     group_ = std::make_unique<sys::Cgroup>(std::move(*made));
 }
 
-// Root makes its own, wherever one can be had.
+// Root makes its own, wherever one can be had. What is stated is worth waiting for a jaild that has to start first.
 bool Group::borrow(unsigned needed) {
-  if (::geteuid() == 0 || std::exchange(asked_broker_, true)) return false;
+  using Patience = broker::Line::Patience;
+  if (::geteuid() == 0 || lease_) return false;
   std::string why;
-  lease_ = broker::GroupLease::open(broker_, broker::Line::Patience::AMoment, why);
+  lease_ = broker::GroupLease::open(broker_, needed == 0 ? Patience::AMoment : Patience::WhileItStarts, why);
   if (lease_ && (needed & ~lease_->controllers()) != 0) lease_.reset();
   if (lease_) place_.support.controllers = lease_->controllers();
-  if (!why.empty()) place_.support.why += "; " + why;
+  place_.support.why = why_not_ours_ + (why.empty() ? "" : "; " + why);
   return lease_.has_value();
 }
 
@@ -107,7 +113,7 @@ std::string Group::add(const Fd& process) const { return lease_ ? lease_->add(pr
 bool Group::take() {
   std::string why;
   group_ = lease_->take(why);
-  if (!group_) place_.support.why += "; " + why;
+  if (!group_) place_.support.why = why_not_ours_ + "; " + why;
   else place_.support.counts_swap = sys::delegation::counts_swap(group_->folder());
   return group_ != nullptr;
 }
@@ -120,14 +126,14 @@ bool Group::settle(unsigned needed, const std::function<void()>& empty) {
     make_bare();
     return true;
   }
-  if ((needed & ~place_.support.controllers) == 0) return false;
+  if ((needed & ~place_.support.controllers) == 0 || std::exchange(asked_elsewhere_, true)) return false;
   if (borrow(needed)) {
     empty();
     group_.reset();
     sys::delegation::leave(place_);
     return true;
   }
-  if (lease_ || std::exchange(asked_systemd_, true)) return false;
+  if (lease_) return false;
   sys::delegation::Place place = sys::delegation::find(needed);
   if (place.entry != sys::delegation::Place::Entry::ThroughAScope) return false;
   empty();

@@ -85,6 +85,7 @@ class Group {
 
  private:
   void make_at(sys::delegation::Place place);
+  void stand_at(sys::delegation::Place place);
   void make_bare();
   bool borrow(unsigned needed);
   bool take();
@@ -99,8 +100,8 @@ class Group {
   Fd memory_events_, pids_events_;
   std::size_t first_ = 0;  // of ours among what is polled
   std::map<std::string_view, std::uint64_t> reached_;
-  std::string broker_;
-  bool asked_broker_ = false, asked_systemd_ = false;
+  std::string broker_, why_not_ours_;
+  bool asked_elsewhere_ = false;  // for what a profile states
   std::optional<broker::GroupLease> lease_;
   std::unique_ptr<sys::HeldGroup> group_;  // null while jaild makes it
   std::string why_none_;

@@ -16,6 +16,7 @@ enum class Maps { OwnId, ByLauncher };
 enum class InGroup { FromTheStart, Later };
 
 // In a fresh child in namespaces::kFirst. Never returns.
-[[noreturn]] void become_init(Fd supervisor, std::uint32_t uid, std::uint32_t gid, Maps maps, InGroup in_group) noexcept;
+[[noreturn]] void become_init(Fd supervisor, std::uint32_t uid, std::uint32_t gid, Maps maps,
+                              InGroup in_group) noexcept;
 
 }  // namespace jail::run

@@ -44,8 +44,8 @@ std::optional<std::uint64_t> keyed_number(std::string_view text, std::string_vie
 // Of a file that holds one number; none for "max".
 std::optional<std::uint64_t> number_in(const Fd& group, const char* name);
 
-// Takes away what those have left in `parent` who were killed: groups whose names begin so, with what is in them. Whoever
-// has made a group holds a lock on it; one with processes in it stays.
+// Takes away what those have left in `parent` who were killed: groups whose names begin so, with what is in them.
+// Whoever has made a group holds a lock on it; one with processes in it stays.
 void sweep_groups(const Fd& parent, std::string_view kin);
 
 // A group that is at somebody's disposal: its folder, to read, and its files, to write.

@@ -58,8 +58,8 @@ std::optional<Cgroup> make_bare(const Place& place, const std::string& name, std
 bool counts_swap(const Fd& group);
 // When that group is gone: nothing else of ours stays there either.
 void leave(const Place& place) noexcept;
-// For root: where systemd runs the machine, has it move the caller into a scope of its own, so that the groups made there
-// outlive the service that it is. Empty, or why it has not.
+// For root: where systemd runs the machine, has it move the caller into a scope of its own, so that the groups made
+// there outlive the service that it is. Empty, or why it has not.
 std::string enter_scope_of_machine(const std::string& name);
 // All of its controllers, to the groups in it; those that they have then.
 unsigned pass_on(const Fd& group);

@@ -1,6 +1,6 @@
-// The systemd of a user or of the machine, spoken with by its own socket ($XDG_RUNTIME_DIR/systemd/private, or below /run,
-// for root alone): one call of D-Bus (the D-Bus specification, "Message Protocol"; org.freedesktop.systemd1(5)), without
-// a bus between and without a library.
+// The systemd of a user or of the machine, spoken with by its own socket ($XDG_RUNTIME_DIR/systemd/private, or below
+// /run, for root alone): one call of D-Bus (the D-Bus specification, "Message Protocol"; org.freedesktop.systemd1(5)),
+// without a bus between and without a library.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +21,8 @@ class Systemd {
   [[nodiscard]] pid_t pid() const { return pid_; }
 
   // Has the caller moved into a new scope of this name, whose groups are the caller's to make and which has no limit of
-  // its own on how many processes there are (systemd.scope(5), Delegate=, TasksMax=). Waits for the answer, not for the move: empty, or why there will be none.
+  // its own on how many processes there are (systemd.scope(5), Delegate=, TasksMax=). Waits for the answer, not for the
+  // move: empty, or why there will be none.
   std::string start_scope(const std::string& name);
 
  private:

@@ -4,6 +4,7 @@ Needs root, who starts jaild, and control groups of version 2 that have controll
 """
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -183,6 +184,83 @@ class LentGroups(Limited, JailTest):
         shown = self.jail("doctor", "--broker", self.socket, profile)
         self.assertRegex(shown.out, r"enforced +limits.cpu")
         self.assertIn("a jail was built and taken down again", shown.out)
+
+
+# The machine's systemd, as far as its groups go: the first process of a pid namespace, at the top of a tree of groups,
+# where nobody else is.
+SYSTEMD = """
+echo 0 > {group}/cgroup.procs
+exec unshare --pid --fork --mount --cgroup --mount-proc --kill-child sh -c '
+  umount -l /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; touch stands
+  until [ -e alone ]; do sleep 0.01; done
+  exec env -i container=test PATH=/usr/bin:/bin /lib/systemd/systemd --system --log-target=null --unit=plugin.service'
+"""
+UNITS = pathlib.Path("/run/systemd/system")
+PLUGIN = """
+[Unit]
+DefaultDependencies=no
+Requires=jaild.socket
+After=jaild.socket
+[Service]
+TasksMax=100
+Environment=HOME={home}
+ExecStart=/usr/bin/setpriv --reuid={user} --regid={user} --clear-groups {jail} run \\
+    --audit {log} {profile} -- {attacker} hold
+"""
+
+
+class UnderSystemd(JailTest):
+    """A host that is a service of an ordinary user's has its plugins limited by the jaild of the package."""
+    uid = USER
+
+    def setUp(self):
+        if not (IS_ROOT and os.environ.get("JAIL_VM") and shutil.which("systemctl")):
+            self.skipTest("needs systemd, and a machine of its own to start it on")
+        super().setUp()
+        self.group = own_group().parent / f"systemd_{os.getpid()}"
+        self.group.mkdir()
+        self.programs = pathlib.Path(tempfile.mkdtemp(prefix="jail-programs-", dir="/run"))  # the unit hides /tmp
+        self.addCleanup(shutil.rmtree, self.programs)
+        os.chmod(self.programs, 0o755)
+        UNITS.mkdir(parents=True, exist_ok=True)
+
+    def unit(self, name, text):
+        (UNITS / name).write_text(text)
+        (UNITS / f"{name}.d").mkdir(exist_ok=True)
+        (UNITS / f"{name}.d" / "alone.conf").write_text("[Unit]\nDefaultDependencies=no\n")
+
+    def write_units(self, profile):
+        jail, jaild = (shutil.copy(program, self.programs) for program in (BINARY, JAILD))
+        scripts = pathlib.Path(__file__).parents[2] / "scripts"
+        self.unit("jaild.socket", (scripts / "jaild.socket").read_text())
+        self.unit("jaild.service", (scripts / "jaild.service.in").read_text().replace("@JAILD@", jaild))
+        self.unit("plugin.service", PLUGIN.format(user=self.uid, home=self.dir / "home", jail=jail, log=self.log,
+                                                  profile=profile, attacker=self.attacker))
+
+    def test_a_service_has_groups(self):
+        self.write_units(self.profile("limits: {memory: 48M, pids: 20, cpu: 0.5}\n"))
+        systemd = subprocess.Popen(["sh", "-c", SYSTEMD.format(group=self.group)], cwd=self.programs)
+        try:
+            wait_for((self.programs / "stands").exists, "the namespaces of systemd")
+            write(own_group() / "cgroup.procs", str(systemd.pid))
+            (self.programs / "alone").touch()
+            wait_for(lambda: self.log.exists() and "process.exec" in self.log.read_text(), "the plugin")
+            lent, = self.group.glob("**/of_plugin.service/jail-*")
+            self.assertRegex(str(lent.relative_to(self.group)), r"^system.slice/jails-\d+.scope/jaild-\d+/of_plugin")
+            self.assertEqual((lent.parent / "pids.max").read_text(), "100\n", "what holds the service holds its jails")
+            self.assertEqual((lent / "memory.max").read_text(), f"{48 * MIB}\n")
+            self.assertEqual(len((lent / "cgroup.procs").read_text().split()), 2)
+            service = self.group / "system.slice" / "jaild.service"
+            for process in (service / "cgroup.procs").read_text().split():
+                os.kill(int(process), signal.SIGKILL)
+            wait_for(lambda: not service.exists(), "the end of jaild")
+            self.assertEqual(len((lent / "cgroup.procs").read_text().split()), 2, "its jails go on")
+        finally:
+            systemd.kill()
+            systemd.wait()
+            wait_for(lambda: "populated 0" in (self.group / "cgroup.events").read_text(), "all to end")
+            for folder in sorted(self.group.glob("**/"), reverse=True):
+                folder.rmdir()
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ TEST(LimitsPlan, AMemoryLimitThatNobodyStatedIsAbsentWithoutALine) {
   EXPECT_EQ(layer_of(plan, "limits.memory")->asked_by, std::nullopt);
 }
 
-const sys::delegation::Support kGroup{.controllers = sys::delegation::kAll, .why = {}, .ram = 8ULL << 30, .counts_swap = true};
+const sys::delegation::Support kGroup{
+    .controllers = sys::delegation::kAll, .why = {}, .ram = 8ULL << 30, .counts_swap = true};
 
 TEST(LimitsPlan, AControlGroupHoldsTheWholeJail) {
   profile::Limits wanted;
