@@ -11,7 +11,7 @@ struct Limits {
   std::uint32_t runs = 64;                   // of a user that are traced at once
   std::uint32_t groups = 256;                // of a user at once
   std::uint64_t ring_bytes = 128ULL << 20;   // of a user, of the kernel's memory
-  std::uint32_t requests_a_second = 200;     // of a user; twice as many at once
+  std::uint32_t requests_a_second = 500;     // of a user; twice as many at once: a run makes about five
   std::uint32_t all_connections = 2048;
 };
 

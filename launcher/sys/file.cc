@@ -24,10 +24,7 @@ std::uint64_t resolve_flags(Resolve resolve) {
   return RESOLVE_NO_SYMLINKS;
 }
 
-// Filters that look at the flags of openat(2) put openat2 away, where they cannot (RestrictSUIDSGID= of
-// systemd.exec(5)): it is called where nothing else will do.
-int open_raw(int folder, const char* path, int flags, Resolve resolve, mode_t mode) noexcept {
-  if (resolve == Resolve::Anything) return ::openat(folder, path, flags | O_CLOEXEC, mode);
+int openat2(int folder, const char* path, int flags, Resolve resolve, mode_t mode) noexcept {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
   how.mode = mode;
@@ -38,15 +35,15 @@ int open_raw(int folder, const char* path, int flags, Resolve resolve, mode_t mo
 }  // namespace
 
 Fd open_at(const Fd& folder, const std::string& path, int flags, Resolve resolve, mode_t mode) {
-  return Fd(check(open_raw(folder.get(), path.c_str(), flags, resolve, mode), "open", path));
+  return Fd(check(openat2(folder.get(), path.c_str(), flags, resolve, mode), "open", path));
 }
 
 Fd open_at(const std::string& path, int flags, Resolve resolve, mode_t mode) {
-  return Fd(check(open_raw(AT_FDCWD, path.c_str(), flags, resolve, mode), "open", path));
+  return Fd(check(openat2(AT_FDCWD, path.c_str(), flags, resolve, mode), "open", path));
 }
 
 Fd try_open_at(int folder, const char* path, int flags, Resolve resolve, int& error) noexcept {
-  Fd opened(open_raw(folder, path, flags, resolve, 0));
+  Fd opened(openat2(folder, path, flags, resolve, 0));
   error = opened ? 0 : errno;
   return opened;
 }

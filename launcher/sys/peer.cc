@@ -64,7 +64,9 @@ Fd try_listen_at(const std::string& path, int backlog, int& error) noexcept {
 }
 
 Fd try_connect(const std::string& path, int patience_ms, int& error) {
-  Fd socket(check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), "socket"));
+  Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  error = socket ? 0 : errno;  // EPERM: in a jail
+  if (!socket) return socket;
   const timeval patience{patience_ms / 1000, patience_ms % 1000 * 1000};
   for (const int direction : {SO_RCVTIMEO, SO_SNDTIMEO})
     check(::setsockopt(socket.get(), SOL_SOCKET, direction, &patience, sizeof patience), "setsockopt");

@@ -88,7 +88,8 @@ Fd try_pidfd_open(pid_t pid) noexcept { return Fd(static_cast<int>(::syscall(SYS
 
 pid_t number_of(const Fd& process) {
   const std::string path = "/proc/self/fdinfo/" + std::to_string(process.get());
-  const std::string text = read_file(open_at(path, O_RDONLY, Resolve::Anything), 4096);
+  const Fd file(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path));
+  const std::string text = read_file(file, 4096);
   const std::size_t field = text.find("\nPid:\t");
   const pid_t number = field == std::string::npos ? 0 : static_cast<pid_t>(std::atoi(text.c_str() + field + 6));
   return std::max(number, 0);

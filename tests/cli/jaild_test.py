@@ -221,17 +221,17 @@ class Jaild(JailTest):
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
                 listening.bind(path)
                 listening.listen()
-                for _ in range(2):
+                while True:
                     with listening.accept()[0] as connection:
                         connection.recv(1)
-            os.unlink(path)
-            os._exit(0)
         while not os.path.exists(path) or self.is_refused(path):
             time.sleep(0.001)
         asked = self.run_plugin("exit", 0, profile=self.stating(), options=("--broker", path))
         self.log.unlink()
         sources = self.run_auto(options=("--broker", path))
+        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        os.unlink(path)
         self.assert_refused(asked, f"jaild at {path}: it is not root's")
         self.assertIn(f"no ebpf: jaild at {path}: it is not root's", sources)
 

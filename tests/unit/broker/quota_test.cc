@@ -9,7 +9,8 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMiB = 1 << 20;
 
 Limits few() {
-  return {.connections = 2, .runs = 3, .ring_bytes = 4 * kMiB, .requests_a_second = 10, .all_connections = 3};
+  return {
+      .connections = 2, .runs = 3, .groups = 2, .ring_bytes = 4 * kMiB, .requests_a_second = 10, .all_connections = 3};
 }
 
 TEST(Quota, ConnectionsOfAUserAndOfAll) {
@@ -33,6 +34,16 @@ TEST(Quota, RunsAndTheirRings) {
   EXPECT_TRUE(quotas.take_run(1, kMiB));
   EXPECT_FALSE(quotas.take_run(1, 0)) << "too many runs";
   EXPECT_TRUE(quotas.take_run(2, 4 * kMiB)) << "another user's";
+}
+
+TEST(Quota, Groups) {
+  Quotas quotas(few());
+  EXPECT_TRUE(quotas.take_group(1));
+  EXPECT_TRUE(quotas.take_group(1));
+  EXPECT_FALSE(quotas.take_group(1));
+  EXPECT_TRUE(quotas.take_group(2)) << "another user's";
+  quotas.return_group(1);
+  EXPECT_TRUE(quotas.take_group(1));
 }
 
 TEST(Quota, RequestsFlowBackWithTime) {
