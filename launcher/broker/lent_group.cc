@@ -46,9 +46,13 @@ class LentGroup : public sys::HeldGroup {
 
 std::optional<GroupLease> GroupLease::open(const std::string& path, Line::Patience patience, std::string& why) {
   auto opened = Line::open(path, patience, why);
-  if (opened && opened->look.no_groups.empty()) return GroupLease(std::move(opened->line), opened->look.controllers);
-  if (opened) why = "jaild at " + path + " makes none: " + opened->look.no_groups;
-  return std::nullopt;
+  if (!opened) return std::nullopt;
+  if (!opened->look.no_groups.empty()) {
+    why = "jaild at " + path + " makes none: " + opened->look.no_groups;
+    return std::nullopt;
+  }
+  opened->line.be_patient();  // it is there, and may have much to do
+  return GroupLease(std::move(opened->line), opened->look.controllers);
 }
 
 void GroupLease::ask(const Fd& first) { line_.send({.ask = Ask::Group}, first.get()); }

@@ -10,12 +10,6 @@
 #include "sys/socket.h"
 
 namespace jail::broker {
-namespace {
-
-constexpr int kWhileItStartsMs = 10'000, kAMomentMs = 50;
-
-}  // namespace
-
 std::optional<Line::Opened> Line::open(const std::string& path, Patience patience, std::string& why) {
   const int patience_ms = patience == Patience::AMoment ? kAMomentMs : kWhileItStartsMs;
   int error = 0;

@@ -30,10 +30,14 @@ class Line {
   Heard exchange(const Request& request, std::string& why, int descriptor = -1) const;
   Heard exchange_within(int patience_ms, const Request& request, std::string& why) const;
 
+  void be_patient() { patience_ms_ = kWhileItStartsMs; }  // from now on
+
   [[nodiscard]] const std::string& path() const { return path_; }
   void close() const noexcept;  // for it, too
 
  private:
+  static constexpr int kWhileItStartsMs = 10'000, kAMomentMs = 50;
+
   Line(Fd socket, std::string path, int patience_ms)
       : socket_(std::move(socket)), path_(std::move(path)), patience_ms_(patience_ms) {}
   Heard hear_within(int patience_ms, std::string& why) const;
