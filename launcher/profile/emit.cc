@@ -193,6 +193,7 @@ void emit_limits(Writer& writer, const Limits& limits) {
   writer.setting("memory", limits.memory, size);
   writer.setting("pids", limits.pids, count);
   writer.setting("cpu", limits.cpu, [](const auto& value) { return format_cores(value.value_or(0)); });
+  writer.setting("io", limits.io, size);
   writer.setting("files", limits.files, count);
   writer.setting("file_size", limits.file_size, size);
   writer.setting("time", limits.time_ms, time);

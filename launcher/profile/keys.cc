@@ -78,6 +78,7 @@ constexpr Key kLimits[] = {
     {"memory", Size, quantity<parse_size, &Profile::limits, &Limits::memory>},
     {"pids", Count, count<kMostPids, &Profile::limits, &Limits::pids>},
     {"cpu", Cores, cores<&Profile::limits, &Limits::cpu>},
+    {"io", Size, quantity<parse_size, &Profile::limits, &Limits::io>},
     {"files", Count, count<kMostFiles, &Profile::limits, &Limits::files>},
     {"file_size", Size, quantity<parse_size, &Profile::limits, &Limits::file_size>},
     {"time", Duration, quantity<parse_duration, &Profile::limits, &Limits::time_ms>},

@@ -6,12 +6,12 @@
 
 namespace jail::profile {
 
-inline constexpr std::array<std::string_view, 26> kLayers{
+inline constexpr std::array<std::string_view, 27> kLayers{
     "userns",        "mount",        "pid",           "net",         "ipc",         "uts",
     "cgroupns",      "proc",         "landlock",      "seccomp",     "capabilities", "env",
-    "fds",           "keyring",      "limits.memory", "limits.pids", "limits.cpu",  "limits.files",
-    "limits.file_size", "limits.time", "limits.cpu_time", "limits.core", "limits.temporary", "monitor",
-    "integrity",     "audit"};
+    "fds",           "keyring",      "limits.memory", "limits.pids", "limits.cpu",  "limits.io",
+    "limits.files",  "limits.file_size", "limits.time", "limits.cpu_time", "limits.core", "limits.temporary",
+    "monitor",       "integrity",    "audit"};
 
 constexpr bool is_layer(std::string_view name) {
   for (const std::string_view layer : kLayers)

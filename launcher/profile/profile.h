@@ -136,7 +136,8 @@ struct User {
 struct Limits {
   Setting<std::optional<std::uint64_t>> memory;
   Setting<std::uint64_t> pids{256, {}};
-  Setting<std::optional<double>> cpu;  // cores
+  Setting<std::optional<double>> cpu;        // cores
+  Setting<std::optional<std::uint64_t>> io;  // bytes a second, read and as many written, of each block device
   Setting<std::uint64_t> files{1024, {}};
   Setting<std::optional<std::uint64_t>> file_size;
   Setting<std::optional<std::uint64_t>> time_ms;      // wall clock

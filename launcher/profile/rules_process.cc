@@ -91,6 +91,9 @@ bool is_own_folder(std::string_view path) { return path == "/" || is_within(path
 constexpr std::uint64_t kLeastMemory = 1ULL << 20;
 constexpr std::uint64_t kLeastFiles = 16;
 
+// The kernel lets a request through whole, which may be of a MiB: with less, one would wait for more than 16 seconds.
+constexpr std::uint64_t kLeastIo = 64ULL << 10;
+
 // Who is asked to end runs on for so long, whatever `time` says.
 constexpr std::uint64_t kMostGraceMs = 10 * 60 * 1000;
 
@@ -98,6 +101,9 @@ void check_bounds(Case& now, const Limits& limits) {
   const auto place = [&](const auto& setting) { return setting.stated.value_or(now.profile.place); };
   if (limits.memory.value && *limits.memory.value < kLeastMemory)
     now.error(place(limits.memory), "limits.memory: no program starts with less than 1M", "most need 64M and more");
+  if (limits.io.value && *limits.io.value < kLeastIo)
+    now.error(place(limits.io), "limits.io: with less than 64K a second a program does nothing but wait",
+              "most need 1M and more");
   if (limits.files.value < kLeastFiles)
     now.error(place(limits.files), "limits.files: no program starts with fewer than " + std::to_string(kLeastFiles));
   if (limits.cpu_time_ms.value && *limits.cpu_time_ms.value % 1000 != 0)

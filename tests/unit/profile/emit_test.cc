@@ -31,7 +31,7 @@ void forget(std::vector<Entry>& entries) {
 }
 
 void forget(Limits& limits) {
-  forget(limits.memory), forget(limits.pids), forget(limits.cpu), forget(limits.files);
+  forget(limits.memory), forget(limits.pids), forget(limits.cpu), forget(limits.io), forget(limits.files);
   forget(limits.file_size), forget(limits.time_ms), forget(limits.grace_ms), forget(limits.cpu_time_ms);
 }
 
@@ -199,6 +199,7 @@ Limits limits(Chance& chance) {
   limits.time_ms = chance.maybe(amount(), {});
   limits.grace_ms = chance.maybe<std::uint64_t>(1 + chance.below(1 << 20), 2000);
   limits.cpu_time_ms = chance.maybe(amount(), {});
+  limits.io = chance.maybe(amount(), {});
   return limits;
 }
 

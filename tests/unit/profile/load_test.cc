@@ -62,6 +62,7 @@ limits:
   time: 30s
   grace: 500ms
   cpu_time: 20s
+  io: 20M
 monitor:
   source: notify
   files: changes
@@ -109,6 +110,7 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(profile.limits.time_ms.value, 30'000u);
   EXPECT_EQ(profile.limits.grace_ms.value, 500u);
   EXPECT_EQ(profile.limits.cpu_time_ms.value, 20'000u);
+  EXPECT_EQ(profile.limits.io.value, 20u << 20);
   EXPECT_EQ(profile.limits.memory.stated, (Place{kProfilePath, 29, 11}));
   EXPECT_EQ(profile.monitor.files.value, MonitorFiles::Changes);
   EXPECT_EQ(profile.monitor.hash.front().glob, "/srv/plugins/crm/**/*.py");

@@ -228,6 +228,13 @@ TEST(LimitRules, TmpFitsIntoTheMachine) {
   EXPECT_TRUE(is_warning(trial.said("filesystem: {temporary: 100T}\nlimits: {memory: 200T}\n")));
 }
 
+TEST(LimitRules, SomethingIsLeftToReadAndWrite) {
+  EXPECT_EQ(verdict("limits: {io: 64K}\n"), "");
+  const std::string said = verdict("limits: {io: 65535B}\n");
+  EXPECT_TRUE(is_error(said)) << said;
+  EXPECT_NE(said.find("limits.io: "), std::string::npos) << said;
+}
+
 TEST(LimitRules, GraceEnds) {
   const std::string said = verdict("limits: {grace: 100d}\n");
   EXPECT_TRUE(said.starts_with("/srv/profiles/crm.yaml:3:17: error: limits.grace: ")) << said;

@@ -139,6 +139,7 @@ const std::vector<Sample>& samples() {
   static const std::vector<Sample> all{
       {"limits: {memory: ",
        {"512M", "1B", "1T", "0M", "512", "512MB", "1.5G", "010M", "\"512M\"", "-1M", "true", "[1M]"}},
+      {"limits: {io: ", {"20M", "0K", "20", "[1M]"}},
       {"limits: {time: ", {"30s", "500ms", "7d", "30", "0s", "1.5s", "1h30m", "\"30s\"", "30 s", "{a: b}"}},
       {"limits: {pids: ", {"1", "64", "4194304", "4194305", "0", "-1", "\"64\"", "sixty", "1.5", "true"}},
       {"limits: {files: ", {"1048576", "1048577"}},
