@@ -27,7 +27,7 @@ struct Name {
   Controller controller;
   const char* name;
 };
-constexpr Name kNames[] = {{kMemory, "memory"}, {kPids, "pids"}, {kCpu, "cpu"}};
+constexpr Name kNames[] = {{kMemory, "memory"}, {kPids, "pids"}, {kCpu, "cpu"}, {kIo, "io"}};
 
 unsigned controllers_in(const std::string& words) {
   unsigned controllers = 0;
@@ -62,14 +62,15 @@ const char* limit_of(const Fd& group) {
 
 class Search {
  public:
-  Search(const GroupTree& tree, pid_t self) : tree_(tree), self_(std::to_string(self)) {}
+  Search(const GroupTree& tree, pid_t self, unsigned wanted)
+      : tree_(tree), self_(std::to_string(self)), wanted_(wanted) {}
 
   Place run() {
     std::string path = tree_.own;
     for (bool own = true;; own = false) {
       const Fd group = open_folder(path);
       look_at(group, path, own);
-      if (best_.support.controllers == kAll || path.size() <= tree_.top.size()) break;
+      if (best_.support.controllers == wanted_ || path.size() <= tree_.top.size()) break;
       if (const char* limit = group ? limit_of(group) : ""; *limit != '\0') {
         say(path + " has a limit of its own (" + limit + "), which would not hold outside it");
         break;
@@ -82,16 +83,16 @@ class Search {
 
  private:
   void look_at(const Fd& group, const std::string& path, bool own) {
-    const unsigned there = group ? controllers_in(read_group_file(group, "cgroup.controllers")) : 0;
+    const unsigned there = group ? controllers_in(read_group_file(group, "cgroup.controllers")) & wanted_ : 0;
     if (there == 0) return say("the kernel gives no controller to " + path);
     for (const char* file : {".", "cgroup.procs"})
       if (!may_write(group, file)) return say(path + " may not be used by uid " + std::to_string(::geteuid()));
-    const unsigned on = controllers_in(read_group_file(group, "cgroup.subtree_control"));
+    const unsigned on = controllers_in(read_group_file(group, "cgroup.subtree_control")) & wanted_;
     Place place{.parent = path, .entry = Place::Entry::AsWeAre, .support = {.controllers = on}, .own = {}};
     if (there != on && may_write(group, "cgroup.subtree_control")) add_what_can_be_given(group, own, there, place);
     const bool more_is_there = (there & ~place.support.controllers) != 0;
     if (more_is_there) say(path + " has other processes in it");
-    else if (there != kAll) say(path + " has no controller for " + names_of(kAll & ~there));
+    else if (there != wanted_) say(path + " has no controller for " + names_of(wanted_ & ~there));
     if (std::popcount(place.support.controllers) > std::popcount(best_.support.controllers)) best_ = std::move(place);
   }
 
@@ -115,6 +116,7 @@ class Search {
 
   const GroupTree& tree_;
   std::string self_;
+  unsigned wanted_;
   Place best_;
   std::string why_;
 };
@@ -149,7 +151,8 @@ void look_for_scope(const GroupTree& tree, Place& place) {
   const auto groups = manager ? find_groups(manager->pid()) : std::nullopt;
   if (!groups || !groups->own.ends_with(kManagersLeaf)) return;
   const std::string base = groups->own.substr(0, groups->own.size() - kManagersLeaf.size());
-  const unsigned controllers = controllers_in(read_group_file(open_folder(base), "cgroup.controllers"));
+  const unsigned wanted = kAll | place.needed;
+  const unsigned controllers = controllers_in(read_group_file(open_folder(base), "cgroup.controllers")) & wanted;
   if (std::popcount(controllers) <= std::popcount(place.support.controllers)) return;
   const std::string limited = limited_below(tree, base);
   if (!limited.empty()) {
@@ -188,9 +191,10 @@ void drop_of_threads(std::optional<Cgroup>& group, std::string& why) {
 
 }  // namespace
 
-Place find_in(const GroupTree& tree, pid_t self) {
-  Place place = Search(tree, self).run();
+Place find_in(const GroupTree& tree, pid_t self, unsigned needed) {
+  Place place = Search(tree, self, kAll | needed).run();
   place.own = tree.own;
+  place.needed = needed;
   const struct sysinfo machine = look_at_machine();
   place.support.ram = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
   return place;
@@ -201,7 +205,7 @@ Place find(unsigned needed) {
   place.support.why = kNoGroups;
   const auto tree = find_groups();
   if (!tree) return place;
-  place = find_in(*tree, ::getpid());
+  place = find_in(*tree, ::getpid(), needed);
   if ((needed & ~place.support.controllers) != 0 && ::geteuid() != 0) look_for_scope(*tree, place);
   return place;
 }
@@ -228,15 +232,17 @@ void leave(const Place& place) noexcept {
   if (place.entry != Place::Entry::ThroughALeaf) return;
   const Fd parent = open_folder(place.parent);
   (void)write_group_file(parent, "cgroup.subtree_control", "-memory -pids");
-  (void)write_group_file(parent, "cgroup.subtree_control", "-cpu");
+  for (const char* on_demand : {"-cpu", "-io"})
+    (void)write_group_file(parent, "cgroup.subtree_control", on_demand);
   if (write_group_file(parent, "cgroup.procs", "0") == 0) (void)::unlinkat(parent.get(), kLeaf, AT_REMOVEDIR);
 }
 
-// The processor's controller costs those beside it something and is given when it is asked for.
+// The controllers of the processor and of block devices cost those beside it something and are given when they are
+// asked for.
 std::optional<Cgroup> make(Place& place, const std::string& name) {
   if (place.entry == Place::Entry::ThroughAScope) {
     const std::string problem = enter_scope(Systemd::of_user(), own_scope());
-    place = find();
+    place = find(place.needed);
     if (!problem.empty()) place.support.why += "; systemd gives no scope: " + problem;
   }
   Support& support = place.support;

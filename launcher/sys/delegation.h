@@ -20,8 +20,8 @@
 
 namespace jail::sys::delegation {
 
-enum Controller : unsigned { kMemory = 1, kPids = 2, kCpu = 4 };
-inline constexpr unsigned kAll = kMemory | kPids | kCpu;
+enum Controller : unsigned { kMemory = 1, kPids = 2, kCpu = 4, kIo = 8 };
+inline constexpr unsigned kAll = kMemory | kPids | kCpu;  // that are looked for when nothing is said
 
 // What somebody may have limited a group by.
 inline constexpr std::array kLimits{"memory.max", "memory.high", "memory.swap.max", "pids.max",
@@ -43,11 +43,13 @@ struct Place {
   Entry entry = Entry::AsWeAre;
   Support support;
   std::string own;  // our own group; empty: there are none here
+  unsigned needed = 0;
 };
 
-// Looks and changes nothing. `needed`: controllers without which a stated limit holds in part or not at all.
+// Looks and changes nothing. `needed`: controllers without which a stated limit holds in part or not at all. Of
+// one that is neither needed nor in kAll nothing is said.
 Place find(unsigned needed = 0);
-Place find_in(const GroupTree& tree, pid_t self);
+Place find_in(const GroupTree& tree, pid_t self, unsigned needed = 0);
 
 // A group of that name there, given its controllers; none: `place.support` says why there are none after all. `place`
 // is where it then is: of a scope nobody knows before.

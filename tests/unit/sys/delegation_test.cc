@@ -33,7 +33,9 @@ class Find : public testing::Test {
     std::ofstream(top() + path + "/" + file) << value << "\n";
   }
   [[nodiscard]] std::string top() const { return scratch_.path(); }
-  [[nodiscard]] Place from(const std::string& own) const { return find_in({top(), top() + own}, kSelf); }
+  [[nodiscard]] Place from(const std::string& own, unsigned needed = 0) const {
+    return find_in({top(), top() + own}, kSelf, needed);
+  }
 
   test::Scratch scratch_;
 };
@@ -104,6 +106,20 @@ TEST_F(Find, SaysWhatIsMissing) {
   EXPECT_EQ(from("/scope").support.controllers, kMemory | kPids);
   add("/scope", {.controllers = "memory pids", .procs = "12\n4711\n"});
   EXPECT_EQ(from("/scope").support.why, top() + "/scope has other processes in it");
+}
+
+// Of a group that passes the usual ones on, one above it may pass on the other.
+TEST_F(Find, WhatIsOnlyGivenWhereItIsNeededIsOnlyLookedForThere) {
+  add("", {.subtree = kControllers, .procs = "1\n", .type = ""});
+  add("/user", {.controllers = "cpu memory pids", .subtree = "cpu memory pids"});
+  add("/user/shell", {.controllers = "cpu memory pids", .procs = "12\n4711\n"});
+  EXPECT_EQ(from("/user/shell").parent, top() + "/user");
+  EXPECT_EQ(from("/user/shell").support.controllers, kAll);
+  EXPECT_EQ(from("/user/shell", kIo).parent, top());
+  EXPECT_EQ(from("/user/shell", kIo).support.controllers, kAll | kIo);
+  limit("/user", "pids.max", "500");
+  EXPECT_EQ(from("/user/shell", kIo).parent, top() + "/user");
+  EXPECT_EQ(from("/user/shell", kIo).support.controllers, kAll);
 }
 
 TEST_F(Find, NoneWithoutControllers) {
