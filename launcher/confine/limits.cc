@@ -68,6 +68,24 @@ void plan_cpu(const profile::Limits& wanted, const sys::delegation::Support& gro
                              : layer("limits.cpu", wanted.cpu.stated, LayerState::Absent, without_group(group)));
 }
 
+void plan_io(const profile::Limits& wanted, const sys::delegation::Support& group, Plan& plan) {
+  if (!wanted.io.value) return;
+  const bool held = (group.controllers & sys::delegation::kIo) != 0;
+  if (held) plan.of_group.io = wanted.io.value;
+  plan.layers.push_back(held ? layer("limits.io", wanted.io.stated)
+                             : layer("limits.io", wanted.io.stated, LayerState::Absent, without_group(group)));
+}
+
+// A line of io.max goes on with what was not written.
+bool stands_in(std::string_view all, std::string_view text) {
+  while (!all.empty()) {
+    const std::string_view line = all.substr(0, all.find('\n'));
+    if (line == text || line.starts_with(std::string(text) + " ")) return true;
+    all.remove_prefix(std::min(line.size() + 1, all.size()));
+  }
+  return false;
+}
+
 }  // namespace
 
 Plan plan(const profile::Limits& wanted, const sys::delegation::Support& group) {
@@ -77,6 +95,7 @@ Plan plan(const profile::Limits& wanted, const sys::delegation::Support& group) 
   plan_pids(wanted, group, plan);
   plan_memory(wanted, group, plan);
   plan_cpu(wanted, group, plan);
+  plan_io(wanted, group, plan);
   if (wanted.file_size.value) {
     plan.rlimits.push_back({RLIMIT_FSIZE, *wanted.file_size.value});
     plan.layers.push_back(layer("limits.file_size", wanted.file_size.stated));
@@ -91,16 +110,18 @@ Plan plan(const profile::Limits& wanted, const sys::delegation::Support& group) 
 }
 
 unsigned needed(const profile::Limits& stated) {
-  return (stated.memory.value ? sys::delegation::kMemory : 0U) | (stated.cpu.value ? sys::delegation::kCpu : 0U);
+  return (stated.memory.value ? sys::delegation::kMemory : 0U) | (stated.cpu.value ? sys::delegation::kCpu : 0U) |
+         (stated.io.value ? sys::delegation::kIo : 0U);
 }
 
 unsigned needed(const OfGroup& planned) {
-  return (planned.memory ? sys::delegation::kMemory : 0U) | (planned.millicpu ? sys::delegation::kCpu : 0U);
+  return (planned.memory ? sys::delegation::kMemory : 0U) | (planned.millicpu ? sys::delegation::kCpu : 0U) |
+         (planned.io ? sys::delegation::kIo : 0U);
 }
 
 // The kernel counts memory in pages (page_counter_memparse), takes no quota under a millisecond
 // (cpu_period_quota_parse), and no more processes than it has numbers for (pids_max_write).
-std::vector<Setting> settings_of(const OfGroup& limits) {
+std::vector<Setting> settings_of(const OfGroup& limits, const std::vector<std::string>& disks) {
   constexpr std::uint64_t kPeriodUs = 100'000, kLeastUs = 1'000, kMostPids = 4'194'304;
   std::vector<Setting> settings;
   if (limits.memory) {
@@ -115,16 +136,23 @@ std::vector<Setting> settings_of(const OfGroup& limits) {
     const std::uint64_t quota = std::max(*limits.millicpu * kPeriodUs / 1000, kLeastUs);
     settings.push_back({"limits.cpu", "cpu.max", std::to_string(quota) + " " + std::to_string(kPeriodUs)});
   }
+  if (limits.io) {
+    const std::string rate = std::to_string(*limits.io);
+    for (const std::string& disk : disks)
+      settings.push_back({"limits.io", "io.max", std::string(disk).append(" rbps=" + rate + " wbps=" + rate)});
+  }
   return settings;
 }
 
-// Without CONFIG_SWAP, or with swapaccount=0, there is no file about it; the plan has said what follows.
+// Without CONFIG_SWAP, or with swapaccount=0, there is no file about it; the plan has said what follows. A disk may
+// have gone since they were listed.
 std::string apply(const Setting& setting, const sys::HeldGroup& group) {
   const int error = group.write(setting.file, setting.text);
   if (error == ENOENT && std::string_view(setting.file) == "memory.swap.max") return {};
+  if (error == ENODEV && std::string_view(setting.file) == "io.max") return {};
   if (error != 0) return std::string("writing ") + setting.file + ": " + std::strerror(error);
   const std::string stands = sys::read_group_file(group.folder(), setting.file);
-  if (stands != setting.text) return std::string(setting.file) + " is " + stands + ", not " + setting.text;
+  if (!stands_in(stands, setting.text)) return std::string(setting.file) + " is " + stands + ", not " + setting.text;
   return {};
 }
 

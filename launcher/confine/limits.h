@@ -18,7 +18,7 @@ namespace jail::confine::limits {
 
 inline constexpr std::uint64_t kInitProcess = 1;  // pid 1 of the jail counts, the plugin does not know it
 
-// One file of the group; what stands in it afterwards is what was written.
+// One file of the group, or a line of it; what stands in it afterwards begins with what was written.
 struct Setting {
   std::string_view layer;
   const char* file;
@@ -30,7 +30,8 @@ struct OfGroup {
   std::optional<std::uint64_t> memory;    // bytes
   std::optional<std::uint64_t> pids;      // without pid 1
   std::optional<std::uint64_t> millicpu;  // thousandths of a core
-  [[nodiscard]] bool any() const { return memory || pids || millicpu; }
+  std::optional<std::uint64_t> io;        // bytes a second, read and as many written, of each disk
+  [[nodiscard]] bool any() const { return memory || pids || millicpu || io; }
 };
 
 struct Plan {
@@ -45,8 +46,8 @@ Plan plan(const profile::Limits& wanted, const sys::delegation::Support& group =
 unsigned needed(const profile::Limits& stated);
 unsigned needed(const OfGroup& planned);
 
-// What `of_group` is in the group's files.
-std::vector<Setting> settings_of(const OfGroup& limits);
+// What `of_group` is in the group's files. `disks`: "8:0" (sys/disks.h).
+std::vector<Setting> settings_of(const OfGroup& limits, const std::vector<std::string>& disks = {});
 // Writes one and reads it again: empty, or why it does not stand there.
 std::string apply(const Setting& setting, const sys::HeldGroup& group);
 

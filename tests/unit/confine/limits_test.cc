@@ -1,10 +1,15 @@
 #include "confine/limits.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <fstream>
 #include <optional>
 
+#include "../../scratch.h"
 #include "../machine.h"
 
 namespace jail::confine::limits {
@@ -122,6 +127,53 @@ TEST(LimitsPlan, AControlGroupHoldsTheWholeJail) {
   EXPECT_EQ(all, "memory.oom.group=1 memory.swap.max=0 memory.max=4997120 pids.max=21 cpu.max=25000 100000 ");
 }
 
+TEST(LimitsPlan, WhatIsReadAndWrittenIsHeldOnEachDisk) {
+  profile::Limits wanted;
+  wanted.io = {20U << 20, line(5)};
+  EXPECT_EQ(needed(wanted), unsigned{sys::delegation::kIo});
+  sys::delegation::Support group = kGroup;
+  EXPECT_EQ(layer_of(limits::plan(wanted, group), "limits.io")->state, LayerState::Absent);
+  group.controllers |= sys::delegation::kIo;
+  const Plan plan = limits::plan(wanted, group);
+  EXPECT_EQ(layer_of(plan, "limits.io")->state, LayerState::Enforced);
+  EXPECT_EQ(layer_of(plan, "limits.io")->asked_by, line(5));
+  EXPECT_EQ(needed(OfGroup{.memory = {}, .pids = {}, .millicpu = {}, .io = plan.of_group.io}),
+            unsigned{sys::delegation::kIo});
+  std::string all;
+  for (const Setting& setting : settings_of(plan.of_group, {"8:0", "7:3"}))
+    if (setting.layer == "limits.io") all += std::string(setting.file) + "=" + setting.text + "|";
+  EXPECT_EQ(all, "io.max=8:0 rbps=20971520 wbps=20971520|io.max=7:3 rbps=20971520 wbps=20971520|");
+  EXPECT_EQ(layer_of(limits::plan({}, group), "limits.io"), nullptr) << "there is no default";
+}
+
+// A file that says what a kernel's would, with more lines and more in each than was written.
+TEST(LimitsApply, WhatStandsBeginsWithWhatWasWritten) {
+  class Pretended : public sys::HeldGroup {
+   public:
+    explicit Pretended(const std::string& path) : path_(path), folder_(::open(path.c_str(), O_RDONLY | O_DIRECTORY)) {}
+    [[nodiscard]] const Fd& folder() const override { return folder_; }
+    [[nodiscard]] const std::string& path() const override { return path_; }
+    int write(const char* name, std::string_view text) const noexcept override {
+      return text.starts_with("9:9") ? ENODEV : ::faccessat(folder_.get(), name, F_OK, 0) == 0 ? 0 : ENOENT;
+    }
+
+   private:
+    std::string path_;
+    Fd folder_;
+  };
+  const test::Scratch scratch;
+  std::ofstream(scratch.path() + "/io.max") << "8:0 rbps=1 wbps=1 riops=max wiops=max\n7:3 rbps=20 wbps=20 riops=max "
+                                               "wiops=max\n";
+  std::ofstream(scratch.path() + "/pids.max") << "210\n";
+  const Pretended group(scratch.path());
+  EXPECT_EQ(apply({"limits.io", "io.max", "7:3 rbps=20 wbps=20"}, group), "");
+  EXPECT_NE(apply({"limits.io", "io.max", "7:3 rbps=20 wbps=2"}, group), "");
+  EXPECT_NE(apply({"limits.io", "io.max", "7:33 rbps=20 wbps=20"}, group), "");
+  EXPECT_EQ(apply({"limits.io", "io.max", "9:9 rbps=20 wbps=20"}, group), "") << "a disk that has gone";
+  EXPECT_EQ(apply({"limits.pids", "pids.max", "210"}, group), "");
+  EXPECT_NE(apply({"limits.pids", "pids.max", "21"}, group), "");
+}
+
 TEST(LimitsPlan, InAControlGroupMemoryHasALimitByDefault) {
   const Plan plan = limits::plan({}, kGroup);
   EXPECT_EQ(plan.of_group.memory, 6ULL << 30);
@@ -152,7 +204,7 @@ TEST(LimitsPlan, SwapThatIsNotCountedIsSaid) {
 }
 
 TEST(LimitsPlan, AShareTheKernelDoesNotKnowIsTheLeastItKnows) {
-  EXPECT_EQ(settings_of({.memory = {}, .pids = {}, .millicpu = 1}).front().text, "1000 100000");
+  EXPECT_EQ(settings_of({.memory = {}, .pids = {}, .millicpu = 1, .io = {}}).front().text, "1000 100000");
 }
 
 TEST(LimitsPlan, WallTimeIsALayerOnlyWhereItIsStated) {
