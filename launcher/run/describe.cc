@@ -122,6 +122,9 @@ std::string describe_group(const confine::limits::OfGroup& limits) {
   if (limits.memory) all += line("limits.memory", "at most " + text::human_size(*limits.memory) + " for all, no swap");
   if (limits.millicpu)
     all += line("limits.cpu", "at most " + std::to_string(*limits.millicpu) + " thousandths of a core for all");
+  if (limits.io)
+    all += line("limits.io", "at most " + text::human_size(*limits.io) +
+                                 " read a second and as much written, of each disk, for all");
   return all;
 }
 

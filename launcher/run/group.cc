@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "sys/cgroup.h"
+#include "sys/disks.h"
 
 namespace jail::run {
 namespace {
@@ -50,14 +51,19 @@ std::uint64_t sum_of(const std::string& text, std::string_view key) {
   return sum;
 }
 
+bool lacks(const sys::delegation::Place& place, unsigned needed) {
+  return (needed & ~place.support.controllers) != 0;
+}
+
 }  // namespace
 
 sys::delegation::Support Group::foresee(const std::string& broker, unsigned needed) {
   Group group;
   group.broker_ = broker;
   group.stand_at(sys::delegation::find(needed));
-  const bool through_scope = group.place_.entry == sys::delegation::Place::Entry::ThroughAScope;
-  if (through_scope || group.place_.support.controllers == 0) (void)group.borrow(needed);
+  const sys::delegation::Place& found = group.place_;
+  const bool through_scope = found.entry == sys::delegation::Place::Entry::ThroughAScope;
+  if (through_scope || found.support.controllers == 0 || lacks(found, needed)) (void)group.borrow(needed);
   return group.place_.support;
 }
 
@@ -126,7 +132,9 @@ bool Group::settle(unsigned needed, const std::function<void()>& empty) {
     make_bare();
     return true;
   }
-  if ((needed & ~place_.support.controllers) == 0 || std::exchange(asked_elsewhere_, true)) return false;
+  if (!lacks(place_, needed) || std::exchange(asked_elsewhere_, true)) return false;
+  sys::delegation::Place found = lease_ ? sys::delegation::Place() : sys::delegation::find(needed);
+  if (has_more(found, needed)) return false;
   if (borrow(needed)) {
     empty();
     group_.reset();
@@ -134,32 +142,51 @@ bool Group::settle(unsigned needed, const std::function<void()>& empty) {
     return true;
   }
   if (lease_) return false;
-  sys::delegation::Place place = sys::delegation::find(needed);
-  if (place.entry != sys::delegation::Place::Entry::ThroughAScope) return false;
+  if (found.entry != sys::delegation::Place::Entry::ThroughAScope && lacks(found, needed)) return false;
   empty();
   let_go();
-  make_at(std::move(place));
+  make_at(std::move(found));
   return true;
+}
+
+// What is looked for only where it is stated may be had where we are.
+bool Group::has_more(const sys::delegation::Place& found, unsigned needed) {
+  if (lease_) return false;
+  why_not_ours_ = place_.support.why = found.support.why;
+  const bool is_here = found.entry != sys::delegation::Place::Entry::ThroughAScope && found.parent == place_.parent;
+  if (is_here && place_.support.controllers != 0) place_.support.controllers |= found.support.controllers;
+  return !lacks(place_, needed);
 }
 
 std::vector<Group::Failure> Group::hold(const confine::limits::OfGroup& limits) {
   std::vector<Failure> failures;
+  const auto disks = limits.io ? sys::limitable(sys::disks_of_machine()) : std::vector<std::string>();
+  if (limits.io && disks.empty()) failures.push_back({"limits.io", "this machine shows no disk that could be limited"});
   if (!group_) {
-    for (const confine::limits::Setting& setting : confine::limits::settings_of(limits))
+    for (const confine::limits::Setting& setting : confine::limits::settings_of(limits, disks))
       failures.push_back({setting.layer, place_.support.why});
     return failures;
   }
   limits_ = limits;
-  const int error = limits.millicpu && !lease_ ? sys::delegation::give(place_, sys::delegation::kCpu) : 0;
-  if (error != 0) failures.push_back({"limits.cpu", "no controller for it: " + std::string(std::strerror(error))});
-  for (const confine::limits::Setting& setting : confine::limits::settings_of(limits))
+  if (!lease_) give_on_demand(failures);
+  for (const confine::limits::Setting& setting : confine::limits::settings_of(limits, disks))
     if (std::string problem = confine::limits::apply(setting, *group_); !problem.empty())
       failures.push_back({setting.layer, std::move(problem)});
   if (limits.memory) memory_events_ = open_events(group_->folder(), "memory.events");
   if (limits.pids) pids_events_ = open_events(group_->folder(), "pids.events");
   (void)read_events(memory_events_);
   (void)read_events(pids_events_);
+  if (limits.io) io_rate_.emplace(*limits.io, sys::read_group_file(group_->folder(), "io.stat"), clock::boottime_ns());
   return failures;
+}
+
+void Group::give_on_demand(std::vector<Failure>& failures) {
+  const auto give = [&](std::string_view layer, sys::delegation::Controller controller) {
+    const int error = sys::delegation::give(place_, controller);
+    if (error != 0) failures.push_back({layer, "no controller for it: " + std::string(std::strerror(error))});
+  };
+  if (limits_.millicpu) give("limits.cpu", sys::delegation::kCpu);
+  if (limits_.io) give("limits.io", sys::delegation::kIo);
 }
 
 // From the write on nobody comes back from the kernel: who is long in there holds it up, but does not run.
@@ -197,6 +224,7 @@ void Group::look(const Log& log) {
   look_at_memory(log);
   look_at_pids(log);
   look_at_cpu(log);
+  look_at_io(log);
 }
 
 void Group::reached(std::string_view which, std::uint64_t times, std::uint64_t limit, const Log& log) {
@@ -228,8 +256,15 @@ void Group::look_at_cpu(const Log& log) {
   reached("limits.cpu", throttled.value_or(0), *limits_.millicpu, log);
 }
 
+void Group::look_at_io(const Log& log) {
+  if (!io_rate_) return;
+  if (io_rate_->is_met(sys::read_group_file(group_->folder(), "io.stat"), clock::boottime_ns())) ++io_times_;
+  reached("limits.io", io_times_, *limits_.io, log);
+}
+
 void Group::let_end() const noexcept {
   if (group_ && limits_.millicpu) (void)group_->write("cpu.max", "max");
+  if (group_ && limits_.io) sys::lift_io_limits(*group_);
 }
 
 event::Counts Group::reached() const {

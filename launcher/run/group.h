@@ -16,6 +16,7 @@
 #include "broker/lent_group.h"
 #include "confine/limits.h"
 #include "event/event.h"
+#include "run/io_rate.h"
 #include "sys/delegation.h"
 
 namespace jail::run {
@@ -66,7 +67,8 @@ class Group {
   void handle(const std::vector<pollfd>& polled, const Log& log);
   void look(const Log& log);  // at all of it, also at what nobody is woken for
 
-  // Whoever is to end needs the processor for it, however little of it is left to the jail.
+  // Whoever is to end needs the processor for it, however little of it is left to the jail, and what it waits for of a
+  // disk: no signal ends that.
   void let_end() const noexcept;
 
   [[nodiscard]] event::Counts reached() const;  // how often, by name
@@ -88,16 +90,21 @@ class Group {
   void stand_at(sys::delegation::Place place);
   void make_bare();
   bool borrow(unsigned needed);
+  bool has_more(const sys::delegation::Place& found, unsigned needed);
   bool take();
   void let_go();
   void reached(std::string_view which, std::uint64_t times, std::uint64_t limit, const Log& log);
   void look_at_memory(const Log& log);
   void look_at_pids(const Log& log);
   void look_at_cpu(const Log& log);
+  void look_at_io(const Log& log);
+  void give_on_demand(std::vector<Failure>& failures);
 
   sys::delegation::Place place_;
   confine::limits::OfGroup limits_;
   Fd memory_events_, pids_events_;
+  std::optional<IoRate> io_rate_;
+  std::uint64_t io_times_ = 0;  // looks that have found limits.io met
   std::size_t first_ = 0;  // of ours among what is polled
   std::map<std::string_view, std::uint64_t> reached_;
   std::string broker_, why_not_ours_;

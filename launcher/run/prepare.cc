@@ -196,7 +196,7 @@ profile::Diagnostics refused_everywhere(const Prepared& prepared, const Wanted& 
   Support best{.landlock = {.abi = confine::landlock::kNewestAbi}};
   best.monitor.seccomp.notify = best.monitor.seccomp.wait_killable = true;
   best.monitor.trace.emplace();
-  best.group.controllers = sys::delegation::kAll;
+  best.group.controllers = sys::delegation::kAll | sys::delegation::kIo;
   profile::Diagnostics warnings;
   for (const Refusal& refusal : plan_with(best, prepared, wanted).refusals)
     warnings.push_back(warning(refusal.place.value_or(prepared.profile.place),

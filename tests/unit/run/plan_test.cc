@@ -62,6 +62,7 @@ TEST(Plan, SpeaksOnlyTheOneVocabularyOfLayersAndNamesEachOnce) {
   profile.limits.cpu_time_ms = {1000, line(3)};
   profile.limits.file_size = {1000, line(4)};
   profile.limits.time_ms = {1000, line(5)};
+  profile.limits.io = {1U << 20, line(7)};
   profile.integrity = profile::Integrity{"/srv", std::string(64, 'a'), line(6)};
   const Plan plan = planned(profile);
   for (const confine::Layer& layer : plan.layers) {
@@ -122,6 +123,10 @@ const std::vector<Unbuilt> kUnbuilt = {
      [](Profile& p) {
        p.limits.cpu = {1.5, line(9)};
      }},
+    {"limits.io", "limits.io",
+     [](Profile& p) {
+       p.limits.io = {1U << 20, line(9)};
+     }},
 };
 
 TEST(PlanRefuses, EveryKeyWithoutAMechanismByItsLayerAndLine) {
@@ -170,7 +175,7 @@ TEST(PlanRefuses, AllOfThemAtOnce) {
   for (const Unbuilt& unbuilt : kUnbuilt) unbuilt.state(profile);
   Names names = refused_layers(planned(profile));
   std::ranges::sort(names);
-  EXPECT_EQ(names, (Names{"audit", "limits.cpu", "monitor", "net"}));
+  EXPECT_EQ(names, (Names{"audit", "limits.cpu", "limits.io", "monitor", "net"}));
 }
 
 TEST(PlanRefuses, NothingThatIsStatedAsItIsByDefault) {
