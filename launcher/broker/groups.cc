@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "sys/delegation.h"
+#include "sys/disks.h"
 #include "sys/process.h"
 #include "sys/process_tree.h"
 #include "sys/socket.h"
@@ -54,7 +55,8 @@ std::optional<Groups> Groups::make(std::string& why) {
   }
   sys::sweep_groups(Fd(::open(place.parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), "jaild-");
   std::optional<sys::Cgroup> base = delegation::make(place, "jaild-" + pid);
-  if (base) (void)delegation::give(place, delegation::kCpu);
+  for (const auto on_demand : {delegation::kCpu, delegation::kIo})
+    if (base) (void)delegation::give(place, on_demand);
   const unsigned controllers = base ? delegation::pass_on(base->folder()) : 0;
   why = !base ? place.support.why : controllers == 0 ? "no controllers for groups in " + base->path() : "";
   if (!why.empty()) return std::nullopt;
@@ -150,6 +152,7 @@ void Groups::end(std::uint64_t number) {
   auto node = lent_.extract(number);
   if (node.empty()) return;
   (void)node.mapped().group.write("cpu.max", "max");  // whoever is to end needs the processor for it
+  sys::lift_io_limits(node.mapped().group);
   (void)node.mapped().group.write("cgroup.kill", "1");
   ended_.push_back(std::move(node.mapped()));
 }

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t kDeepest = 32;
 constexpr const char* kPrefix = "of_";  // never "jail-", by which a plugin's group is known
+// A write to it says what holds one disk: what is lifted later would stand in a copy for ever.
+constexpr std::string_view kOfDisks = "io.max";
 
 Fd open_folder(const std::string& path) { return Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }
 
@@ -42,6 +44,7 @@ const char* copy_limits(const Fd& from, const Fd& to) {
   namespace delegation = sys::delegation;
   for (const char* file : delegation::kLimits) {
     const std::string limit = sys::read_group_file(from, file), stands = sys::read_group_file(to, file);
+    if (file == kOfDisks && !delegation::is_no_limit(limit)) return file;
     if (limit == stands || (delegation::is_no_limit(limit) && delegation::is_no_limit(stands))) continue;
     const std::string_view text = delegation::is_no_limit(limit) ? "max" : std::string_view(limit);
     if (sys::write_group_file(to, file, text) != 0) return file;

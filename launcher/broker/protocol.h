@@ -39,7 +39,7 @@ inline constexpr std::uint32_t kMostRing = 1U << 24;
 
 // What of a group goes back beside its folder: descriptors for writing, in this order.
 inline constexpr std::array kLentFiles{"cgroup.freeze", "cgroup.kill", "memory.oom.group", "memory.swap.max",
-                                       "memory.max",    "pids.max",    "cpu.max"};
+                                       "memory.max",    "pids.max",    "cpu.max",          "io.max"};
 
 struct Answer {
   std::string refused;            // empty: done

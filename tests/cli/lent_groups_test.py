@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 from jail_case import BINARY, IS_ROOT, SECONDS, USER, JailTest
-from limits_test import MIB, NUMBERS, WANTED, Limited, controllers_of, enter, own_group, write
+from limits_test import MIB, NUMBERS, WANTED, Limited, a_disk, controllers_of, enter, own_group, write
 from live_test import wait_for
 
 JAILD = os.environ["JAIL_JAILD"]
@@ -108,6 +108,16 @@ class LentGroups(Limited, JailTest):
         self.assertGreater(self.last()["throttled_ms"], 100)
         for name in ("limits.memory", "limits.pids", "limits.cpu"):
             self.assertEqual(self.layer(name)["state"], "enforced")
+
+    def test_disks(self):
+        _, number, remove = a_disk()
+        self.addCleanup(remove)
+        process = self.start("hold", limits="io: 1M")
+        group, = self.lent()
+        stands = (group / "io.max").read_text().splitlines()
+        self.assertIn(f"{number} rbps={MIB} wbps={MIB} riops=max wiops=max", stands)
+        self.assertEqual(self.layer("limits.io")["state"], "enforced")
+        process.kill()
 
     def test_where_it_stands(self):
         self.assertEqual(self.limited("pids: 20", "exit", 0).code, 0)
