@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 from jail_case import BINARY, IS_ROOT, both_launchers
@@ -77,6 +78,10 @@ class Limited:
     def layer(self, name):
         return next(layer for layer in self.started()["policy"] if layer["layer"] == name)
 
+
+# Past the page cache, in which no limit is met.
+WRITE_AND_READ = ("dd if=/dev/zero of=x bs=64k count=32 oflag=direct status=none; "
+                  "dd if=x of=/dev/null bs=64k iflag=direct status=none")
 
 # Two children that it leaves behind once each has 200 ms of a processor, and 20 MiB.
 LEAVES = """
@@ -163,6 +168,29 @@ class OfEachProcess(Limited):
         self.assertEqual(self.layer("limits.cpu")["state"], "absent")
 
 
+def a_disk():
+    """A block device of its own, and a file system on it: (its folder, its number, what takes it away)."""
+    tools = [shutil.which(tool, path="/usr/sbin:/sbin:/usr/bin:/bin") for tool in ("losetup", "mkfs.ext4", "modprobe")]
+    if not (IS_ROOT and os.environ.get("JAIL_VM") and all(tools)):
+        raise unittest.SkipTest("needs root, and a machine of its own to make a disk on")
+    losetup, mkfs, modprobe = tools
+    subprocess.run([modprobe, "loop"], check=False)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="disk-", dir="/run"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        folder.chmod(0o755)
+        subprocess.run(["truncate", "--size=16M", folder / "image"], check=True)
+        subprocess.run([mkfs, "-q", "-O", "^has_journal", folder / "image"], check=True)
+        loop = subprocess.run([losetup, "--find", "--show", folder / "image"], check=True, capture_output=True,
+                              text=True).stdout.strip()
+        stack.callback(subprocess.run, [losetup, "--detach", loop], check=True)
+        (folder / "disk").mkdir()
+        subprocess.run(["mount", loop, folder / "disk"], check=True)
+        stack.callback(subprocess.run, ["umount", folder / "disk"], check=True)
+        number = pathlib.Path(f"/sys/block/{pathlib.Path(loop).name}/dev").read_text().strip()
+        return folder / "disk", number, stack.pop_all().close
+
+
 class Delegated(Limited):
     """Jails are started in `command`, a group of a subtree that belongs to who starts them. They have company there."""
 
@@ -206,8 +234,9 @@ class Delegated(Limited):
                 pass
         return "populated 0" in (group / "cgroup.events").read_text()
 
-    def start(self, *words):
-        return subprocess.Popen([BINARY, "run", "--audit", str(self.log), self.profile(), "--", self.attacker, *words],
+    def start(self, *words, profile=None):
+        return subprocess.Popen([BINARY, "run", "--audit", str(self.log), profile or self.profile(), "--",
+                                 self.attacker, *words],
                                 preexec_fn=self.become(lambda: enter(self.command)), env=self.environment,
                                 cwd=self.dir / "write", stdin=subprocess.DEVNULL)
 
@@ -216,6 +245,52 @@ class Delegated(Limited):
         self.other.wait()
         super().tearDown()
         self.assertEqual(list(self.tree.glob("**/jail-*")), [], "control groups are left")
+
+
+@both_launchers
+class OfDisks(Delegated):
+    """What is read and written a second: of a real block device, on which nobody else is."""
+
+    def setUp(self):
+        self.disk, self.number, remove = a_disk()
+        self.addCleanup(remove)
+        super().setUp()
+        self.disk.chmod(0o777)
+
+    def on_disk(self, limits, script):
+        self.log.unlink(missing_ok=True)
+        profile = self.document(f"version: 1\nname: disk\nextends: [shell]\nfilesystem: {{write: [\"{self.disk}\"]}}\n"
+                                f"limits: {{{limits}}}\n")
+        return self.jail("run", "--audit", self.log, profile, "--", "sh", "-c", f"cd {self.disk}; {script}")
+
+    def test_both_ways(self):
+        """As long as what is allowed takes, which is told; where more is allowed, it is not."""
+        for limit, told in (("1G", []), ("1M", [("limits.io", MIB, MIB)])):
+            ended = self.on_disk(f"io: {limit}", WRITE_AND_READ)
+            self.assertEqual((ended.code, ended.out, ended.error), (0, "", ""), ended)
+            self.assertEqual(self.layer("limits.io")["state"], "enforced")
+            last = self.last()
+            self.assertGreaterEqual(min(last["bytes_written"], last["bytes_read"]), 2 * MIB)
+            self.assertEqual(self.reached(), told)
+        self.assertGreaterEqual(last["limits"]["limits.io"], 1)
+        self.assertGreater(last["wall_ms"], 3500, "two seconds each way, and a tenth's bytes pass at once")
+
+    def test_who_is_to_end_does_not_wait_for_it(self):
+        ended = self.on_disk("io: 64K, time: 1s, grace: 1s",
+                             "exec dd if=/dev/zero of=x bs=4M count=4 oflag=direct status=none")
+        self.assertEqual((ended.code, self.last()["outcome"]), (124, "timeout"), ended)
+        self.assertLess(self.last()["wall_ms"], 20000, "who is to end does not wait for the minute that 4 MiB take")
+
+    def test_where_it_stands(self):
+        profile = self.profile("limits: {io: 20M}\n", f"  exec: [\"{self.attacker}\"]\n")
+        shown = self.jail("show", "--plan", profile).out
+        self.assertRegex(shown, r"limits.io +at most 20 MiB read a second and as much written")
+        process = self.start("hold", profile=profile)
+        wait_for(lambda: self.log.exists() and "run.started" in self.log.read_text(), "the plugin")
+        stands = (pathlib.Path(self.started()["cgroup"]) / "io.max").read_text().splitlines()
+        self.assertIn(f"{self.number} rbps={20 * MIB} wbps={20 * MIB} riops=max wiops=max", stands)
+        process.terminate()
+        process.wait()
 
 
 @both_launchers
