@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from jail_case import BINARY, IS_ROOT, SECONDS, USER, JailTest
@@ -155,6 +156,20 @@ class LentGroups(Limited, JailTest):
         group, = self.lent()
         process.kill()
         wait_for(lambda: not group.exists(), "its group to be taken away")
+
+    def test_killed_at_any_moment(self):
+        """The supervisor, and each other time pid 1 before it: at moments that move through the start of a run."""
+        profile = self.profile("limits: {memory: 48M}\n")
+        for moment in range(16):
+            process = subprocess.Popen(
+                [BINARY, "run", "--broker", self.socket, "--audit", self.log, profile, "--", self.attacker, "hold"],
+                preexec_fn=self.become(lambda: enter(self.session)), env=self.environment, stderr=subprocess.DEVNULL)
+            time.sleep(moment * 0.01)  # no wait for anything: each is another moment
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            for child in children[:moment % 2]:
+                os.kill(int(child), signal.SIGKILL)
+            process.kill()
+            process.wait()
 
     def test_it_holds_without_jaild(self):
         """Whom it was lent to is still held, and the next jaild takes away what is left."""
