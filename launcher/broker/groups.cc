@@ -153,7 +153,7 @@ std::string Groups::take_in(const sys::Cgroup& group, const Fd& child) const {
 }
 
 // Whoever has got the number since the look was forked since then, into the group of who forked it: its parent, unless
-// that has ended. Who asks may see to that, for a process of its own, which would then go where some reaper of root's is.
+// that has ended. Who asks may see to that, for a process of its own, which would then go where a reaper of root's is.
 // But the forked and its parent are of one user, the handed on and its reaper are not.
 void Groups::put_back(pid_t number) const {
   const pid_t parent = sys::parent_of(number);
