@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include "base/error.h"
@@ -38,6 +39,21 @@ std::vector<Fd> open_for_holder(const sys::Cgroup& group, std::uint32_t& files) 
     opened.push_back(std::move(file));
   }
   return opened;
+}
+
+// The first of "Uid:" in /proc/PID/status; empty: it has ended.
+std::string real_user_of(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  std::string word;
+  while (status >> word)
+    if (word == "Uid:") return status >> word ? word : "";
+  return {};
+}
+
+// Whoever is to end needs the processor for it, and its holder may have set what it has.
+void kill_all(const sys::Cgroup& group) {
+  (void)group.write("cpu.max", "max");
+  (void)group.write("cgroup.kill", "1");
 }
 
 }  // namespace
@@ -91,39 +107,37 @@ void Groups::carry_out(const Fd& link, const GroupOrder& order, const std::vecto
   if (order.what == What::Make && lent == lent_.end() && processes.size() == 2)
     return lend(link, order, processes[0], processes[1]);
   if (order.what == What::Join && lent != lent_.end() && processes.size() == 1)
-    return (void)reply(link, {.what = order.what, .group = order.group}, take_in(lent->second.group, processes[0]));
+    return (void)reply(link, {.what = order.what, .group = order.group}, take_in(lent->second, processes[0]));
   (void)reply(link, {.what = order.what, .group = order.group}, "there is no such group");
 }
 
 void Groups::lend(const Fd& link, const GroupOrder& order, const Fd& asks, const Fd& child) {
-  std::string around, why;
-  std::optional<sys::Cgroup> group = make_for(asks, child, around, why);
+  std::string why;
+  std::optional<sys::Cgroup> group = make_for(asks, child, why);
   GroupDone done{.group = order.group, .controllers = controllers_};
   if (!group) return (void)reply(link, done, why);
   const std::vector<Fd> opened = open_for_holder(*group, done.files);
   std::vector<int> descriptors;
   for (const Fd& fd : opened) descriptors.push_back(fd.get());
-  lent_.emplace(order.group, Lent{std::move(*group), std::move(around)});
+  lent_.emplace(order.group, std::move(*group));
   (void)reply(link, done, {}, descriptors);
 }
 
 // Its holder is to read in it, and has no lock on it to take: ours was there first.
-std::optional<sys::Cgroup> Groups::make_for(const Fd& asks, const Fd& child, std::string& around, std::string& why) {
+std::optional<sys::Cgroup> Groups::make_for(const Fd& asks, const Fd& child, std::string& why) {
   const pid_t launcher = sys::number_of(asks), first = sys::number_of(child);
   const auto stands = launcher == 0 ? std::nullopt : sys::group_folder(mount_, launcher);
   if (first == 0 || !stands || !sys::has_its_number(asks)) {
     why = "who asks has ended, or cannot be seen";
     return std::nullopt;
   }
-  const auto folder = mirror_.enter(*stands, why);
-  if (!folder) return std::nullopt;
-  around = *folder;
-  auto group = sys::Cgroup::make(around, "jail-" + std::to_string(launcher) + "-" + std::to_string(first), why);
+  const auto around = mirror_.enter(*stands, why);
+  if (!around) return std::nullopt;
+  auto group = sys::Cgroup::make(*around, "jail-" + std::to_string(launcher) + "-" + std::to_string(first), why);
   if (group && ::fchmod(group->folder().get(), 0755) != 0) why = std::strerror(errno);
   if (group && why.empty()) why = take_in(*group, child);
   if (why.empty()) return group;
-  group.reset();
-  mirror_.leave(around);
+  if (group) ended_.push_back(std::move(*group));  // somebody of the asker's may be in it all the same
   return std::nullopt;
 }
 
@@ -138,10 +152,13 @@ std::string Groups::take_in(const sys::Cgroup& group, const Fd& child) const {
   return kEnded;
 }
 
-// Whoever has got the number since the look was forked since then, into the group of who forked it.
+// Whoever has got the number since the look was forked since then, into the group of who forked it: its parent, unless
+// that has ended. Who asks may see to that, for a process of its own, which would then go where a reaper of root's is.
+// But the forked and its parent are of one user, the handed on and its reaper are not.
 void Groups::put_back(pid_t number) const {
   const pid_t parent = sys::parent_of(number);
-  const auto from = parent == 0 ? std::nullopt : sys::group_folder(mount_, parent);
+  const bool is_parents = parent != 0 && real_user_of(parent) == real_user_of(number);
+  const auto from = is_parents ? sys::group_folder(mount_, parent) : std::nullopt;
   const Fd group(from ? ::open(from->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
   if (group) (void)sys::write_group_file(group, "cgroup.procs", std::to_string(number));
 }
@@ -149,17 +166,17 @@ void Groups::put_back(pid_t number) const {
 void Groups::end(std::uint64_t number) {
   auto node = lent_.extract(number);
   if (node.empty()) return;
-  (void)node.mapped().group.write("cpu.max", "max");  // whoever is to end needs the processor for it
-  (void)node.mapped().group.write("cgroup.kill", "1");
+  kill_all(node.mapped());
   ended_.push_back(std::move(node.mapped()));
 }
 
 bool Groups::tidy() {
-  std::erase_if(ended_, [this](Lent& lent) {
-    if (!lent.group.remove()) return false;
-    mirror_.leave(lent.around);
-    return true;
+  std::erase_if(ended_, [](sys::Cgroup& group) {
+    if (group.remove()) return true;
+    kill_all(group);  // again: Linux before 6.14 may miss who was being forked
+    return false;
   });
+  mirror_.tidy();
   return ended_.empty();
 }
 

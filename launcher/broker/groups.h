@@ -34,14 +34,10 @@ class Groups {
 
  private:
   Groups(sys::Cgroup base, sys::GroupMount mount, unsigned controllers);
-  struct Lent {
-    sys::Cgroup group;
-    std::string around;
-  };
 
   void carry_out(const Fd& link, const GroupOrder& order, const std::vector<Fd>& processes);
   void lend(const Fd& link, const GroupOrder& order, const Fd& asks, const Fd& child);
-  std::optional<sys::Cgroup> make_for(const Fd& asks, const Fd& child, std::string& around, std::string& why);
+  std::optional<sys::Cgroup> make_for(const Fd& asks, const Fd& child, std::string& why);
   // Empty, or why the child is not in it.
   std::string take_in(const sys::Cgroup& group, const Fd& child) const;
   void put_back(pid_t number) const;
@@ -53,8 +49,8 @@ class Groups {
   sys::GroupMount mount_;
   unsigned controllers_;
   Mirror mirror_;
-  std::map<std::uint64_t, Lent> lent_;
-  std::vector<Lent> ended_;  // the kernel is still at it
+  std::map<std::uint64_t, sys::Cgroup> lent_;
+  std::vector<sys::Cgroup> ended_;  // the kernel is still at it
 };
 
 }  // namespace jail::broker

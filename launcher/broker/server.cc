@@ -58,13 +58,17 @@ void Server::serve(const Fd& stop) {
     std::vector<pollfd> polled{
         {stop.get(), POLLIN, 0}, {listening_.get(), POLLIN, 0}, {groups_.socket().get(), POLLIN, 0}};
     const std::size_t first = polled.size();
-    for (const auto& client : clients_) polled.push_back({client->socket.get(), POLLIN, 0});
+    for (const auto& client : clients_)
+      for (const Fd* of_client : {&client->socket, &client->process}) polled.push_back({of_client->get(), POLLIN, 0});
     const int patience_ms = is_tidy && is_ready ? -1 : kQuietMs;
     const int ready = check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), patience_ms)), "poll");
     if (polled[0].revents != 0) return;
     if (ready == 0) prepare_rings();
-    for (std::size_t i = 0; i + first < polled.size(); ++i)
-      if (polled[i + first].revents != 0 && hear(*clients_[i]) == Then::Leave) remove(*clients_[i]);
+    for (std::size_t i = first; i < polled.size(); i += 2) {
+      Client& client = *clients_[(i - first) / 2];
+      const bool has_ended = polled[i + 1].revents != 0;  // whoever else has the socket: nobody is lent to by proxy
+      if (has_ended || (polled[i].revents != 0 && hear(client) == Then::Leave)) remove(client);
+    }
     if (polled[2].revents != 0) hear_maker();
     std::erase_if(clients_, [](const auto& client) { return !client->socket; });
     if (polled[1].revents != 0) admit();

@@ -132,6 +132,27 @@ class LentGroups(Limited, JailTest):
         self.assertNotIn("EAGAIN", self.limited("pids: 40", "processes", 30).out, "what is changed holds from then on")
         first.kill()
 
+    def test_a_group_that_root_has_given_away(self):
+        """Its limits are still root's (cgroup-v2.rst, "Delegation")."""
+        write(self.session / "pids.max", "26")
+        os.chown(self.session, self.uid, self.uid)
+        self.assertIn("EAGAIN", self.limited("pids: 40", "processes", 30).out)
+        self.assertEqual((self.copy_of(self.session) / "pids.max").read_text(), "26\n")
+
+    def test_a_copy_stays_with_what_it_is_of(self):
+        """Or what a run leaves in memory would count for nobody."""
+        service = self.user / "service"
+        service.mkdir()
+        session, self.session = self.session, service
+        self.limited("pids: 20", "exit", 0)
+        copy = self.copy_of(service)
+        wait_for(lambda: not self.lent(), "the group to be taken away")
+        self.assertTrue(copy.exists())
+        service.rmdir()
+        self.session = session
+        self.limited("pids: 20", "exit", 0)
+        wait_for(lambda: not copy.exists(), "the copy to be taken away")
+
     def test_a_limit_that_it_cannot_copy(self):
         write(own_group().parent / "cgroup.subtree_control", "+cpuset")
         write(self.user / "cpuset.cpus", "0")
