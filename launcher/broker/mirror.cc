@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "sys/cgroup.h"
@@ -47,10 +48,11 @@ std::vector<std::string> names_below(const std::string& top, const std::string& 
 
 bool is_in(const std::string& folder, const std::string& path) { return (path + "/").starts_with(folder + "/"); }
 
-// What does not hold `to` yet. Empty, or the file of a limit that cannot be had there.
+// What does not hold `to` yet. Empty, or the file of a limit that cannot be seen, or cannot be had there.
 const char* copy_limits(const Fd& from, const Fd& to) {
   namespace delegation = sys::delegation;
   for (const char* file : delegation::kLimits) {
+    if (::faccessat(from.get(), file, R_OK, AT_EACCESS) != 0 && errno != ENOENT) return file;
     const std::string limit = sys::read_group_file(from, file), stands = sys::read_group_file(to, file);
     if (limit == stands || (delegation::is_no_limit(limit) && delegation::is_no_limit(stands))) continue;
     const std::string_view text = delegation::is_no_limit(limit) ? "max" : std::string_view(limit);
@@ -68,13 +70,16 @@ std::optional<std::string> Mirror::enter(const std::string& group, std::string& 
     why = kOutOfReach;
     return std::nullopt;
   }
-  std::string from = top_, to = base_;
+  std::string from = top_, to = base_, prefix = kPrefix;
   for (const std::string& name : names) {
     from += "/" + name;
-    if (is_in(from, base_)) continue;  // its limits hold there as well
+    if (is_in(from, base_)) {  // its limits hold there as well; who is in it is not taken for one beside it
+      prefix += "_";
+      continue;
+    }
     const Maker maker = maker_of(from);
     if (maker == Maker::Another) break;
-    to += "/" + (kPrefix + name);
+    to += "/" + (std::exchange(prefix, kPrefix) + name);
     if (maker == Maker::Unknown) why = kOutOfReach;  // it has gone, or what is the matter: there may be limits
     if (maker == Maker::Unknown || !copy(from, to, why)) return std::nullopt;
   }

@@ -22,7 +22,7 @@ struct SocketPair {
 SocketPair socket_pair();
 
 // At most kMostDescriptors travel with one message.
-inline constexpr std::size_t kMostDescriptors = 8;
+inline constexpr std::size_t kMostDescriptors = 10;
 
 // False: the other side is gone. What it said before it went may still be there to be received.
 bool send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors = {});

@@ -1,11 +1,13 @@
 // Control groups that are lent: who gets none, what its holder cannot do with it, and that a stranger is never caught
 // (SECURITY E3).
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/file.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -141,6 +143,22 @@ TEST_F(Groups, EndsWithWhoHasAsked) {
   ASSERT_TRUE(first);
   pollfd ended{first.get(), POLLIN, 0};
   EXPECT_EQ(::poll(&ended, 1, kPatienceMs), 1);
+}
+
+// What systemd makes of IPAddressDeny= and the like cannot be copied.
+TEST_F(Groups, NobodyLeavesAProgramBehind) {
+  std::string why;
+  const auto session = sys::Cgroup::make(sys::find_groups()->own, "session-" + std::to_string(::getpid()), why);
+  if (!session) GTEST_SKIP() << why;
+  const auto asked_from_there = [&session] {
+    const auto ask = [] { const Child child; return group(Line(socket()), child.pidfd()).refused; };
+    return as_user(kAnn, ask, &session->folder());
+  };
+  EXPECT_EQ(asked_from_there(), "");
+  const std::array allow{bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1}, bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  const Fd program(::bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "test", "GPL", allow.data(), allow.size(), nullptr));
+  ASSERT_EQ(::bpf_prog_attach(program.get(), session->folder().get(), BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI), 0);
+  EXPECT_TRUE(asked_from_there().starts_with("programs of eBPF hold the control group of who asks"));
 }
 
 // Its holder has it to hold a jail, and for nothing else.
