@@ -30,7 +30,7 @@ constexpr int kCalls[] = {
     SYS_madvise,    SYS_brk,           SYS_futex,          SYS_rt_sigaction, SYS_rt_sigprocmask,
     SYS_rt_sigreturn, SYS_set_robust_list, SYS_rseq,       SYS_restart_syscall, SYS_getpid,
     SYS_gettid,     SYS_tgkill,        SYS_clock_gettime,  SYS_newfstatat,   SYS_getrandom,
-    SYS_pipe2,
+    SYS_pipe2,      SYS_shutdown,
 };
 
 // Theirs, and what opens, makes and removes.

@@ -20,8 +20,8 @@ struct GroupOrder {
   std::uint64_t group = 0;  // a number that was no other group's
 };
 
-// Of Make and Join; and the first of all, of no group, when it is ready. Beside that of Make the folder, and then what
-// `files` says.
+// Of each, of Leave as soon as nobody is left in it; and the first of all, of no group, when it is ready. Beside that
+// of Make the folder of the group that who asks is in, that of the new one, and then what `files` says.
 struct GroupDone {
   GroupOrder::What what = GroupOrder::What::Make;
   std::uint32_t unused = 0;

@@ -34,27 +34,32 @@ class Groups {
 
  private:
   Groups(sys::Cgroup base, sys::GroupMount mount, unsigned controllers);
-  struct Lent {
-    sys::Cgroup group;
-    std::string around;
-  };
 
   void carry_out(const Fd& link, const GroupOrder& order, const std::vector<Fd>& processes);
   void lend(const Fd& link, const GroupOrder& order, const Fd& asks, const Fd& child);
-  std::optional<sys::Cgroup> make_for(const Fd& asks, const Fd& child, std::string& around, std::string& why);
+  struct Asker {
+    pid_t number = 0;
+    std::string folder;  // of its group
+  };
+  [[nodiscard]] std::optional<Asker> look_at(const Fd& asks) const;
+  std::optional<sys::Cgroup> make_for(const Asker& asker, const Fd& child, std::string& why);
   // Empty, or why the child is not in it.
   std::string take_in(const sys::Cgroup& group, const Fd& child) const;
   void put_back(pid_t number) const;
-  void end(std::uint64_t number);
+  void end(const Fd& link, std::uint64_t number);
   // True: there is nothing more to take away.
-  bool tidy();
+  bool tidy(const Fd& link);
 
   sys::Cgroup base_;
   sys::GroupMount mount_;
   unsigned controllers_;
   Mirror mirror_;
-  std::map<std::uint64_t, Lent> lent_;
-  std::vector<Lent> ended_;  // the kernel is still at it
+  std::map<std::uint64_t, sys::Cgroup> lent_;
+  struct Ended {
+    std::uint64_t number = 0;  // 0: it was never lent
+    sys::Cgroup group;
+  };
+  std::vector<Ended> ended_;  // the kernel is still at it
 };
 
 }  // namespace jail::broker

@@ -7,7 +7,7 @@
 namespace jail::broker {
 
 struct Limits {
-  std::uint32_t connections = 512;           // of a user, and with them descriptors of ours
+  std::uint32_t connections = 384;           // of a user, and with them descriptors of ours
   std::uint32_t runs = 64;                   // of a user that are traced at once
   std::uint32_t groups = 256;                // of a user at once
   std::uint64_t ring_bytes = 128ULL << 20;   // of a user, of the kernel's memory

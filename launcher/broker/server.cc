@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <set>
 #include <thread>
 
 #include "base/clock.h"
@@ -15,12 +16,14 @@
 #include "broker/trust.h"
 #include "sys/process.h"
 #include "sys/socket.h"
+#include "trace/group_programs.h"
 
 namespace jail::broker {
 namespace {
 
 constexpr std::size_t kRingsInAdvance = 8;  // 1 MiB of the kernel's memory each
 constexpr int kQuietMs = 100;  // then there is time for what can wait
+constexpr int kMostJoined = 4;
 constexpr const char* kTooBusy = "it has too much to do";
 constexpr const char* kOneChild = "a connection is for one child, by its pidfd";
 
@@ -34,6 +37,15 @@ std::vector<trace::Family> families_of(std::uint32_t bits) {
 bool answer(const Fd& socket, const Answer& said, std::span<const int> descriptors = {}) {
   const std::string bytes = emit(said);
   return sys::try_send_message(socket, std::as_bytes(std::span(bytes)), descriptors);
+}
+
+// What the administrator has hung on the group of who asks, or above it, would not hold the new one.
+std::string why_not_lent(const GroupLink::Done& done) {
+  if (done.descriptors.size() < 2) return "its maker of groups has no folder";
+  const auto there = trace::programs_on(done.descriptors[0]), here = trace::programs_on(done.descriptors[1]);
+  if (there && here && std::ranges::includes(*here, *there)) return {};
+  return "programs of eBPF hold the control group of who asks (IPAddressDeny=, DeviceAllow= or the like), which would "
+         "not hold outside it";
 }
 
 }  // namespace
@@ -58,13 +70,21 @@ void Server::serve(const Fd& stop) {
     std::vector<pollfd> polled{
         {stop.get(), POLLIN, 0}, {listening_.get(), POLLIN, 0}, {groups_.socket().get(), POLLIN, 0}};
     const std::size_t first = polled.size();
-    for (const auto& client : clients_) polled.push_back({client->socket.get(), POLLIN, 0});
+    for (const auto& client : clients_) {
+      polled.push_back({client->socket.get(), static_cast<short>(client->is_left ? 0 : POLLIN), 0});
+      polled.push_back({client->is_left ? -1 : client->process.get(), POLLIN, 0});
+    }
     const int patience_ms = is_tidy && is_ready ? -1 : kQuietMs;
     const int ready = check(TEMP_FAILURE_RETRY(::poll(polled.data(), polled.size(), patience_ms)), "poll");
     if (polled[0].revents != 0) return;
     if (ready == 0) prepare_rings();
-    for (std::size_t i = 0; i + first < polled.size(); ++i)
-      if (polled[i + first].revents != 0 && hear(*clients_[i]) == Then::Leave) remove(*clients_[i]);
+    for (std::size_t i = first; i < polled.size(); i += 2) {
+      Client& client = *clients_[(i - first) / 2];
+      const bool has_ended = polled[i + 1].revents != 0;  // whoever else has the socket: nobody is lent to by proxy
+      if (client.is_left && polled[i].revents != 0) close(client);
+      if (client.is_left) continue;
+      if (has_ended || (polled[i].revents != 0 && hear(client) == Then::Leave)) leave(client);
+    }
     if (polled[2].revents != 0) hear_maker();
     std::erase_if(clients_, [](const auto& client) { return !client->socket; });
     if (polled[1].revents != 0) admit();
@@ -86,11 +106,18 @@ void Server::admit() {
   clients_.push_back(std::move(client));
 }
 
-void Server::remove(Client& client) {
+// Descriptors that it was sent and has not taken count against us, so it is a connection of its user's until it closes
+// it, and with it what is in there.
+void Server::leave(Client& client) {
   if (client.lease) quotas_.return_run(client.peer.uid, client.lease->ring_bytes);
   give_up_group(client);
-  quotas_.return_connection(client.peer.uid);
   client.lease.reset();
+  (void)::shutdown(client.socket.get(), SHUT_WR);
+  client.is_left = true;
+}
+
+void Server::close(Client& client) {
+  quotas_.return_connection(client.peer.uid);
   client.socket.reset();
 }
 
@@ -179,7 +206,7 @@ Server::Reply Server::make_group(Client& client, Fd child) {
   refused = why_not_taken(found, peer.front(), own_);
   if (refused.empty() && !quotas_.take_group(client.peer.uid)) refused = "too many groups";
   if (!refused.empty()) return reply;
-  client.group = GroupLease{.number = ++last_group_, .pid_space = found.front().pid_space};
+  client.group.emplace(++last_group_, found.front().pid_space);
   const int processes[] = {client.process.get(), child.get()};
   reply.comes_later = groups_.order(GroupOrder::What::Make, last_group_, processes);
   if (!reply.comes_later) {
@@ -194,10 +221,13 @@ Server::Reply Server::join_group(Client& client, Fd child) {
   std::string& refused = reply.answer.refused;
   const std::vector<jail_task> peer = tasks_.look(client.process);
   if (!child || !client.group || peer.empty()) refused = "there is no group to join";
+  else if (client.group->is_asked || client.group->joined == kMostJoined) refused = "one plugin joins a group, in turn";
   else refused = why_not_joined(tasks_.look(child), peer.front(), client.group->pid_space);
   if (!refused.empty()) return reply;
   const int process = child.get();
   reply.comes_later = groups_.order(GroupOrder::What::Join, client.group->number, std::span(&process, 1));
+  client.group->is_asked = reply.comes_later;
+  ++client.group->joined;
   if (!reply.comes_later) refused = kTooBusy;
   return reply;
 }
@@ -205,27 +235,38 @@ Server::Reply Server::join_group(Client& client, Fd child) {
 // Who has asked may have gone meanwhile, and then so has the group. Where the maker has ended, they wait no longer.
 void Server::hear_maker() {
   const auto done = groups_.take();
+  if (done && done->said.what == GroupOrder::What::Leave) {
+    if (const auto given_up = given_up_.extract(done->said.group); !given_up.empty())
+      quotas_.return_group(given_up.mapped());
+    return;
+  }
   for (const auto& client : clients_) {
     if (!client->group || (done && client->group->number != done->said.group)) continue;
-    if (!done) {
-      remove(*client);
-      continue;
-    }
-    Answer said;
-    said.refused = done->said.refused;
-    said.controllers = done->said.controllers;
-    said.files = done->said.files;
-    std::vector<int> descriptors;
-    for (const Fd& descriptor : done->descriptors) descriptors.push_back(descriptor.get());
-    if (done->said.what == GroupOrder::What::Make && !said.refused.empty()) give_up_group(*client);
-    if (!answer(client->socket, said, descriptors)) remove(*client);
+    if (!done || !pass_on(*client, *done)) leave(*client);
   }
+}
+
+// False: it does not listen.
+bool Server::pass_on(Client& client, const GroupLink::Done& done) {
+  const bool is_made = done.said.what == GroupOrder::What::Make;
+  Answer said;
+  said.refused = done.said.refused;
+  if (is_made && said.refused.empty()) said.refused = why_not_lent(done);
+  said.controllers = done.said.controllers;
+  said.files = done.said.files;
+  client.group->is_asked = false;
+  std::vector<int> descriptors;
+  if (is_made && said.refused.empty())
+    for (auto lent = done.descriptors.begin() + 1; lent != done.descriptors.end(); ++lent)
+      descriptors.push_back(lent->get());
+  if (is_made && !said.refused.empty()) give_up_group(client);
+  return answer(client.socket, said, descriptors);
 }
 
 void Server::give_up_group(Client& client) {
   if (!client.group) return;
+  given_up_.emplace(client.group->number, client.peer.uid);
   groups_.leave(client.group->number);
-  quotas_.return_group(client.peer.uid);
   client.group.reset();
 }
 

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ class Server {
   struct GroupLease {
     std::uint64_t number = 0;
     std::uint32_t pid_space = 0;
+    bool is_asked = true;  // the maker has an order of it
+    int joined = 0;
   };
   struct Client {
     Fd socket;
@@ -48,6 +51,7 @@ class Server {
     Fd process;
     std::optional<Lease> lease;
     std::optional<GroupLease> group;
+    bool is_left = false;  // nothing is heard any more; what it has not read is still ours
   };
   struct Reply {
     Answer answer;
@@ -57,7 +61,8 @@ class Server {
   enum class Then { Stay, Leave };
 
   void admit();
-  void remove(Client& client);
+  void leave(Client& client);
+  void close(Client& client);
   Then hear(Client& client);
   Reply reply_to(Client& client, const Request& request, Fd child);
   Reply trace(Client& client, const Request& request, Fd child);
@@ -65,6 +70,7 @@ class Server {
   Reply make_group(Client& client, Fd child);
   Reply join_group(Client& client, Fd child);
   void hear_maker();
+  bool pass_on(Client& client, const GroupLink::Done& done);
   void give_up_group(Client& client);
   [[nodiscard]] bool is_leased(std::uint32_t space) const;
   Fd take_ring(std::uint32_t bytes);
@@ -77,6 +83,7 @@ class Server {
   jail_task own_{};
   GroupLink groups_;
   std::uint64_t last_group_ = 0;
+  std::map<std::uint64_t, uid_t> given_up_;  // groups that are not gone yet
   Quotas quotas_;
   std::deque<Fd> rings_;  // of the usual size, made in advance
   std::vector<std::unique_ptr<Client>> clients_;

@@ -95,7 +95,7 @@ std::string remedy_for_limits(const std::vector<confine::Layer>& layers) {
   if (std::ranges::none_of(layers, is_missing)) return {};
   return "a control group with controllers that belongs to uid " + std::to_string(::geteuid()) +
          " would hold the memory, processes and cpu of a whole jail; with systemd: "
-         "systemd-run --user --scope -p Delegate=yes jail run ...";
+         "systemd-run --user --scope -p Delegate=yes jail run ...; or jaild, run by root";
 }
 
 void print_source(const Findings& findings) {

@@ -119,7 +119,7 @@ void Worker::end_last() noexcept {
   child_.pid = 0;
 }
 
-std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, Group& group) {
+std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, Placement& group) {
   if (!proc_speaks_our_numbers())
     return BuildFailure{"proc", "/proc is that of another pid namespace: mount one of this (unshare --mount-proc)",
                         ENOENT};
@@ -145,8 +145,8 @@ std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& ide
   return init;
 }
 
-Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const Group& group,
-                           const std::vector<int>& passed, Fd handover)
+Construction::Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends,
+                           const Placement& group, const std::vector<int>& passed, Fd handover)
     : init_(std::move(init)), wants_findings_(wants_findings(plan)), wants_network_(!plan.egress.in.empty()),
       ruleset_(plan.wall ? &*plan.wall : nullptr) {
   // The builder needs what pid 1 has standing by now: its report is read first, so that a failure of pid 1 is named.

@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "egress/wall.h"
 #include "run/findings.h"
-#include "run/group.h"
+#include "run/placement.h"
 #include "run/plan.h"
 #include "run/protocol.h"
 #include "run/stdio.h"
@@ -55,7 +55,7 @@ class Worker {
 
 // Pid 1 of a jail, alone: the namespaces are being made while the caller goes on. `identity` is only looked at for
 // root. In its control group from its first moment, or as soon as jaild has made one.
-std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, Group& group);
+std::variant<Worker, BuildFailure> start_init(const confine::identity::Plan& identity, Placement& group);
 
 // What the supervisor holds of a jail whose plugin waits for the word to start.
 struct Jail {
@@ -72,7 +72,7 @@ class Construction {
  public:
   // `group`: has settled. `handover`: where the plugin process leaves its filter's listener; empty: none is made
   // (monitor/listener.h).
-  Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const Group& group,
+  Construction(Worker init, const Plan& plan, const StdioPlan& stdio, StdioEnds& ends, const Placement& group,
                const std::vector<int>& passed, Fd handover = {});
   ~Construction();
 

@@ -12,7 +12,7 @@
 #include "registry/disabled.h"
 #include "run/facts.h"
 #include "run/findings.h"
-#include "run/group.h"
+#include "run/placement.h"
 #include "run/tracing.h"
 
 namespace jail::run {
@@ -172,7 +172,7 @@ std::optional<Refusal> disabled(const Prepared& prepared) {
 Plan plan_for(const Prepared& prepared, const Wanted& wanted) {
   TraceAccess access;
   const unsigned needed = confine::limits::needed(prepared.profile.limits);
-  return plan_for(prepared, wanted, Group::foresee(wanted.broker, needed), access);
+  return plan_for(prepared, wanted, Placement::foresee(wanted.broker, needed), access);
 }
 
 Plan plan_for(const Prepared& prepared, const Wanted& wanted, const sys::delegation::Support& group,

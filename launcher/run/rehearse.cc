@@ -17,18 +17,19 @@ std::optional<BuildFailure> rehearse(Plan& plan, Proc proc, const std::string& b
   const StdioPlan stdio;
   StdioEnds ends;
   Group group;
-  if (plan.limits.of_group.any()) (void)group.make(broker);
-  auto init = start_init(plan.identity, group);
-  while (group.settle(confine::limits::needed(plan.limits.of_group), [&init] { init = Worker(); }))
-    init = start_init(plan.identity, group);
+  Placement& placement = group.placement();
+  if (plan.limits.of_group.any()) (void)placement.make(broker);
+  auto init = start_init(plan.identity, placement);
+  while (placement.settle(confine::limits::needed(plan.limits.of_group), [&init] { init = Worker(); }))
+    init = start_init(plan.identity, placement);
   if (auto* failure = std::get_if<BuildFailure>(&init)) return *failure;
-  Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, group, {});
+  Construction construction(std::move(std::get<Worker>(init)), plan, stdio, ends, placement, {});
   auto ready = construction.wait_ready(signals, proc);
   if (auto* failure = std::get_if<BuildFailure>(&ready)) return *failure;
   if (!construction.without_wall().empty()) weaken(plan, "net", construction.without_wall());
   if (auto refusal = refusal_for(plan, construction.findings()))
     return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
-  if (const std::string why = group.add(std::get<Jail>(ready).plugin.pidfd()); !why.empty())
+  if (const std::string why = placement.add(std::get<Jail>(ready).plugin.pidfd()); !why.empty())
     return BuildFailure{"limits.pids", "the plugin is not in its control group: " + why, 0};
   if (const auto failures = group.hold(plan.limits.of_group); !failures.empty())
     return BuildFailure{std::string(failures.front().layer), failures.front().reason, 0};
@@ -46,7 +47,7 @@ Plan bare_plan(const std::string& broker) {
   request.argv = {"true"};
   request.launcher = launcher();
   Support support = probe();
-  support.group = Group::foresee(broker);
+  support.group = Placement::foresee(broker);
   support.monitor.trace = TraceAccess::find(profile, broker).support;
   return plan(profile, {}, support, request);
 }

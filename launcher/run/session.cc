@@ -57,7 +57,7 @@ class Session {
 
   Result run() {
     if (channel_problem_) return refuse_log(*channel_problem_);
-    const sys::delegation::Support& by_group = group_.make(options_.wanted.broker);
+    const sys::delegation::Support& by_group = group_.placement().make(options_.wanted.broker);
     if (::geteuid() != 0) start_early();
     prepared_ = prepare(options_.wanted, State::Make);
     result_.diagnostics = prepared_.diagnostics;
@@ -66,7 +66,7 @@ class Session {
     control_ = registry::ControlSocket(run_, prepared_.profile.name);  // who disables it sees it, or it sees that
     // Looked for once that is there: who disables a profile and then ends what lives misses no run.
     if (const auto refusal = disabled(prepared_)) return refuse(std::vector{*refusal});
-    while (group_.settle(confine::limits::needed(prepared_.profile.limits), [this] { init_ = Worker(); }))
+    while (group_.placement().settle(confine::limits::needed(prepared_.profile.limits), [this] { init_ = Worker(); }))
       if (::geteuid() != 0) start_early();
     plan_ = plan_for(prepared_, options_.wanted, by_group, tracing_.access);
     plan_.umask = umask_;
@@ -77,7 +77,7 @@ class Session {
       if (!problem.empty()) plan_.refusals.push_back({"fds", problem, {}, {}});
     plan_.passed = passed_.seen;
     if (!plan_.refusals.empty()) return refuse(plan_.refusals);
-    if (::geteuid() == 0) init_ = start_init(plan_.identity, group_);
+    if (::geteuid() == 0) init_ = start_init(plan_.identity, group_.placement());
     if (const auto* failure = std::get_if<BuildFailure>(&init_)) return refuse(*failure);
     return build();
   }
@@ -102,22 +102,23 @@ class Session {
   // has to wait for `user:`.
   void start_early() {
     const confine::identity::Launcher who = launcher();
-    init_ = start_init({.uid = who.uid, .gid = who.gid, .by_root = false, .kept_groups = {}, .problem = {}}, group_);
+    init_ = start_init({.uid = who.uid, .gid = who.gid, .by_root = false, .kept_groups = {}, .problem = {}},
+                       group_.placement());
   }
 
   Result build() {
     auto guard = Guard::watch(plan_.view);  // before anything is opened that is built upon
     if (const auto* refusal = std::get_if<Refusal>(&guard)) return refuse(std::vector{*refusal});
     guard_ = std::move(std::get<Guard>(guard));
-    if (const auto refusal = tracing_.take_group(plan_, group_)) return refuse(std::vector{*refusal});
+    if (const auto refusal = tracing_.take_group(plan_, group_.placement())) return refuse(std::vector{*refusal});
     tracing_.ask(plan_, std::get<Worker>(init_));
     if (const auto refusal = way_out_.listen(plan_)) return refuse(std::vector{*refusal});
     StdioEnds ends = make_ends(stdio_);
     sys::SocketPair handover;
     if (plan_.monitor.source != monitor::Source::None) handover = sys::socket_pair();
     const pid_t init = std::get<Worker>(init_).pid();
-    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, group_, passed_.numbers,
-                              std::move(handover.theirs));
+    Construction construction(std::move(std::get<Worker>(init_)), plan_, stdio_, ends, group_.placement(),
+                              passed_.numbers, std::move(handover.theirs));
     const pid_t builder = construction.builder();
     const std::optional<Refusal> unseen = tracing_.make_ready(plan_, init);  // this and what follows, while it is built
     if (!open_log()) return refuse_log(log_problem_);
@@ -136,7 +137,7 @@ class Session {
       leave_out(plan_, "proc", construction.without_proc());
       record = started();
     }
-    if (const std::string why = group_.add(jail.plugin.pidfd()); !why.empty())
+    if (const std::string why = group_.placement().add(jail.plugin.pidfd()); !why.empty())
       return refuse(std::vector{Refusal{"limits.pids", "the plugin is not in its control group: " + why, {}, {}}});
     const std::vector<Group::Failure> not_held = group_.hold(plan_.limits.of_group);
     if (const auto refusal = leave_out_limits(not_held)) return refuse(std::vector{*refusal});

@@ -21,7 +21,7 @@ std::optional<Refusal> refuse_or_leave_out(Plan& plan, const std::string& why) {
 
 }  // namespace
 
-std::optional<Refusal> Tracing::take_group(Plan& plan, const Group& group) {
+std::optional<Refusal> Tracing::take_group(Plan& plan, const Placement& group) {
   const bool wanted = std::ranges::any_of(plan.monitor.traced, trace::is_of_group);
   if (!wanted || !access.own) return std::nullopt;  // jaild has a group for all
   if (group.folder() == nullptr) return refuse_or_leave_out(plan, group.why_none());

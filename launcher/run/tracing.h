@@ -11,7 +11,7 @@
 
 #include "monitor/examine.h"
 #include "run/build.h"
-#include "run/group.h"
+#include "run/placement.h"
 #include "run/plan.h"
 #include "run/trace_access.h"
 #include "trace/watch.h"
@@ -24,7 +24,7 @@ class Tracing {
 
   // Before the plugin is forked. What fails here, and in start(), is a refusal where a profile has asked by name; a
   // plan that has chosen goes on without.
-  std::optional<Refusal> take_group(Plan& plan, const Group& group);
+  std::optional<Refusal> take_group(Plan& plan, const Placement& group);
 
   // As soon as pid 1 of the jail is there: jaild makes a ring while the jail is built.
   void ask(const Plan& plan, const Worker& init);

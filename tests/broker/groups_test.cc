@@ -1,11 +1,13 @@
 // Control groups that are lent: who gets none, what its holder cannot do with it, and that a stranger is never caught
 // (SECURITY E3).
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/file.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -119,6 +121,46 @@ TEST_F(Groups, WhoDoesNotJoin) {
             "|the child is in another pid namespace than the first|the process is no child of who asks");
 }
 
+// Not with the connection, which whoever is in the group may have, too: the stop of a service would not reach it there.
+TEST_F(Groups, EndsWithWhoHasAsked) {
+  const sys::Pipe to_ann = sys::make_pipe(), from_ann = sys::make_pipe();
+  const sys::Child ann = sys::fork_into(0);
+  if (ann.pid == 0) {
+    sys::set_ids(kAnn, kAnn);
+    const Line line(socket());
+    const Child first([] { ::prctl(PR_SET_PDEATHSIG, 0); });
+    char byte = 0;
+    const pid_t number = group(line, first.pidfd()).descriptors.empty() ? 0 : first.pid();
+    (void)!::write(from_ann.write.get(), &number, sizeof number);
+    (void)!::read(to_ann.read.get(), &byte, 1);
+    ::_exit(0);
+  }
+  pid_t number = 0;
+  (void)!::read(from_ann.read.get(), &number, sizeof number);
+  const Fd first = number == 0 ? Fd() : sys::pidfd_open(number);
+  (void)!::write(to_ann.write.get(), "x", 1);
+  (void)sys::reap(ann.pid);
+  ASSERT_TRUE(first);
+  pollfd ended{first.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&ended, 1, kPatienceMs), 1);
+}
+
+// What systemd makes of IPAddressDeny= and the like cannot be copied.
+TEST_F(Groups, NobodyLeavesAProgramBehind) {
+  std::string why;
+  const auto session = sys::Cgroup::make(sys::find_groups()->own, "session-" + std::to_string(::getpid()), why);
+  if (!session) GTEST_SKIP() << why;
+  const auto asked_from_there = [&session] {
+    const auto ask = [] { const Child child; return group(Line(socket()), child.pidfd()).refused; };
+    return as_user(kAnn, ask, &session->folder());
+  };
+  EXPECT_EQ(asked_from_there(), "");
+  const std::array allow{bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1}, bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  const Fd program(::bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "test", "GPL", allow.data(), allow.size(), nullptr));
+  ASSERT_EQ(::bpf_prog_attach(program.get(), session->folder().get(), BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI), 0);
+  EXPECT_TRUE(asked_from_there().starts_with("programs of eBPF hold the control group of who asks"));
+}
+
 // Its holder has it to hold a jail, and for nothing else.
 TEST_F(Groups, WhatItsHolderCannotDo) {
   EXPECT_EQ(as_user(kAnn,
@@ -187,25 +229,32 @@ class Traced {
   pid_t process_;
 };
 
-// Who has this number (clone3(2), Linux 5.5), and waits to be killed.
-sys::Child stranger_with(pid_t number) {
+// Who has this number (clone3(2), Linux 5.5), is that user's, and waits to be killed.
+sys::Child stranger_with(pid_t number, uid_t user) {
+  const sys::Pipe ready = sys::make_pipe();
+  char byte = 0;
   clone_args arguments{};
   arguments.exit_signal = SIGCHLD;
   arguments.set_tid = reinterpret_cast<std::uintptr_t>(&number);
   arguments.set_tid_size = 1;
   const auto pid = static_cast<pid_t>(check(::syscall(SYS_clone3, &arguments, sizeof arguments), "clone3"));
-  if (pid == 0)
+  if (pid == 0) {
+    sys::set_ids(user, user);
+    (void)!::write(ready.write.get(), &byte, 1);
     for (;;) ::pause();
+  }
+  (void)!::read(ready.read.get(), &byte, 1);
   return {pid, sys::pidfd_open(pid)};
 }
 
-// The child dies when all has been looked at, and its number is a stranger's when it is written.
-TEST_F(Groups, AStrangerIsNotCaught) {
+// The child dies when all has been looked at, and its number is that of a child of ours, of that user, when it is
+// written: the group of this one then.
+std::string group_of_caught(const std::string& socket, pid_t maker_of_groups, uid_t user) {
   sys::Pipe to_ann = sys::make_pipe(), from_ann = sys::make_pipe();
   const sys::Child ann = sys::fork_into(0);
   if (ann.pid == 0) {
     sys::set_ids(kAnn, kAnn);
-    const Line line(socket());
+    const Line line(socket);
     Child child;
     pid_t number = child.pid();
     (void)line.ask_only({.ask = Ask::Group}, child.pidfd().get());
@@ -217,18 +266,30 @@ TEST_F(Groups, AStrangerIsNotCaught) {
   }
   sys::Child stranger;
   {
-    const Traced maker(sys::children_of(jaild().pid()).at(0));
+    const Traced maker(maker_of_groups);
     pid_t number = 0, ignored = 0;
     (void)!::read(from_ann.read.get(), &number, sizeof number);
     maker.run_to_write("cgroup.procs");
     (void)!::write(to_ann.write.get(), "x", 1);
     (void)!::read(from_ann.read.get(), &ignored, sizeof ignored);
-    stranger = stranger_with(number);
+    stranger = stranger_with(number, user);
   }
   EXPECT_EQ(sys::reap(ann.pid).status, 0);
-  EXPECT_EQ(sys::find_groups(stranger.pid)->own, sys::find_groups()->own);
+  const auto groups = sys::find_groups(stranger.pid);
   (void)sys::pidfd_send_signal(stranger.pidfd, SIGKILL);
   (void)sys::reap(stranger.pid);
+  return groups ? groups->own : "";
+}
+
+TEST_F(Groups, AStrangerIsNotCaught) {
+  const pid_t maker = sys::children_of(jaild().pid()).at(0);
+  EXPECT_EQ(group_of_caught(socket(), maker, ::geteuid()), sys::find_groups()->own);
+}
+
+// As if handed on to us: else who asks would have a process of its own put where a reaper of root's is.
+TEST_F(Groups, WhoeverIsHandedOnStays) {
+  const pid_t maker = sys::children_of(jaild().pid()).at(0);
+  EXPECT_NE(group_of_caught(socket(), maker, kAnn), sys::find_groups()->own);
 }
 
 }  // namespace

@@ -182,6 +182,24 @@ TEST_F(Lease, SoManyConnectionsOfAUser) {
   EXPECT_EQ(as_user(kBob + 1, [] { return Line(socket()).look().refused; }), "") << "another user's";
 }
 
+// Or what was passed along and nobody has taken would be more and more.
+TEST_F(Lease, AConnectionThatWasGivenUpIsOneUntilItIsClosed) {
+  EXPECT_EQ(as_user(kBob + 4,
+                    [] {
+                      const Limits limits;
+                      std::vector<Line> lines;
+                      for (std::uint32_t i = 0; i < limits.connections; ++i) {
+                        lines.emplace_back(socket());
+                        (void)sys::send_now(lines.back().socket(), "x", 1);
+                        if (!lines.back().hear().is_closed && !lines.back().hear().is_closed) return std::string("?");
+                      }
+                      const std::string said = Line(socket()).hear().refused;
+                      lines.clear();
+                      return said + "|" + Line(socket()).look().refused;
+                    }),
+            "too many connections|");
+}
+
 TEST_F(Lease, SoManyRunsOfAUser) {
   EXPECT_EQ(as_user(kBob + 2,
                     [] {

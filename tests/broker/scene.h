@@ -167,13 +167,14 @@ class Child {
   sys::Child child_;
 };
 
-// Runs `body` as that user in a process of its own and gives back what it says; "" is the best it can say.
-inline std::string as_user(uid_t user, const std::function<std::string()>& body) {
+// Runs `body` as that user in a process of its own, in that control group or in ours (null), and gives back what it
+// says; "" is the best it can say.
+inline std::string as_user(uid_t user, const std::function<std::string()>& body, const Fd* group = nullptr) {
   int pipe[2];
   check(::pipe2(pipe, O_CLOEXEC), "pipe2");
   const Fd from(pipe[0]);
   Fd to(pipe[1]);
-  const sys::Child child = sys::fork_into(0);
+  const sys::Child child = group == nullptr ? sys::fork_into(0) : sys::fork_into_group(*group);
   if (child.pid == 0) {
     sys::set_groups_empty();
     sys::set_ids(user, user);

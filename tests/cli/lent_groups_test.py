@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from jail_case import BINARY, IS_ROOT, SECONDS, USER, JailTest
@@ -36,7 +37,7 @@ class LentGroups(Limited, JailTest):
     @classmethod
     def tearDownClass(cls):
         cls.stop(signal.SIGTERM)
-        wait_for(lambda: not list(own_group().parent.glob("**/jaild-*")), "jaild's group to be taken away")
+        wait_for(lambda: not list(own_group().parent.glob("jaild-*")), "jaild's group to be taken away")
 
     @classmethod
     def serve(cls):
@@ -70,7 +71,9 @@ class LentGroups(Limited, JailTest):
 
     @staticmethod
     def lent():
-        return list(own_group().parent.glob("**/jaild-*/**/jail-*"))
+        """What goes meanwhile is left out."""
+        folders = (pathlib.Path(folder) for folder, _, _ in os.walk(own_group().parent))
+        return [folder for folder in folders if folder.name.startswith("jail-") and "/jaild-" in str(folder)]
 
     def copy_of(self, group):
         found, = own_group().parent.glob(f"jaild-*/**/of_{group.name}")
@@ -111,10 +114,12 @@ class LentGroups(Limited, JailTest):
 
     def test_disks(self):
         _, number, remove = a_disk()
-        self.addCleanup(remove)
-        process = self.start("hold", limits="io: 1M")
-        group, = self.lent()
-        stands = (group / "io.max").read_text().splitlines()
+        try:
+            process = self.start("hold", limits="io: 1M")
+            group, = self.lent()
+            stands = (group / "io.max").read_text().splitlines()
+        finally:
+            remove()
         self.assertIn(f"{number} rbps={MIB} wbps={MIB} riops=max wiops=max", stands)
         self.assertEqual(self.layer("limits.io")["state"], "enforced")
         process.kill()
@@ -138,6 +143,27 @@ class LentGroups(Limited, JailTest):
         write(self.user / "pids.max", "max")
         self.assertNotIn("EAGAIN", self.limited("pids: 40", "processes", 30).out, "what is changed holds from then on")
         first.kill()
+
+    def test_a_group_that_root_has_given_away(self):
+        """Its limits are still root's (cgroup-v2.rst, "Delegation")."""
+        write(self.session / "pids.max", "26")
+        os.chown(self.session, self.uid, self.uid)
+        self.assertIn("EAGAIN", self.limited("pids: 40", "processes", 30).out)
+        self.assertEqual((self.copy_of(self.session) / "pids.max").read_text(), "26\n")
+
+    def test_a_copy_stays_with_what_it_is_of(self):
+        """Or what a run leaves in memory would count for nobody."""
+        service = self.user / "service"
+        service.mkdir()
+        session, self.session = self.session, service
+        self.limited("pids: 20", "exit", 0)
+        copy = self.copy_of(service)
+        wait_for(lambda: not self.lent(), "the group to be taken away")
+        self.assertTrue(copy.exists())
+        service.rmdir()
+        self.session = session
+        self.limited("pids: 20", "exit", 0)
+        wait_for(lambda: not copy.exists(), "the copy to be taken away")
 
     def test_a_limit_that_it_cannot_copy(self):
         write(own_group().parent / "cgroup.subtree_control", "+cpuset")
@@ -163,6 +189,20 @@ class LentGroups(Limited, JailTest):
         group, = self.lent()
         process.kill()
         wait_for(lambda: not group.exists(), "its group to be taken away")
+
+    def test_killed_at_any_moment(self):
+        """The supervisor, and each other time pid 1 before it: at moments that move through the start of a run."""
+        profile = self.profile("limits: {memory: 48M}\n")
+        for moment in range(16):
+            process = subprocess.Popen(
+                [BINARY, "run", "--broker", self.socket, "--audit", self.log, profile, "--", self.attacker, "hold"],
+                preexec_fn=self.become(lambda: enter(self.session)), env=self.environment, stderr=subprocess.DEVNULL)
+            time.sleep(moment * 0.01)  # no wait for anything: each is another moment
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            for child in children[:moment % 2]:
+                os.kill(int(child), signal.SIGKILL)
+            process.kill()
+            process.wait()
 
     def test_it_holds_without_jaild(self):
         """Whom it was lent to is still held, and the next jaild takes away what is left."""

@@ -172,7 +172,7 @@ class Host {
     if (wish_.change) wish_.change(plan);
     const run::StdioPlan stdio;
     run::StdioEnds ends = run::make_ends(stdio);
-    run::Group group;
+    run::Placement group;
     auto init = run::start_init(plan.identity, group);
     if (const auto* failure = std::get_if<run::BuildFailure>(&init)) return say_failed(*failure);
     run::Construction construction(std::move(std::get<run::Worker>(init)), plan, stdio, ends, group, {kPluginSays});
