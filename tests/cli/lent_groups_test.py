@@ -76,7 +76,7 @@ class LentGroups(Limited, JailTest):
         return [folder for folder in folders if folder.name.startswith("jail-") and "/jaild-" in str(folder)]
 
     def copy_of(self, group):
-        found, = own_group().parent.glob(f"jaild-*/**/of_{group.name}")
+        found, = own_group().parent.glob(f"jaild-*/**/of_*{group.name}")
         return found
 
     def jail(self, *arguments, **others):
@@ -127,7 +127,7 @@ class LentGroups(Limited, JailTest):
     def test_where_it_stands(self):
         self.assertEqual(self.limited("pids: 20", "exit", 0).code, 0)
         self.assertRegex(self.started()["cgroup"],
-                         rf"/jaild-[0-9]+/of_{self.user.name}/of_{self.session.name}/jail-[0-9]+-[0-9]+$")
+                         rf"/jaild-[0-9]+/of_+{self.user.name}/of_{self.session.name}/jail-[0-9]+-[0-9]+$")
         profile = self.document("version: 1\nname: shown\nextends: [shell]\n")
         shown = self.jail("run", "--broker", self.socket, profile, "--", "cat", "/proc/self/cgroup")
         self.assertIn("0::/\n", shown.out, "of the host's groups the plugin sees nothing")
@@ -295,8 +295,8 @@ class UnderSystemd(JailTest):
             write(own_group() / "cgroup.procs", str(systemd.pid))
             (self.programs / "alone").touch()
             wait_for(lambda: self.log.exists() and "process.exec" in self.log.read_text(), "the plugin")
-            lent, = self.group.glob("**/of_plugin.service/jail-*")
-            self.assertRegex(str(lent.relative_to(self.group)), r"^system.slice/jails-\d+.scope/jaild-\d+/of_plugin")
+            lent, = self.group.glob("**/of_*plugin.service/jail-*")
+            self.assertRegex(str(lent.relative_to(self.group)), r"^system.slice/jails-\d+.scope/jaild-\d+/of__plugin")
             self.assertEqual((lent.parent / "pids.max").read_text(), "100\n", "what holds the service holds its jails")
             self.assertEqual((lent / "memory.max").read_text(), f"{48 * MIB}\n")
             self.assertEqual(len((lent / "cgroup.procs").read_text().split()), 2)
