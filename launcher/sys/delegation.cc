@@ -67,6 +67,7 @@ class Search {
 
   Place run() {
     std::string path = tree_.own;
+    if (path.ends_with(std::string("/") + kLeaf)) path.resize(path.rfind('/'));  // we have got out of its way already
     for (bool own = true;; own = false) {
       const Fd group = open_folder(path);
       look_at(group, path, own);

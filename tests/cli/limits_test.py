@@ -164,6 +164,7 @@ class OfEachProcess(Limited):
             self.assertEqual(self.layer(name)["state"], "partial")
             self.assertRegex(self.layer(name)["reason"], r"^no control group \(.+\): ")
         self.assert_refused(self.limited("cpu: 0.5", "exit", 0), "limits.cpu: no control group", "best_effort")
+        self.assert_refused(self.limited("io: 1M", "exit", 0), "limits.io: no control group", "best_effort")
         self.assertEqual(self.limited("cpu: 0.5", "exit", 3, options=("--best-effort",)).code, 3)
         self.assertEqual(self.layer("limits.cpu")["state"], "absent")
 
@@ -292,9 +293,34 @@ class OfDisks(Delegated):
         process.terminate()
         process.wait()
 
+    def test_where_the_controller_is(self):
+        """It is given when it is asked for: by the caller's own group, or by one above where only that has it."""
+        alone = self.new_group(self.tree)
+        for limit, parent in (("max", self.tree), ("500", alone)):
+            write(alone / "pids.max", limit)
+            self.assertEqual(self.limited("pids: 20", "exit", 3, group=alone).code, 3)
+            self.assertTrue(self.started()["cgroup"].startswith(f"{alone}/jail-"), "the control")
+            self.assertEqual(self.limited("io: 1M", "exit", 3, group=alone).code, 3)
+            self.assertTrue(self.started()["cgroup"].startswith(f"{parent}/jail-"))
+            self.assertEqual((alone / "cgroup.subtree_control").read_text().strip(), "")
+            self.assertIn("io", controllers_of(self.tree))
+
+    def test_where_nobody_gives_it(self):
+        crowded = self.new_group(self.tree)
+        write(crowded / "pids.max", "500")
+        self.assert_refused(self.limited("io: 1M", "exit", 0, group=crowded), "limits.io: no control group",
+                            f"{crowded} has no controller for io")
+
 
 @both_launchers
 class Limits(Delegated):
+    def test_no_disk_to_be_limited(self):
+        if any(int(size.read_text()) for size in pathlib.Path("/sys/block").glob("*/size")):
+            self.skipTest("there are disks")
+        self.assert_refused(self.limited("io: 1M", "exit", 0), "limits.io: this machine shows no disk")
+        self.assertEqual(self.limited("io: 1M", "exit", 3, options=("--best-effort",)).code, 3)
+        self.assertEqual(self.layer("limits.io")["state"], "absent")
+
     def test_memory(self):
         """Of one process, of many, and what RLIMIT_DATA does not count: shared memory, and files in memory."""
         for words, more in ((("memory", 400), ""), (("shared-memory", 400), ""), (("memory-of-many", 100), ""),

@@ -65,6 +65,16 @@ TEST_F(Find, OurOwnWhereWeAreAlone) {
   EXPECT_EQ(from("/scope").entry, Place::Entry::ThroughALeaf);
 }
 
+TEST_F(Find, WhoHasGotOutOfTheWayOfItsOwnFindsItAgain) {
+  add("/scope", {.controllers = "memory pids", .subtree = "memory pids"});
+  add("/scope/supervisor_of_jails", {.controllers = "memory pids", .procs = "4711\n"});
+  limit("/scope", "pids.max", "500");
+  const Place place = from("/scope/supervisor_of_jails");
+  EXPECT_EQ(place.parent, top() + "/scope");
+  EXPECT_EQ(place.entry, Place::Entry::AsWeAre);
+  EXPECT_EQ(place.support.why, top() + "/scope has no controller for cpu");
+}
+
 TEST_F(Find, TheHighestOfAllMayHaveProcesses) {
   add("", {.procs = "1\n2\n4711\n", .type = ""});
   EXPECT_EQ(from("").parent, top());
