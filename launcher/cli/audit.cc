@@ -239,7 +239,8 @@ int logs_verb(Options options, const std::string& word) {
   if (found.problem && !found.jails.empty()) return refuse_word(*found.problem);
   std::vector<registry::Live> meant = std::move(found.jails);
   std::erase_if(meant, [](const registry::Live& live) { return !live.status || !is_file_of(live); });
-  if (meant.size() > 1 || (meant.empty() && profile::is_profile_name(word) && !registry::is_run(word))) {
+  const bool may_be_run = registry::is_run(word) && word.size() >= registry::kLeastOfRun;
+  if (meant.size() > 1 || (meant.empty() && profile::is_profile_name(word) && !may_be_run)) {
     options.profile = word;
     return tail_verb(options);
   }

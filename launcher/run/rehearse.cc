@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "run/facts.h"
 #include "run/findings.h"
 #include "run/group.h"
@@ -31,8 +33,11 @@ std::optional<BuildFailure> rehearse(Plan& plan, Proc proc, const std::string& b
     return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
   if (const std::string why = placement.add(std::get<Jail>(ready).plugin.pidfd()); !why.empty())
     return BuildFailure{"limits.pids", "the plugin is not in its control group: " + why, 0};
-  if (const auto failures = group.hold(plan.limits.of_group); !failures.empty())
-    return BuildFailure{std::string(failures.front().layer), failures.front().reason, 0};
+  for (const auto& [name, reason] : group.hold(plan.limits.of_group)) {
+    const auto layer = std::ranges::find(plan.layers, name, &confine::Layer::name);
+    if (layer == plan.layers.end() || layer->asked_by) return BuildFailure{std::string(name), reason, 0};
+    leave_out(plan, name, reason);
+  }
   return std::nullopt;
 }
 
