@@ -233,14 +233,21 @@ bool is_file_of(const registry::Live& live) {
   return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == live.uid;
 }
 
+// A name of hexadecimal digits may be meant as the beginning of a run.
+bool is_profile_with_logs(const std::string& word) {
+  if (!profile::is_profile_name(word) || !registry::is_run(word)) return profile::is_profile_name(word);
+  Options of_profile;
+  of_profile.profile = word;
+  return std::holds_alternative<std::vector<std::string>>(files_for(of_profile));
+}
+
 // Where the log of a live jail is; of one that has ended, in the folder of all logs.
 int logs_verb(Options options, const std::string& word) {
   registry::Meant found = registry::find_meant(registry::list_live(kAnswerPatience), word);
   if (found.problem && !found.jails.empty()) return refuse_word(*found.problem);
   std::vector<registry::Live> meant = std::move(found.jails);
   std::erase_if(meant, [](const registry::Live& live) { return !live.status || !is_file_of(live); });
-  const bool may_be_run = registry::is_run(word) && word.size() >= registry::kLeastOfRun;
-  if (meant.size() > 1 || (meant.empty() && profile::is_profile_name(word) && !may_be_run)) {
+  if (meant.size() > 1 || (meant.empty() && is_profile_with_logs(word))) {
     options.profile = word;
     return tail_verb(options);
   }

@@ -94,7 +94,7 @@ bool Placement::settle(unsigned needed, const std::function<void()>& empty) {
   }
   if (!lacks(needed) || lease_ || std::exchange(asked_elsewhere_, true)) return false;
   sys::delegation::Place found = sys::delegation::find(needed);
-  if (has_more(found, needed)) return false;
+  if (widen(found, needed)) return false;
   if (borrow(needed)) {
     empty();
     held_.reset();
@@ -112,7 +112,7 @@ bool Placement::settle(unsigned needed, const std::function<void()>& empty) {
 }
 
 // What is looked for only where it is stated may be had where we are.
-bool Placement::has_more(const sys::delegation::Place& found, unsigned needed) {
+bool Placement::widen(const sys::delegation::Place& found, unsigned needed) {
   const bool is_here = found.entry != sys::delegation::Place::Entry::ThroughAScope && found.parent == place_.parent;
   if (is_here && place_.support.controllers != 0) place_.support.controllers |= found.support.controllers;
   why_not_ours_ = found.support.why;

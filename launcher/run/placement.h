@@ -50,7 +50,7 @@ class Placement {
   void make_own();
   void make_bare();
   bool borrow(unsigned needed);
-  bool has_more(const sys::delegation::Place& found, unsigned needed);
+  bool widen(const sys::delegation::Place& found, unsigned needed);
   [[nodiscard]] bool lacks(unsigned needed) const { return (needed & ~place_.support.controllers) != 0; }
   bool take();
   void let_go();

@@ -81,8 +81,10 @@ void refuse_what_is_missing(const profile::Profile& profile, const Request& requ
                                {}});
     if (floor || layer.state != LayerState::Absent || !layer.asked_by) continue;
     if (may_be_absent(profile, request.strictness, layer.name)) continue;
+    const char* remedy = layer.name.starts_with("limits.") ? "; 'jail doctor' says what would hold it" : "";
     plan.refusals.push_back({std::string(layer.name), layer.reason,
-                             "take the line out, or let it be absent: best_effort: [" + std::string(layer.name) + "]",
+                             "take the line out, or let it be absent: best_effort: [" + std::string(layer.name) + "]" +
+                                 remedy,
                              layer.asked_by});
   }
 }

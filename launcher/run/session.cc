@@ -389,7 +389,8 @@ class Session {
     const bool failed_to_start =
         ending.exit_status >= kExitJailFailed && record.outcome == event::Outcome::SetupError;
     const bool killed_by_us = record.outcome == event::Outcome::Killed && !record.reason.empty();
-    if (failed_to_start || killed_by_us) result_.problem = record.reason;
+    const bool met_a_limit = record.outcome == event::Outcome::Timeout || record.outcome == event::Outcome::Oom;
+    if (failed_to_start || killed_by_us || met_a_limit) result_.problem = record.reason;
     if (record.outcome == event::Outcome::MonitorLost) result_.problem = why_ended(record.reason);
     if (failed_to_start) result_.hint = prepared_.redactor.redact(hint_for_program(plan_, ending.exit_status));
     result_.exit_status = ending.exit_status;

@@ -81,7 +81,7 @@ class ExitStatus:
         for plugin in ("hold", "hold-ignoring", "burn"):
             with self.subTest(plugin=plugin):
                 ended = self.run_plugin(plugin, profile=self.profile("limits: {time: 1s}\n"))
-                self.assertEqual(ended.code, 124, ended)
+                self.assertEqual((ended.code, ended.error), (124, "jail: limits.time was reached\n"), ended)
                 self.assertEqual(self.records()[-1]["outcome"], "timeout")
 
     def test_processor_time(self):

@@ -328,6 +328,7 @@ class Limits(Delegated):
             with self.subTest(attack=words):
                 ended = self.limited("memory: 48M", *words, more=more)
                 self.assertEqual((ended.code, ended.out), (137, ""), ended)
+                self.assert_message(ended, "jail: limits.memory was reached")
                 last = self.last()
                 self.assertEqual((last["outcome"], last["signal"]), ("oom", 9))
                 self.assertIn("limits.memory was reached", last["reason"])

@@ -280,16 +280,19 @@ class Live(Started):
         for run in both:
             self.assertIn(f"{run} (live)", asked.error)
         self.assertIn(both[0], self.jail("logs", "--json", both[0]).out)
+        named = self.document("version: 1\nname: bad\nextends: [shell]\n", "bad")  # hexadecimal, and no run's id
+        self.assertEqual(self.jail("run", named, "--", "true").code, 0)
+        self.assertIn('"profile":"bad"', self.jail("logs", "--json", "bad").out)
 
     def test_reasons_are_whole_or_refused(self):
-        self.start()
+        process = self.start()
         longest = "r" * 192
         for words in (("kill", "live"), ("freeze", "live"), ("disable", "live")):
             ended = self.act(*words, "--reason", longest + "!")
             self.assertEqual(ended.code, 2, ended)
             self.assertIn("--reason: it has 193 bytes of at most 192", ended.error)
         self.assertEqual(self.act("freeze", "live", "--reason", longest).code, 0)
-        self.assertEqual([one["reason"] for one in self.ps()], [f"frozen by the operator: {longest}"])
+        self.assertEqual(self.mine(process)["reason"], f"frozen by the operator: {longest}")
 
     def test_disable(self):
         ran = self.run_and_end()
