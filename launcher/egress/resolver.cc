@@ -301,13 +301,14 @@ class Resolver {
     pending_.erase(found);
   }
 
+  // Told first: what the plugin does with an answer is told of by others.
   void reply(Pending& one, Rcode rcode, Outcome outcome, const std::vector<Given>& addresses = {}) {
     for (const Given& given : addresses) answered_.add(one.told.name.data(), given.address);
-    answer(one, rcode, addresses);
     one.told.outcome = outcome;
     one.told.rcode = static_cast<std::uint8_t>(rcode);
     add_answers(one.told, addresses);
     tell(one.told);
+    answer(one, rcode, addresses);
   }
 
   void answer(const Pending& one, Rcode rcode, const std::vector<Given>& addresses) {

@@ -239,13 +239,13 @@ void WayOut::add_to(std::vector<pollfd>& polled) {
 
 void WayOut::handle(const std::vector<pollfd>& polled) {
   if (!events_) return;
-  keeper_.handle(&polled[first_polled_], [this](const event::Event& event) { events_->add(event); });
+  // First, and whatever is there by now: what the kernel refuses may go by a name that was just given.
   for (std::size_t i = helpers_.size(); i-- > 0;) {
-    const bool has_told = polled[first_polled_ + WallKeeper::kPolled + i].revents != 0;
-    if (!has_told || helpers_[i].hear(helpers_[i].told, *events_)) continue;
+    if (helpers_[i].hear(helpers_[i].told, *events_)) continue;
     events_->add(event::MonitorChanged{"none", std::string(helpers_[i].death)});
     helpers_.erase(helpers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  keeper_.handle(&polled[first_polled_], [this](const event::Event& event) { events_->add(event); });
   if (polled[due_polled_].revents != 0) events_->flush();
 }
 
