@@ -25,7 +25,6 @@ class Groups {
   // `why`.
   static std::optional<Groups> make(std::string& why);
 
-  [[nodiscard]] unsigned controllers() const { return controllers_; }
   [[nodiscard]] const std::string& top() const { return mount_.folder; }
   [[nodiscard]] const sys::Cgroup& base() const { return base_; }
 

@@ -256,10 +256,9 @@ bool Server::pass_on(Client& client, const GroupLink::Done& done) {
   said.files = done.said.files;
   client.group->is_asked = false;
   std::vector<int> descriptors;
-  if (is_made && said.refused.empty())
-    for (auto lent = done.descriptors.begin() + 1; lent != done.descriptors.end(); ++lent)
-      descriptors.push_back(lent->get());
   if (is_made && !said.refused.empty()) give_up_group(client);
+  else if (is_made)
+    for (const Fd& lent : std::span(done.descriptors).subspan(1)) descriptors.push_back(lent.get());
   return answer(client.socket, said, descriptors);
 }
 

@@ -235,7 +235,7 @@ bool is_file_of(const registry::Live& live) {
 
 // A name of hexadecimal digits may be meant as the beginning of a run.
 bool is_profile_with_logs(const std::string& word) {
-  if (!profile::is_profile_name(word) || !registry::is_run(word)) return profile::is_profile_name(word);
+  if (!registry::is_run(word)) return profile::is_profile_name(word);
   Options of_profile;
   of_profile.profile = word;
   return std::holds_alternative<std::vector<std::string>>(files_for(of_profile));

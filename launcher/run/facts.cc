@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "run/interpreters.h"
 #include "run/resolve.h"
 #include "sys/file.h"
+#include "sys/machine.h"
 #include "sys/mountinfo.h"
 #include "sys/process.h"
 
@@ -37,13 +37,6 @@ std::vector<std::string> split_path(const char* text) {
   for (std::string part; std::getline(stream, part, ':');)
     if (part.starts_with('/')) parts.push_back(part);
   return parts;
-}
-
-// sysinfo(2); a container's share of it is a control group's business.
-std::uint64_t memory_of_machine() {
-  struct sysinfo machine {};
-  if (::sysinfo(&machine) != 0) return 0;
-  return static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
 }
 
 // Where a plugin may have planted a link: what this profile lets it write, its own folder, every plugin's state.
@@ -104,7 +97,7 @@ profile::Facts facts_of_operator(const Places& places, const std::vector<std::st
   facts.home = places.home;
   facts.runtime = variable("XDG_RUNTIME_DIR").value_or("");
   facts.search_path = split_path(std::getenv("PATH"));
-  facts.memory = memory_of_machine();
+  facts.memory = sys::memory_of_machine().ram;
   const confine::identity::Launcher who = launcher();
   facts.uid = who.uid;
   facts.groups = who.groups;

@@ -71,7 +71,10 @@ void Placement::ask_for(const Fd& first) {
   if (lease_) lease_->ask(first);
 }
 
-std::string Placement::add(const Fd& process) const { return lease_ ? lease_->add(process) : ""; }
+std::string Placement::add(const Fd& plugin) const {
+  const std::string why = lease_ ? lease_->add(plugin) : "";
+  return why.empty() ? "" : "the plugin is not in its control group: " + why;
+}
 
 bool Placement::take() {
   held_ = lease_->take(why_not_lent_);

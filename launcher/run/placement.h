@@ -32,7 +32,7 @@ class Placement {
   [[nodiscard]] const Fd* folder() const { return held_ && !lease_ ? &held_->folder() : nullptr; }
   [[nodiscard]] bool is_lent() const { return lease_.has_value(); }
   void ask_for(const Fd& first);
-  [[nodiscard]] std::string add(const Fd& process) const;  // empty, or why it is not in it
+  [[nodiscard]] std::string add(const Fd& plugin) const;  // empty, or why it is not in it
   // What has come of asking, or another where only that has what is needed: then `empty` has ended the first process,
   // one has to be started anew and this to be called again. False: the group stands.
   bool settle(unsigned needed, const std::function<void()>& empty);

@@ -32,7 +32,7 @@ std::optional<BuildFailure> rehearse(Plan& plan, Proc proc, const std::string& b
   if (auto refusal = refusal_for(plan, construction.findings()))
     return BuildFailure{std::move(refusal->layer), std::move(refusal->reason), 0};
   if (const std::string why = placement.add(std::get<Jail>(ready).plugin.pidfd()); !why.empty())
-    return BuildFailure{"limits.pids", "the plugin is not in its control group: " + why, 0};
+    return BuildFailure{"limits.pids", why, 0};
   for (const auto& [name, reason] : group.hold(plan.limits.of_group)) {
     const auto layer = std::ranges::find(plan.layers, name, &confine::Layer::name);
     if (layer == plan.layers.end() || layer->asked_by) return BuildFailure{std::string(name), reason, 0};

@@ -138,7 +138,7 @@ class Session {
       record = started();
     }
     if (const std::string why = group_.placement().add(jail.plugin.pidfd()); !why.empty())
-      return refuse(std::vector{Refusal{"limits.pids", "the plugin is not in its control group: " + why, {}, {}}});
+      return refuse(std::vector{Refusal{"limits.pids", why, {}, {}}});
     const std::vector<Group::Failure> not_held = group_.hold(plan_.limits.of_group);
     if (const auto refusal = leave_out_limits(not_held)) return refuse(std::vector{*refusal});
     if (!not_held.empty()) record = started();

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <bit>
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "sys/machine.h"
 #include "sys/process.h"
 #include "sys/systemd.h"
 
@@ -177,12 +177,6 @@ std::string enter_scope(std::optional<Systemd> systemd, const std::string& name)
   return "it has not moved us";
 }
 
-struct sysinfo look_at_machine() {
-  struct sysinfo machine {};
-  (void)::sysinfo(&machine);
-  return machine;
-}
-
 // A group of threads cannot take a process in (cgroup-v2.rst, "Threads").
 void drop_of_threads(std::optional<Cgroup>& group, std::string& why) {
   if (read_group_file(group->folder(), "cgroup.type") == "domain") return;
@@ -196,8 +190,7 @@ Place find_in(const GroupTree& tree, pid_t self, unsigned needed) {
   Place place = Search(tree, self, kAll | needed).run();
   place.own = tree.own;
   place.needed = needed;
-  const struct sysinfo machine = look_at_machine();
-  place.support.ram = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
+  place.support.ram = memory_of_machine().ram;
   return place;
 }
 
@@ -220,7 +213,7 @@ std::string enter_scope_of_machine(const std::string& name) {
   return systemd ? enter_scope(std::move(systemd), name) : "";
 }
 
-bool counts_swap(const Fd& group) { return is_there(group, "memory.swap.max") || look_at_machine().totalswap == 0; }
+bool counts_swap(const Fd& group) { return is_there(group, "memory.swap.max") || memory_of_machine().swap == 0; }
 
 unsigned pass_on(const Fd& group) {
   for (const Name& name : kNames) (void)give_in(group, name.controller);
