@@ -23,19 +23,12 @@ constexpr std::size_t control_size(std::size_t descriptors) {
   return CMSG_SPACE(sizeof(ucred)) + CMSG_LEN(descriptors * sizeof(int));
 }
 
-void read_control(const cmsghdr& part, Letter& letter) {
-  if (part.cmsg_level != SOL_SOCKET) return;
-  if (part.cmsg_type == SCM_CREDENTIALS) {
-    ucred sender{};
-    std::memcpy(&sender, CMSG_DATA(&part), sizeof sender);
-    letter.sender = sender.pid;
-  }
-  if (part.cmsg_type != SCM_RIGHTS) return;
-  for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= part.cmsg_len; at += sizeof(int)) {
-    int raw = -1;
-    std::memcpy(&raw, CMSG_DATA(&part) + at, sizeof raw);
-    letter.descriptors.emplace_back(raw);
-  }
+pid_t sender_of(msghdr& header) {
+  ucred sender{};
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part))
+    if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_CREDENTIALS)
+      std::memcpy(&sender, CMSG_DATA(part), sizeof sender);
+  return sender.pid;
 }
 
 bool pass_senders(const Fd& socket) noexcept {
@@ -107,8 +100,8 @@ std::optional<Letter> receive_letter(const Fd& socket, std::size_t most, std::si
   if (size < 0 && errno == EAGAIN) return std::nullopt;
   if (size < 0) header.msg_controllen = 0;
   letter.bytes.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part))
-    read_control(*part, letter);
+  letter.sender = sender_of(header);
+  letter.descriptors = take_descriptors(header);
   return letter;
 }
 

@@ -28,6 +28,8 @@ ssize_t receive(int socket, msghdr& header) {
   }
 }
 
+}  // namespace
+
 std::vector<Fd> take_descriptors(msghdr& header) {
   std::vector<Fd> descriptors;
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
@@ -41,8 +43,6 @@ std::vector<Fd> take_descriptors(msghdr& header) {
   }
   return descriptors;
 }
-
-}  // namespace
 
 SocketPair socket_pair() {
   int ends[2];

@@ -1,6 +1,7 @@
 // Local sockets that carry descriptors (unix(7)), and the loopback interface (netdevice(7)).
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
@@ -29,6 +30,9 @@ bool send_message(const Fd& socket, std::span<const std::byte> message, std::spa
 
 // The same without waiting; false also where it is not taken now, or cannot be (errno).
 bool try_send_message(const Fd& socket, std::span<const std::byte> message, std::span<const int> descriptors = {});
+
+// Those that came along with what recvmsg(2) has received.
+std::vector<Fd> take_descriptors(msghdr& header);
 
 struct Message {
   std::vector<std::byte> bytes;  // empty: the other side is gone
